@@ -1,0 +1,28 @@
+// From a declared deployment to the container that the engine is to make.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "fairlead/v1/action.pb.h"
+#include "fairlead/v1/resource.pb.h"
+
+namespace fairlead::resources {
+
+// The Docker-side name that a resource derives: the container name of a deployment
+// (custom_name, else its name with characters outside [A-Za-z0-9_.-] replaced by '_' and leading
+// non-alphanumerics dropped), the compose project of a stack (project_name, else the name in
+// lower case with characters outside [a-z0-9_-] replaced by '_'). Empty for other kinds.
+std::string DockerNameOf(const v1::Resource& resource);
+
+// InvalidArgument naming the field and what is wrong (a port, a mount, a line without
+// separator, an empty image). Requires: a deployment, interpolated.
+absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource);
+
+// The reason why this version does not act on the resource yet ("linked_repo as a source"), or
+// empty. Found from the fields marked `not_yet` that differ from their default, and the image
+// of a build.
+std::string NotYetReason(const v1::Resource& resource);
+
+}  // namespace fairlead::resources

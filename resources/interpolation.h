@@ -1,0 +1,40 @@
+// Placeholders [[NAME]] and the variables that fill them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fairlead/v1/common.pb.h"
+#include "fairlead/v1/resource.pb.h"
+#include "fairlead/v1/resource_sync.pb.h"
+
+namespace fairlead::resources {
+
+struct VariableValue {
+  std::string value;
+  bool is_secret = false;
+  bool operator==(const VariableValue&) const = default;
+};
+using Variables = std::map<std::string, VariableValue>;
+
+struct Interpolated {
+  v1::Resource resource;
+  // Unresolved placeholders: errors, in the komodo dialect warnings (the text stays).
+  std::vector<v1::Problem> problems;
+  // Values of secret variables that went in, for redaction; each once, empty ones left out.
+  std::vector<std::string> secrets;
+};
+
+// Fills the fields marked `interpolate`. [[COMPOSE_COMMAND]] stays. A resource with
+// skip_secret_interp is returned as it is.
+Interpolated Interpolate(const v1::Resource& resource, const Variables& variables,
+                         v1::Dialect dialect);
+
+// Names of the placeholders a resource holds, sorted.
+std::vector<std::string> PlaceholdersOf(const v1::Resource& resource);
+
+// `text` with every occurrence of each secret of at least 3 characters replaced by "***".
+std::string RedactText(const std::string& text, const std::vector<std::string>& secrets);
+
+}  // namespace fairlead::resources

@@ -1,0 +1,53 @@
+// Reads resource files.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+#include "fairlead/v1/common.pb.h"
+#include "fairlead/v1/resource.pb.h"
+#include "fairlead/v1/resource_sync.pb.h"
+#include "resources/resource_id.h"
+
+namespace fairlead::resources {
+
+struct SourcePosition {
+  std::string file;
+  // Counted from 1; 0 means unknown.
+  uint32_t line = 0;
+  uint32_t column = 0;
+};
+
+// One table of a file.
+struct Declaration {
+  ResourceId id;
+  SourcePosition position;
+  // Complete: the dialect's defaults are filled in. Null when a problem spoils the resource.
+  std::shared_ptr<const v1::Resource> spec;
+  // Warnings and errors of this resource. Any error means `spec` is null.
+  std::vector<v1::Problem> problems;
+};
+
+// What one file says. Immutable once read; cached by blob id.
+struct ParsedFile {
+  std::string path;
+  std::vector<Declaration> declarations;
+  // Problems of the file as a whole: syntax errors, unknown tables, a foreign file's notice.
+  std::vector<v1::Problem> problems;
+  // It could not be read as a whole (syntax error, not UTF-8, too large).
+  bool spoilt = false;
+  // It holds no Fairlead table: ignored.
+  bool foreign = false;
+  // It holds top-level tables that are neither known nor foreign-only; nothing of its sync is
+  // pruned meanwhile.
+  bool has_unknown_table = false;
+};
+
+// Reads `content` of `path` (used in positions only). Never fails: problems are values. All
+// problems are found, except that a syntax error hides the rest of its file.
+ParsedFile ReadToml(absl::string_view path, absl::string_view content, v1::Dialect dialect);
+
+}  // namespace fairlead::resources

@@ -1,0 +1,127 @@
+// Desired state: what all sources together declare.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+
+#include "fairlead/v1/action.pb.h"
+#include "fairlead/v1/common.pb.h"
+#include "fairlead/v1/plan.pb.h"
+#include "fairlead/v1/resource.pb.h"
+#include "fairlead/v1/resource_sync.pb.h"
+#include "resources/interpolation.h"
+#include "resources/resource_id.h"
+#include "resources/spec_hash.h"
+#include "resources/toml_reader.h"
+
+namespace fairlead::sync {
+
+// The files of a stack that come from the sync's own repository.
+using StackFiles = std::shared_ptr<const std::vector<v1::StackFile>>;
+
+// One source at one revision, as read. Immutable.
+struct SourceSnapshot {
+  // "resource_sync/main", "bootstrap" or "api".
+  std::string origin;
+  // "main"; equals the origin for the two others.
+  std::string name;
+  std::string revision;
+  // First line of the commit message.
+  std::string subject;
+  v1::Dialect dialect = v1::DIALECT_TOML;
+  // In sorted order of path.
+  std::vector<std::shared_ptr<const resources::ParsedFile>> files;
+  // Files of stacks whose source is this repository, and what is wrong with them.
+  std::map<resources::ResourceId, StackFiles> stack_files;
+  std::map<resources::ResourceId, std::vector<v1::Problem>> stack_problems;
+  // Remove what is no longer declared.
+  bool prune = false;
+  // Why nothing may be pruned, although the files themselves are well: "the source has not been
+  // read", "stacks.toml held resources at the last good revision and now holds none". Empty:
+  // nothing speaks against it.
+  std::string prune_blocker;
+  // Filters of the sync.
+  std::vector<std::string> match_tags;
+  bool include_resources = true;
+  bool include_variables = true;
+};
+
+// One declared resource after all files are seen. Immutable.
+struct DesiredResource {
+  resources::ResourceId id;
+  std::string origin;
+  std::string sync;
+  std::string revision;
+  resources::SourcePosition position;
+  v1::Dialect dialect = v1::DIALECT_TOML;
+  // As declared; null when it cannot be read (see problems).
+  std::shared_ptr<const v1::Resource> spec;
+  // Interpolated; null when a placeholder, a reference or the spec itself is wrong.
+  std::shared_ptr<const v1::Resource> resolved;
+  StackFiles files;
+  // Over `resolved` and `files`; empty when there is none.
+  std::string spec_hash;
+  // Errors and warnings. An error makes the resource invalid.
+  std::vector<v1::Problem> problems;
+  bool invalid = false;
+  // Secret values within `resolved`.
+  std::vector<std::string> secrets;
+  // Resolved names of `after`; unresolved ones in `missing_after`, as written.
+  std::vector<resources::ResourceId> after;
+  std::vector<std::string> missing_after;
+  // Docker-side name and server.
+  std::string docker_name;
+  std::string server;
+};
+
+// What a plan says of one source.
+struct SourceSummary {
+  std::string origin;
+  std::string name;
+  std::string revision;
+  std::string subject;
+  uint32_t files = 0;
+  uint32_t resources = 0;
+  bool prune = false;
+  // Why nothing of it may be pruned; includes errors of its files. Empty: it may.
+  std::string prune_blocker;
+  // Problems of files and of resources, by file and position.
+  std::vector<v1::Problem> problems;
+};
+
+// All sources at once. Immutable; readers hold it by shared_ptr<const DesiredState>.
+struct DesiredState {
+  absl::btree_map<resources::ResourceId, std::shared_ptr<const DesiredResource>> resources;
+  // By origin.
+  std::map<std::string, SourceSummary> sources;
+  resources::Variables variables;
+  // Raised with each build.
+  uint64_t generation = 0;
+  // Every source has been read completely at least once: pruning may begin.
+  bool complete = false;
+};
+
+struct DesiredOptions {
+  // Origins that exist but have no snapshot yet: nothing is pruned while there is one.
+  std::set<std::string> unread_origins;
+  // The origin that owns a resource so far (from the inventory and from earlier builds): it
+  // keeps a resource that two origins declare. Empty when nobody does.
+  std::function<std::string(const resources::ResourceId&)> owner;
+};
+
+// Merges the sources: duplicates, tags, variables, references, cycles, hashes. Resources that
+// did not change against `previous` (may be null) are shared with it, not computed again; the
+// result is the same either way.
+std::shared_ptr<const DesiredState> BuildDesiredState(
+    const std::vector<std::shared_ptr<const SourceSnapshot>>& sources,
+    const resources::SpecHasher& hasher, const DesiredOptions& options,
+    const DesiredState* previous);
+
+}  // namespace fairlead::sync

@@ -1,0 +1,101 @@
+// From desired state, live state and inventory to a plan. Pure: no I/O, no clock, no random.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "fairlead/v1/plan.pb.h"
+#include "fairlead/v1/state.pb.h"
+#include "resources/spec_hash.h"
+#include "sync/desired.h"
+#include "sync/live.h"
+
+namespace fairlead::sync {
+
+// By resource ("deployment/web").
+using Inventory = absl::btree_map<std::string, std::shared_ptr<const v1::InventoryEntry>>;
+
+// An attempt that failed, kept until its time or until the target changes.
+struct FailedAttempt {
+  std::string target_hash;
+  v1::StepAction action = v1::STEP_ACTION_NONE;
+  std::string message;
+  int attempts = 0;
+  // Try again then; infinite future: only for another target or `retry`.
+  absl::Time not_before;
+};
+
+// All that decides, at one moment. Everything is immutable while a plan is computed.
+struct PlanInput {
+  std::shared_ptr<const DesiredState> desired;
+  std::shared_ptr<const LiveState> live;
+  Inventory inventory;
+  // By resource; then by spec hash.
+  std::map<std::string, std::map<std::string, v1::FailedSpec>> failed_specs;
+  std::map<std::string, v1::Hold> holds;
+  // Resources with an action under way, and that action.
+  std::map<std::string, v1::StepAction> busy;
+  std::map<std::string, FailedAttempt> failed_attempts;
+  std::string installation;
+  // To tell hashes that cannot be checked.
+  const resources::SpecHasher* hasher = nullptr;
+  absl::Time now;
+  // More deletions than the guard allows, granted by an operator, by origin.
+  std::map<std::string, uint32_t> allow_delete;
+};
+
+// What the rule table says of one resource.
+struct Decision {
+  resources::ResourceId id;
+  // Row of the rule table; 0: the kind has nothing to converge.
+  uint32_t rule = 0;
+  v1::StepAction action = v1::STEP_ACTION_NONE;
+  v1::Condition condition = v1::CONDITION_UNSPECIFIED;
+  std::string reason;
+  v1::Gate gate;
+  std::string server;
+  std::string target_hash;
+  std::string live_hash;
+  bool heal = false;
+  // The target is not the declared spec but the last good one.
+  bool uses_good_spec = false;
+  // The live hash cannot be checked by this controller.
+  bool unverified = false;
+  std::vector<std::string> container_ids;
+  // Live equals target and is healthy: what `after` waits for.
+  bool satisfied = false;
+  // When time alone changes the decision; infinite future: never.
+  absl::Time wake_at = absl::InfiniteFuture();
+};
+
+struct PlanResult {
+  v1::Plan plan;
+  // Every declared or owned resource.
+  absl::btree_map<resources::ResourceId, std::shared_ptr<const Decision>> decisions;
+  // Earliest wake_at.
+  absl::Time wake_at = absl::InfiniteFuture();
+};
+
+// Same input, same plan, byte for byte. An empty plan means in sync. InvalidArgument only for an
+// impossible input. With `previous` and `dirty` given only the dirty resources and those their
+// decisions reach are decided anew; the result is the same as without, provided every resource
+// whose desired, live, inventory, hold, failure or busy state changed since is in `dirty`, and
+// every one whose wake_at has passed.
+absl::StatusOr<PlanResult> ComputePlan(const PlanInput& input);
+absl::StatusOr<PlanResult> ComputePlan(const PlanInput& input, const PlanResult& previous,
+                                       const std::set<resources::ResourceId>& dirty);
+
+// What people see of one resource.
+v1::ResourceStatus ComputeStatus(const PlanInput& input, const PlanResult& plan,
+                                 const resources::ResourceId& id);
+
+}  // namespace fairlead::sync
