@@ -1,0 +1,82 @@
+// What must survive a crash, behind one contract (store_contract.h runs on every implementation).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "fairlead/v1/state.pb.h"
+
+namespace fairlead::store {
+
+// Everything at start, in order of key.
+struct StoreImage {
+  // Small values: installation id, hash key and its id.
+  std::map<std::string, std::string> settings;
+  std::vector<v1::InventoryEntry> inventory;
+  std::vector<v1::FailedSpec> failed_specs;
+  std::vector<v1::Hold> holds;
+  // Decided and not finished.
+  std::vector<v1::ActionRecord> actions;
+  std::vector<v1::SyncRecord> syncs;
+  std::vector<v1::OriginRecord> origins;
+  // Of the newest event; 0 when there is none.
+  uint64_t last_event_id = 0;
+};
+
+// Changes that happen all or not at all. Deletes come before puts; deleting what is not there
+// is no error.
+struct StoreBatch {
+  std::map<std::string, std::string> put_settings;
+  std::vector<v1::InventoryEntry> put_inventory;
+  // By resource.
+  std::vector<std::string> delete_inventory;
+  std::vector<v1::FailedSpec> put_failed_specs;
+  // By resource and spec hash; an empty hash deletes all of the resource.
+  std::vector<std::pair<std::string, std::string>> delete_failed_specs;
+  std::vector<v1::Hold> put_holds;
+  std::vector<std::string> delete_holds;
+  std::vector<v1::ActionRecord> put_actions;
+  // By action id.
+  std::vector<std::string> delete_actions;
+  std::vector<v1::SyncRecord> put_syncs;
+  std::vector<std::string> delete_syncs;
+  std::vector<v1::OriginRecord> put_origins;
+  std::vector<std::string> delete_origins;
+  // Ids are given by the caller, rising.
+  std::vector<v1::Event> append_events;
+
+  bool empty() const {
+    return put_settings.empty() && put_inventory.empty() && delete_inventory.empty() &&
+           put_failed_specs.empty() && delete_failed_specs.empty() && put_holds.empty() &&
+           delete_holds.empty() && put_actions.empty() && delete_actions.empty() &&
+           put_syncs.empty() && delete_syncs.empty() && put_origins.empty() &&
+           delete_origins.empty() && append_events.empty();
+  }
+};
+
+struct EventFilter {
+  // Empty is all.
+  std::string resource;
+  // Newest so many; returned oldest first.
+  uint32_t limit = 100;
+};
+
+// Thread-safe. Every method blocks on the disk; ResourceExhausted when it is full, Unavailable
+// when the database does not answer: both may be tried again.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual absl::StatusOr<StoreImage> Load() = 0;
+  // Durable when it returns OK; nothing of it is visible otherwise.
+  virtual absl::Status Apply(const StoreBatch& batch) = 0;
+  virtual absl::StatusOr<std::vector<v1::Event>> ListEvents(const EventFilter& filter) = 0;
+};
+
+}  // namespace fairlead::store
