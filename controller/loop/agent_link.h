@@ -1,0 +1,38 @@
+// The loop's view of the agents: events come in, actions go out.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fairlead/v1/action.pb.h"
+#include "fairlead/v1/agent.pb.h"
+#include "sync/live.h"
+
+namespace fairlead::loop {
+
+// What agents tell. Thread-safe; every method returns at once (it queues).
+class AgentEvents {
+ public:
+  virtual ~AgentEvents() = default;
+  // A host's state changed, came or went (online = false).
+  virtual void OnHost(std::shared_ptr<const sync::HostLive> host) = 0;
+  virtual void OnOutcome(const std::string& server, const v1::ActionOutcome& outcome) = 0;
+  virtual void OnProgress(const std::string& server, const v1::ActionProgress& progress) = 0;
+  // After each (re)connect, before the first outcome of the session.
+  virtual void OnJournal(const std::string& server, const v1::JournalReport& report) = 0;
+  virtual void OnNotice(const std::string& server, const v1::AgentNotice& notice) = 0;
+};
+
+// How the loop reaches agents. Thread-safe; returns at once; false when the server has no
+// session (nothing was sent).
+class AgentLink {
+ public:
+  virtual ~AgentLink() = default;
+  virtual bool Dispatch(const std::string& server, const v1::Action& action) = 0;
+  virtual bool Cancel(const std::string& server, const std::string& action_id,
+                      const std::string& why) = 0;
+  virtual bool AcknowledgeOutcome(const std::string& server, const std::string& action_id) = 0;
+};
+
+}  // namespace fairlead::loop
