@@ -1,0 +1,299 @@
+// What every Store must do; instantiated by the test of each implementation.
+//
+//   INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, StoreContractTest, SqliteFactory);
+//
+// A factory makes `std::unique_ptr<Store> Make()`: an empty store.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "controller/store/event_limits.h"
+#include "controller/store/store.h"
+
+namespace fairlead::store {
+
+inline v1::InventoryEntry Inventory(const std::string& resource, const std::string& hash = "h") {
+  v1::InventoryEntry entry;
+  entry.set_resource(resource);
+  entry.set_server("edge-1");
+  entry.set_applied_hash(hash);
+  entry.mutable_applied()->set_name(resource);
+  (*entry.mutable_section_hash())["image"] = "abc";
+  return entry;
+}
+
+inline v1::FailedSpec Failed(const std::string& resource, const std::string& hash) {
+  v1::FailedSpec spec;
+  spec.set_resource(resource);
+  spec.set_spec_hash(hash);
+  return spec;
+}
+
+inline v1::Hold HoldOf(const std::string& resource, const std::string& why = "maintenance") {
+  v1::Hold hold;
+  hold.set_resource(resource);
+  hold.set_why(why);
+  return hold;
+}
+
+inline v1::ActionRecord ActionOf(const std::string& id) {
+  v1::ActionRecord record;
+  record.mutable_action()->set_id(id);
+  record.mutable_action()->set_resource("deployment/web");
+  record.mutable_action()->mutable_start();
+  record.set_server("edge-1");
+  return record;
+}
+
+inline v1::SyncRecord SyncOf(const std::string& name, const std::string& revision = "4f2a91c") {
+  v1::SyncRecord record;
+  record.set_name(name);
+  record.set_revision(revision);
+  record.add_files("a.toml");
+  return record;
+}
+
+inline v1::OriginRecord OriginOf(const std::string& resource, const std::string& origin = "api") {
+  v1::OriginRecord record;
+  record.set_resource(resource);
+  record.set_origin(origin);
+  return record;
+}
+
+inline v1::Event EventOf(uint64_t id, const std::string& resource = "deployment/web") {
+  v1::Event event;
+  event.set_id(id);
+  event.set_resource(resource);
+  event.set_type("step-started");
+  event.set_message(absl::StrCat("event ", id));
+  return event;
+}
+
+// Records compared by their text, which gtest prints on a difference.
+template <typename Record>
+std::vector<std::string> Texts(const std::vector<Record>& records) {
+  std::vector<std::string> texts;
+  for (const Record& record : records) texts.push_back(record.ShortDebugString());
+  return texts;
+}
+
+inline std::vector<uint64_t> Ids(const std::vector<v1::Event>& events) {
+  std::vector<uint64_t> ids;
+  for (const v1::Event& event : events) ids.push_back(event.id());
+  return ids;
+}
+
+template <typename Factory>
+class StoreContractTest : public ::testing::Test {
+ protected:
+  StoreImage Load() {
+    absl::StatusOr<StoreImage> image = store_->Load();
+    EXPECT_TRUE(image.ok()) << image.status();
+    return image.ok() ? *std::move(image) : StoreImage();
+  }
+  void Apply(const StoreBatch& batch) {
+    const absl::Status status = store_->Apply(batch);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  std::vector<uint64_t> EventIds(const EventFilter& filter) {
+    const auto events = store_->ListEvents(filter);
+    EXPECT_TRUE(events.ok()) << events.status();
+    return events.ok() ? Ids(*events) : std::vector<uint64_t>();
+  }
+
+  Factory factory_;
+  std::unique_ptr<Store> store_ = factory_.Make();
+};
+TYPED_TEST_SUITE_P(StoreContractTest);
+
+TYPED_TEST_P(StoreContractTest, IsEmptyAtFirst) {
+  const StoreImage image = this->Load();
+  EXPECT_TRUE(image.settings.empty());
+  EXPECT_TRUE(image.inventory.empty());
+  EXPECT_TRUE(image.failed_specs.empty());
+  EXPECT_TRUE(image.holds.empty());
+  EXPECT_TRUE(image.actions.empty());
+  EXPECT_TRUE(image.syncs.empty());
+  EXPECT_TRUE(image.origins.empty());
+  EXPECT_EQ(image.last_event_id, 0u);
+  EXPECT_THAT(this->EventIds({}), ::testing::IsEmpty());
+}
+
+TYPED_TEST_P(StoreContractTest, GivesBackWhatWasPutInOrderOfKey) {
+  StoreBatch batch;
+  batch.put_settings = {{"installation", "abc"}, {"hash-key", std::string("\0\xff'\n", 4)}};
+  batch.put_inventory = {Inventory("stack/b"), Inventory("deployment/a")};
+  batch.put_failed_specs = {Failed("stack/b", "h2"), Failed("stack/b", "h1"), Failed("a", "h9")};
+  batch.put_holds = {HoldOf("stack/b"), HoldOf("deployment/\"a' \xc3\xa4")};
+  batch.put_actions = {ActionOf("2"), ActionOf("1")};
+  batch.put_syncs = {SyncOf("main"), SyncOf("edge")};
+  batch.put_origins = {OriginOf("stack/b"), OriginOf("deployment/a", "bootstrap")};
+  batch.append_events = {EventOf(7)};
+  this->Apply(batch);
+
+  const StoreImage image = this->Load();
+  EXPECT_EQ(image.settings, batch.put_settings);
+  EXPECT_EQ(Texts(image.inventory),
+            Texts<v1::InventoryEntry>({Inventory("deployment/a"), Inventory("stack/b")}));
+  EXPECT_EQ(Texts(image.failed_specs),
+            Texts<v1::FailedSpec>(
+                {Failed("a", "h9"), Failed("stack/b", "h1"), Failed("stack/b", "h2")}));
+  EXPECT_EQ(Texts(image.holds),
+            Texts<v1::Hold>({HoldOf("deployment/\"a' \xc3\xa4"), HoldOf("stack/b")}));
+  EXPECT_EQ(Texts(image.actions), Texts<v1::ActionRecord>({ActionOf("1"), ActionOf("2")}));
+  EXPECT_EQ(Texts(image.syncs), Texts<v1::SyncRecord>({SyncOf("edge"), SyncOf("main")}));
+  EXPECT_EQ(Texts(image.origins),
+            Texts<v1::OriginRecord>({OriginOf("deployment/a", "bootstrap"), OriginOf("stack/b")}));
+  EXPECT_EQ(image.last_event_id, 7u);
+}
+
+TYPED_TEST_P(StoreContractTest, PutReplacesTheRecordOfTheSameKey) {
+  this->Apply({.put_settings = {{"k", "old"}},
+               .put_inventory = {Inventory("stack/a", "old")},
+               .put_holds = {HoldOf("stack/a", "old")},
+               .put_syncs = {SyncOf("main", "old")},
+               .put_origins = {OriginOf("stack/a", "old")}});
+  this->Apply({.put_settings = {{"k", "new"}},
+               .put_inventory = {Inventory("stack/a", "new")},
+               .put_holds = {HoldOf("stack/a", "new")},
+               .put_syncs = {SyncOf("main", "new")},
+               .put_origins = {OriginOf("stack/a", "new")}});
+  const StoreImage image = this->Load();
+  EXPECT_EQ(image.settings.at("k"), "new");
+  EXPECT_EQ(Texts(image.inventory), Texts<v1::InventoryEntry>({Inventory("stack/a", "new")}));
+  EXPECT_EQ(Texts(image.holds), Texts<v1::Hold>({HoldOf("stack/a", "new")}));
+  EXPECT_EQ(Texts(image.syncs), Texts<v1::SyncRecord>({SyncOf("main", "new")}));
+  EXPECT_EQ(Texts(image.origins), Texts<v1::OriginRecord>({OriginOf("stack/a", "new")}));
+}
+
+TYPED_TEST_P(StoreContractTest, DeletesByKeyAndNothingElse) {
+  this->Apply({.put_inventory = {Inventory("stack/a"), Inventory("stack/b")},
+               .put_holds = {HoldOf("stack/a"), HoldOf("stack/b")},
+               .put_actions = {ActionOf("1"), ActionOf("2")},
+               .put_syncs = {SyncOf("a"), SyncOf("b")},
+               .put_origins = {OriginOf("stack/a"), OriginOf("stack/b")}});
+  this->Apply({.delete_inventory = {"stack/a"},
+               .delete_holds = {"stack/a"},
+               .delete_actions = {"1"},
+               .delete_syncs = {"a"},
+               .delete_origins = {"stack/a"}});
+  const StoreImage image = this->Load();
+  EXPECT_EQ(Texts(image.inventory), Texts<v1::InventoryEntry>({Inventory("stack/b")}));
+  EXPECT_EQ(Texts(image.holds), Texts<v1::Hold>({HoldOf("stack/b")}));
+  EXPECT_EQ(Texts(image.actions), Texts<v1::ActionRecord>({ActionOf("2")}));
+  EXPECT_EQ(Texts(image.syncs), Texts<v1::SyncRecord>({SyncOf("b")}));
+  EXPECT_EQ(Texts(image.origins), Texts<v1::OriginRecord>({OriginOf("stack/b")}));
+}
+
+TYPED_TEST_P(StoreContractTest, DeletingWhatIsNotThereIsNoError) {
+  this->Apply({.delete_inventory = {"stack/a"},
+               .delete_failed_specs = {{"stack/a", "h"}, {"stack/a", ""}},
+               .delete_holds = {"stack/a"},
+               .delete_actions = {"1"},
+               .delete_syncs = {"a"},
+               .delete_origins = {"stack/a"}});
+  EXPECT_TRUE(this->Load().inventory.empty());
+}
+
+TYPED_TEST_P(StoreContractTest, DeletesFailedSpecsByHashOrAllOfAResource) {
+  this->Apply({.put_failed_specs = {Failed("a", "1"), Failed("a", "2"), Failed("b", "1"),
+                                    Failed("b", "2"), Failed("b", "3")}});
+  this->Apply({.delete_failed_specs = {{"a", "2"}, {"b", ""}}});
+  EXPECT_EQ(Texts(this->Load().failed_specs), Texts<v1::FailedSpec>({Failed("a", "1")}));
+}
+
+TYPED_TEST_P(StoreContractTest, DeletesComeBeforePutsInOneBatch) {
+  this->Apply({.put_failed_specs = {Failed("a", "old")}, .put_holds = {HoldOf("a", "old")}});
+  this->Apply({.put_failed_specs = {Failed("a", "new")},
+               .delete_failed_specs = {{"a", ""}},
+               .put_holds = {HoldOf("a", "new")},
+               .delete_holds = {"a"}});
+  const StoreImage image = this->Load();
+  EXPECT_EQ(Texts(image.failed_specs), Texts<v1::FailedSpec>({Failed("a", "new")}));
+  EXPECT_EQ(Texts(image.holds), Texts<v1::Hold>({HoldOf("a", "new")}));
+}
+
+TYPED_TEST_P(StoreContractTest, FailedApplyLeavesNothingAndTheStoreUsable) {
+  this->Apply({.put_holds = {HoldOf("a", "old")}, .append_events = {EventOf(1)}});
+  // The repeated event id fails after everything else is written.
+  const absl::Status status = this->store_->Apply({.put_settings = {{"k", "v"}},
+                                                   .put_inventory = {Inventory("stack/a")},
+                                                   .put_holds = {HoldOf("a", "new")},
+                                                   .append_events = {EventOf(2), EventOf(1)}});
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists) << status;
+  StoreImage image = this->Load();
+  EXPECT_TRUE(image.settings.empty());
+  EXPECT_TRUE(image.inventory.empty());
+  EXPECT_EQ(Texts(image.holds), Texts<v1::Hold>({HoldOf("a", "old")}));
+  EXPECT_EQ(image.last_event_id, 1u);
+  this->Apply({.put_settings = {{"k", "v"}}, .append_events = {EventOf(2)}});
+  EXPECT_EQ(this->Load().last_event_id, 2u);
+}
+
+TYPED_TEST_P(StoreContractTest, ListsTheNewestEventsOldestFirst) {
+  this->Apply({.append_events = {EventOf(1, "a"), EventOf(2, "b"), EventOf(3, "a")}});
+  this->Apply({.append_events = {EventOf(4, "b"), EventOf(9, "a")}});
+  EXPECT_THAT(this->EventIds({}), ::testing::ElementsAre(1, 2, 3, 4, 9));
+  EXPECT_THAT(this->EventIds({.resource = "", .limit = 2}), ::testing::ElementsAre(4, 9));
+  EXPECT_THAT(this->EventIds({.resource = "a", .limit = 2}), ::testing::ElementsAre(3, 9));
+  EXPECT_THAT(this->EventIds({.resource = "b"}), ::testing::ElementsAre(2, 4));
+  EXPECT_THAT(this->EventIds({.resource = "c"}), ::testing::IsEmpty());
+  EXPECT_THAT(this->EventIds({.resource = "", .limit = 0}), ::testing::IsEmpty());
+}
+
+TYPED_TEST_P(StoreContractTest, EventsComeBackWhole) {
+  this->Apply({.append_events = {EventOf(5)}});
+  const auto events = this->store_->ListEvents({});
+  ASSERT_TRUE(events.ok()) << events.status();
+  EXPECT_EQ(Texts(*events), Texts<v1::Event>({EventOf(5)}));
+}
+
+TYPED_TEST_P(StoreContractTest, KeepsABoundedNumberOfEventsAndTheNewestOnes) {
+  constexpr uint64_t kAppended = kEventsKept + 3 * kEventsBetweenTrims;
+  for (uint64_t id = 1; id <= kAppended;) {
+    StoreBatch batch;
+    for (int i = 0; i < 50; ++i) batch.append_events.push_back(EventOf(id++));
+    this->Apply(batch);
+  }
+  const std::vector<uint64_t> ids = this->EventIds({.resource = "", .limit = 1'000'000});
+  EXPECT_GE(ids.size(), kEventsKept);
+  EXPECT_LE(ids.size(), kEventsKept + kEventsBetweenTrims);
+  EXPECT_EQ(ids.back(), kAppended);
+  EXPECT_EQ(ids.front(), kAppended - ids.size() + 1);
+  EXPECT_EQ(this->Load().last_event_id, kAppended);
+}
+
+TYPED_TEST_P(StoreContractTest, TakesCallsFromSeveralThreads) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < 20; ++i) {
+        const std::string key = absl::StrCat("stack/", t, "-", i);
+        EXPECT_TRUE(this->store_->Apply({.put_inventory = {Inventory(key)}}).ok());
+        EXPECT_TRUE(this->store_->Load().ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(this->Load().inventory.size(), 80u);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(StoreContractTest, IsEmptyAtFirst, GivesBackWhatWasPutInOrderOfKey,
+                            PutReplacesTheRecordOfTheSameKey, DeletesByKeyAndNothingElse,
+                            DeletingWhatIsNotThereIsNoError,
+                            DeletesFailedSpecsByHashOrAllOfAResource,
+                            DeletesComeBeforePutsInOneBatch,
+                            FailedApplyLeavesNothingAndTheStoreUsable,
+                            ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
+                            KeepsABoundedNumberOfEventsAndTheNewestOnes,
+                            TakesCallsFromSeveralThreads);
+
+}  // namespace fairlead::store

@@ -1,0 +1,89 @@
+#include "controller/store/testing/fake_store.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+
+#include "controller/store/event_limits.h"
+
+namespace fairlead::store {
+namespace {
+
+template <typename Key, typename Record>
+std::vector<Record> RecordsOf(const std::map<Key, Record>& table) {
+  std::vector<Record> records;
+  for (const auto& [key, record] : table) records.push_back(record);
+  return records;
+}
+
+}  // namespace
+
+absl::StatusOr<StoreImage> FakeStore::Load() {
+  base::MutexLock lock(mutex_);
+  return StoreImage{.settings = settings_,
+                    .inventory = RecordsOf(inventory_),
+                    .failed_specs = RecordsOf(failed_specs_),
+                    .holds = RecordsOf(holds_),
+                    .actions = RecordsOf(actions_),
+                    .syncs = RecordsOf(syncs_),
+                    .origins = RecordsOf(origins_),
+                    .last_event_id = events_.empty() ? 0 : events_.rbegin()->first};
+}
+
+absl::Status FakeStore::Apply(const StoreBatch& batch) {
+  if (apply_fails) return absl::ResourceExhaustedError("fake store: disk full");
+  base::MutexLock lock(mutex_);
+  std::set<uint64_t> ids;
+  for (const v1::Event& event : batch.append_events) {
+    if (events_.count(event.id()) > 0 || !ids.insert(event.id()).second) {
+      return absl::AlreadyExistsError(absl::StrCat("append event ", event.id()));
+    }
+  }
+  DeleteLocked(batch);
+  PutLocked(batch);
+  while (events_.size() > kEventsKept) events_.erase(events_.begin());
+  ++applied;
+  return absl::OkStatus();
+}
+
+void FakeStore::DeleteLocked(const StoreBatch& batch) {
+  for (const std::string& key : batch.delete_inventory) inventory_.erase(key);
+  for (const auto& [resource, hash] : batch.delete_failed_specs) {
+    for (auto it = failed_specs_.begin(); it != failed_specs_.end();) {
+      const bool matches = it->first.first == resource && (hash.empty() || it->first.second == hash);
+      it = matches ? failed_specs_.erase(it) : std::next(it);
+    }
+  }
+  for (const std::string& key : batch.delete_holds) holds_.erase(key);
+  for (const std::string& key : batch.delete_actions) actions_.erase(key);
+  for (const std::string& key : batch.delete_syncs) syncs_.erase(key);
+  for (const std::string& key : batch.delete_origins) origins_.erase(key);
+}
+
+void FakeStore::PutLocked(const StoreBatch& batch) {
+  for (const auto& [key, value] : batch.put_settings) settings_[key] = value;
+  for (const auto& record : batch.put_inventory) inventory_[record.resource()] = record;
+  for (const auto& record : batch.put_failed_specs) {
+    failed_specs_[{record.resource(), record.spec_hash()}] = record;
+  }
+  for (const auto& record : batch.put_holds) holds_[record.resource()] = record;
+  for (const auto& record : batch.put_actions) actions_[record.action().id()] = record;
+  for (const auto& record : batch.put_syncs) syncs_[record.name()] = record;
+  for (const auto& record : batch.put_origins) origins_[record.resource()] = record;
+  for (const auto& event : batch.append_events) events_[event.id()] = event;
+}
+
+absl::StatusOr<std::vector<v1::Event>> FakeStore::ListEvents(const EventFilter& filter) {
+  base::MutexLock lock(mutex_);
+  std::vector<v1::Event> events;
+  for (auto it = events_.rbegin(); it != events_.rend() && events.size() < filter.limit; ++it) {
+    if (filter.resource.empty() || it->second.resource() == filter.resource) {
+      events.push_back(it->second);
+    }
+  }
+  std::reverse(events.begin(), events.end());
+  return events;
+}
+
+}  // namespace fairlead::store
