@@ -1,0 +1,52 @@
+# Fairlead on Debian 12. Needed before: git, make, and root or sudo. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PRESET ?= release
+BUILD := out/build/$(PRESET)
+PROGRAMS := fairlead fairlead-controller fairlead-agent
+JOBS ?= $(shell nproc)
+
+.PHONY: help packages configure build test check format demo demo-stop bench clean
+
+help: ## This list.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+	  awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+packages: ## Install what is missing by apt.
+	@tools/install_packages
+
+configure: packages
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
+
+build: configure ## Build fairlead, fairlead-controller and fairlead-agent into out/bin/.
+	@cmake --build $(BUILD) -j $(JOBS) --target $(PROGRAMS)
+	@mkdir -p out/bin
+	@for program in $(PROGRAMS); do cp -f $(BUILD)/bin/$$program out/bin/$$program; done
+	@ls -l out/bin
+
+test: configure check ## Build everything and run every test: unit, component, integration (real Docker).
+	@cmake --build $(BUILD) -j $(JOBS)
+	@tools/run_tests $(BUILD)
+
+check: packages ## Include layers, banned calls, format, shell scripts. No build.
+	@tools/check_layers.py
+	@tools/format --check
+	@tools/check_scripts
+
+format: packages ## Format all C++ files in place.
+	@tools/format
+
+demo: build ## Show the main job on a private Docker engine. ONCE=1 cleans up by itself.
+	@DEMO_DOCKER_HOST="$(DEMO_DOCKER_HOST)" ONCE="$(ONCE)" tools/demo run
+
+demo-stop: ## Stop what `make demo` left running and delete out/demo.
+	@tools/demo stop
+
+bench: build ## Measure against the floor of the same machine; writes out/bench.json.
+	@tools/bench
+
+clean: ## Stop the demo and delete out/.
+	@tools/demo stop
+	@rm -rf out
