@@ -1,0 +1,97 @@
+#include "sync/git/url.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace fairlead::git {
+namespace {
+
+// Where "user@" of an address stands; length 0 when there is none.
+struct Span {
+  std::size_t begin = 0;
+  std::size_t length = 0;
+};
+
+// `begin` is the first byte after "://".
+Span FindUserInfo(absl::string_view text, std::size_t begin) {
+  const std::size_t end = text.find_first_of("/?# \t\r\n'\"", begin);
+  const absl::string_view authority =
+      text.substr(begin, end == absl::string_view::npos ? end : end - begin);
+  const std::size_t at = authority.rfind('@');
+  if (at == absl::string_view::npos) return {begin, 0};
+  return {begin, at};
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> UrlOf(const v1::ResourceSync& sync) {
+  if (!sync.url().empty()) return sync.url();
+  absl::string_view repo = sync.repo();
+  while (absl::ConsumePrefix(&repo, "/")) {
+  }
+  while (absl::ConsumeSuffix(&repo, "/")) {
+  }
+  absl::ConsumeSuffix(&repo, ".git");
+  if (repo.empty()) {
+    return absl::NotFoundError("names no repository: set url, or git_provider and repo");
+  }
+  const absl::string_view provider =
+      sync.git_provider().empty() ? absl::string_view("github.com") : sync.git_provider();
+  return absl::StrCat(sync.git_https() ? "https://" : "http://", provider, "/", repo, ".git");
+}
+
+SplitUrl SplitCredentials(absl::string_view url) {
+  SplitUrl split{std::string(url), ""};
+  const std::size_t scheme_end = url.find("://");
+  if (scheme_end == absl::string_view::npos) return split;
+  const std::string scheme = absl::AsciiStrToLower(url.substr(0, scheme_end));
+  if (scheme == "file") return split;
+  const Span span = FindUserInfo(url, scheme_end + 3);
+  if (span.length == 0) return split;
+  split.user_info = std::string(url.substr(span.begin, span.length));
+  std::string kept;
+  if (absl::StrContains(scheme, "ssh")) {
+    kept = absl::StrCat(split.user_info.substr(0, split.user_info.find(':')), "@");
+  }
+  split.url = absl::StrCat(url.substr(0, span.begin), kept,
+                           url.substr(span.begin + span.length + 1));
+  return split;
+}
+
+std::string RedactUrls(absl::string_view text) {
+  std::string redacted;
+  std::size_t from = 0;
+  for (std::size_t at = text.find("://"); at != absl::string_view::npos;
+       at = text.find("://", from)) {
+    const Span span = FindUserInfo(text, at + 3);
+    absl::StrAppend(&redacted, text.substr(from, at + 3 - from));
+    from = at + 3;
+    const absl::string_view user = text.substr(span.begin, span.length);
+    const bool is_plain_ssh_user =
+        absl::EndsWith(text.substr(0, at), "ssh") && !absl::StrContains(user, ":");
+    if (span.length == 0 || is_plain_ssh_user) continue;
+    redacted += "***";
+    from = span.begin + span.length;
+  }
+  absl::StrAppend(&redacted, text.substr(from));
+  return redacted;
+}
+
+std::string DecodePercent(absl::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && absl::ascii_isxdigit(text[i + 1]) &&
+        absl::ascii_isxdigit(text[i + 2])) {
+      decoded += absl::HexStringToBytes(text.substr(i + 1, 2));
+      i += 2;
+    } else {
+      decoded.push_back(text[i]);
+    }
+  }
+  return decoded;
+}
+
+}  // namespace fairlead::git

@@ -1,0 +1,35 @@
+// Addresses of git repositories.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "fairlead/v1/resource_sync.pb.h"
+
+namespace fairlead::git {
+
+// The address a sync reads from: `url`, else http(s)://git_provider/repo.git. NotFound when the
+// sync names no repository.
+absl::StatusOr<std::string> UrlOf(const v1::ResourceSync& sync);
+
+// An address and what it says of the user, apart.
+struct SplitUrl {
+  // Fit for messages, logs and process lists. The user name of an ssh address stays.
+  std::string url;
+  // "user:password" or "token" as written, still percent-encoded; empty when there is none.
+  std::string user_info;
+};
+
+// Works for http, https, ssh and git addresses; paths and host:path forms have no secret and come
+// back as they are.
+SplitUrl SplitCredentials(absl::string_view url);
+
+// `text` with the user part of every scheme://user@ in it replaced by ***.
+std::string RedactUrls(absl::string_view text);
+
+// %XX decoded; a broken escape stays as it is.
+std::string DecodePercent(absl::string_view text);
+
+}  // namespace fairlead::git
