@@ -1,0 +1,351 @@
+#include "controller/controller.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <map>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "controller/agents/agent_registry.h"
+#include "controller/agents/agent_service.h"
+#include "controller/installation.h"
+#include "controller/loop/reconciler.h"
+#include "controller/loop/sync_poller.h"
+#include "controller/metrics/prometheus_metrics.h"
+#include "controller/routes.h"
+#include "controller/service/services.h"
+#include "controller/store/sqlite_store.h"
+#include "resources/container_spec.h"
+#include "resources/problem_text.h"
+#include "resources/toml_reader.h"
+
+namespace fairlead::controller {
+namespace {
+
+constexpr absl::Duration kHeartbeat = absl::Seconds(5);
+constexpr int kMessageLimit = 64 << 20;
+
+// The registry's log streams behind the services' interface.
+class RegistryLogs final : public service::LogSource {
+ public:
+  explicit RegistryLogs(agents::AgentRegistry& registry) : registry_(registry) {}
+  uint64_t StartLogs(const std::string& server, const v1::LogRequest& request,
+                     std::function<void(const v1::LogLines&)> send) override {
+    return registry_.StartLogs(server, request, std::move(send));
+  }
+  void CancelLogs(uint64_t id) override { registry_.CancelLogs(id); }
+
+ private:
+  agents::AgentRegistry& registry_;
+};
+
+bool IsLoopback(const std::string& address) {
+  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
+         absl::StartsWith(address, "[::1]:") || absl::StartsWith(address, "unix:");
+}
+
+absl::Status CheckOptions(const ControllerOptions& options) {
+  const bool any_tls = !options.tls_cert.empty() || !options.tls_key.empty() ||
+                       !options.tls_ca.empty();
+  if (options.dev) {
+    if (any_tls) return absl::InvalidArgumentError("--dev and --tls-* exclude each other");
+    for (const std::string& address : {options.listen, options.http_listen}) {
+      if (!IsLoopback(address)) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "--dev has no TLS and no login, so it listens on loopback only, not on ", address,
+            "; use 127.0.0.1, or give --tls-cert, --tls-key and --tls-ca"));
+      }
+    }
+    return absl::OkStatus();
+  }
+  if (options.tls_cert.empty() || options.tls_key.empty() || options.tls_ca.empty()) {
+    return absl::InvalidArgumentError(
+        "give --tls-cert, --tls-key and --tls-ca, or --dev to try it out on this machine");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
+    const ControllerOptions& options) {
+  if (options.dev) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions ssl(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  ASSIGN_OR_RETURN(ssl.pem_root_certs, base::ReadFile(options.tls_ca), "--tls-ca");
+  ASSIGN_OR_RETURN(std::string cert, base::ReadFile(options.tls_cert), "--tls-cert");
+  ASSIGN_OR_RETURN(std::string key, base::ReadFile(options.tls_key), "--tls-key");
+  ssl.pem_key_cert_pairs.push_back({std::move(key), std::move(cert)});
+  return grpc::SslServerCredentials(ssl);
+}
+
+// The bootstrap file as a source. Its errors are fatal: nobody else would show them.
+absl::StatusOr<loop::SnapshotPointer> ReadBootstrap(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string content, base::ReadFile(path), "--bootstrap");
+  auto file = std::make_shared<const resources::ParsedFile>(
+      resources::ReadToml(path, content, v1::DIALECT_TOML));
+  std::string errors;
+  const auto collect = [&errors](const auto& problems) {
+    for (const v1::Problem& problem : problems) {
+      if (problem.severity() == v1::SEVERITY_ERROR) {
+        absl::StrAppend(&errors, "\n", resources::FormatProblem(problem));
+      }
+    }
+  };
+  collect(file->problems);
+  for (const auto& declaration : file->declarations) collect(declaration.problems);
+  if (!errors.empty()) return absl::InvalidArgumentError(absl::StrCat("--bootstrap:", errors));
+  auto source = std::make_shared<sync::SourceSnapshot>();
+  source->origin = "bootstrap";
+  source->name = "bootstrap";
+  source->files.push_back(std::move(file));
+  return source;
+}
+
+std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
+  std::map<std::string, v1::ResourceSync> syncs;
+  const auto& resources = view.input.desired->resources;
+  for (auto at = resources.lower_bound({"resource_sync", ""});
+       at != resources.end() && at->first.kind == "resource_sync"; ++at) {
+    if (at->second->spec == nullptr) continue;
+    if (!resources::NotYetReason(*at->second->spec).empty()) continue;
+    syncs[at->first.name] = at->second->spec->resource_sync();
+  }
+  return syncs;
+}
+
+std::string HostOf(const std::string& address) {
+  return address.substr(0, address.rfind(':'));
+}
+
+}  // namespace
+
+// In order of construction; destroyed in reverse.
+struct Controller::Parts {
+  explicit Parts(const ControllerOptions& given) : options(given) {}
+
+  absl::Status Build();
+  absl::Status BuildGrpc();
+  void Stop();
+  void OnPass(const loop::LoopView& view);
+  std::map<std::string, service::AgentView> AgentViews();
+
+  const ControllerOptions options;
+  base::FileLock lock;
+  std::unique_ptr<store::SqliteStore> store;
+  std::unique_ptr<resources::SpecHasher> hasher;
+  std::unique_ptr<metrics::PrometheusMetrics> metrics;
+  std::unique_ptr<agents::AgentRegistry> registry;
+  std::unique_ptr<loop::Reconciler> reconciler;
+  std::unique_ptr<loop::SyncPoller> poller;
+  std::unique_ptr<RegistryLogs> logs;
+  std::unique_ptr<service::ServiceContext> context;
+  std::unique_ptr<service::ResourceServiceImpl> resource_service;
+  std::unique_ptr<service::SyncServiceImpl> sync_service;
+  std::unique_ptr<service::ExecutionServiceImpl> execution_service;
+  std::unique_ptr<service::EventServiceImpl> event_service;
+  std::unique_ptr<agents::AgentService> agent_service;
+  std::unique_ptr<grpc::Server> server;
+  int grpc_port = 0;
+  std::unique_ptr<Routes> routes;
+  std::thread ticker;
+  base::Mutex mutex;
+  base::CondVar stopped;
+  bool stopping ABSL_GUARDED_BY(mutex) = false;
+  // Only the loop's thread: desired state whose syncs the poller knows.
+  uint64_t followed = 0;
+};
+
+absl::Status Controller::Parts::Build() {
+  RETURN_IF_ERROR(CheckOptions(options));
+  RETURN_IF_ERROR(base::MakeDirectories(options.data_dir), "--data-dir");
+  absl::StatusOr<base::FileLock> locked = base::FileLock::Acquire(options.data_dir + "/lock");
+  RETURN_IF_ERROR(locked.status(), "another controller uses --data-dir");
+  lock = *std::move(locked);
+  base::Clock& clock = base::Clock::Real();
+  base::Random& random = base::Random::Real();
+  ASSIGN_OR_RETURN(store, store::SqliteStore::Open(options.data_dir + "/fairlead.db", clock));
+  ASSIGN_OR_RETURN(const store::StoreImage image, store->Load());
+  ASSIGN_OR_RETURN(const Installation installation, EnsureInstallation(image, *store, random));
+  hasher = std::make_unique<resources::SpecHasher>(installation.key_id, installation.key);
+  metrics = std::make_unique<metrics::PrometheusMetrics>(FAIRLEAD_VERSION);
+  agents::SessionTerms terms;
+  terms.installation = installation.id;
+  terms.hash_key = installation.key;
+  terms.hash_key_id = installation.key_id;
+  terms.controller_version = FAIRLEAD_VERSION;
+  terms.heartbeat_interval = kHeartbeat;
+  registry = std::make_unique<agents::AgentRegistry>(terms, clock, metrics.get());
+  loop::Core core(image, *hasher, random,
+                  {.installation = installation.id, .observer = metrics.get()});
+  if (!options.bootstrap.empty()) {
+    ASSIGN_OR_RETURN(loop::SnapshotPointer bootstrap, ReadBootstrap(options.bootstrap));
+    core.OnSource(std::move(bootstrap));
+  }
+  reconciler = std::make_unique<loop::Reconciler>(
+      *store, clock, *registry, *metrics, std::move(core),
+      [this](const loop::LoopView& view) { OnPass(view); });
+  registry->SetEvents(reconciler.get());
+  poller = std::make_unique<loop::SyncPoller>(
+      loop::PollerOptions{.directory = options.data_dir + "/mirrors",
+                          .helper_program = options.program},
+      clock, random, *metrics,
+      [this](loop::SnapshotPointer snapshot, const v1::SyncRecord& record) {
+        reconciler->Post([snapshot, record](loop::Core& loop_core, absl::Time now) {
+          v1::Event event;
+          event.set_resource(snapshot->origin);
+          event.set_type("revision");
+          event.set_revision(snapshot->revision);
+          event.set_message(absl::StrCat("now at ", snapshot->revision.substr(0, 7), " \"",
+                                         snapshot->subject, "\""));
+          loop_core.AddEvent(std::move(event), now);
+          loop_core.OnSource(snapshot);
+          loop_core.OnSyncRecord(record);
+        });
+      },
+      [this](const std::string& name, const absl::Status& why) {
+        base::LogWarning("sync", name, ": ", why.message());
+        reconciler->Post([name, why](loop::Core& loop_core, absl::Time now) {
+          v1::Event event;
+          event.set_resource(absl::StrCat("resource_sync/", name));
+          event.set_type("fetch-failed");
+          event.set_warning(true);
+          event.set_message(std::string(why.message()));
+          loop_core.AddEvent(std::move(event), now);
+        });
+      });
+  poller->SetRecords(image.syncs);
+  logs = std::make_unique<RegistryLogs>(*registry);
+  context = std::make_unique<service::ServiceContext>(service::ServiceContext{
+      *reconciler, *poller, *store, clock, *logs, [this] { return AgentViews(); }});
+  reconciler->Start();
+  reconciler->Post([](loop::Core&, absl::Time) {});
+  RETURN_IF_ERROR(BuildGrpc());
+  ASSIGN_OR_RETURN(routes, Routes::Start({.listen = options.http_listen,
+                                          .tls_cert = options.tls_cert,
+                                          .tls_key = options.tls_key,
+                                          .webhook_secret = options.webhook_secret},
+                                         *reconciler, *poller, *metrics));
+  ticker = std::thread([this, &clock] {
+    base::MutexLock held(mutex);
+    while (!stopping) {
+      stopped.WaitFor(mutex, absl::Seconds(1));
+      if (stopping) break;
+      mutex.Unlock();
+      registry->Tick(clock.Now());
+      mutex.Lock();
+    }
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Parts::BuildGrpc() {
+  static const bool plugins = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  (void)plugins;
+  resource_service = std::make_unique<service::ResourceServiceImpl>(*context);
+  sync_service = std::make_unique<service::SyncServiceImpl>(*context);
+  execution_service = std::make_unique<service::ExecutionServiceImpl>(*context);
+  event_service = std::make_unique<service::EventServiceImpl>(*context);
+  agents::AgentServiceOptions agent_options;
+  agent_options.require_certificate = !options.dev;
+  agent_service = std::make_unique<agents::AgentService>(*registry, agent_options);
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                   Credentials(options));
+  grpc::ServerBuilder builder;
+  // Two controllers on one port would each get half of the agents.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.SetMaxReceiveMessageSize(kMessageLimit);
+  builder.AddListeningPort(options.listen, credentials, &grpc_port);
+  builder.RegisterService(resource_service.get());
+  builder.RegisterService(sync_service.get());
+  builder.RegisterService(execution_service.get());
+  builder.RegisterService(event_service.get());
+  builder.RegisterService(agent_service.get());
+  server = builder.BuildAndStart();
+  if (server == nullptr || grpc_port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", options.listen,
+        " for gRPC: the address is in use or not of this machine; choose another with --listen"));
+  }
+  return absl::OkStatus();
+}
+
+void Controller::Parts::OnPass(const loop::LoopView& view) {
+  if (view.input.desired->generation == followed) return;
+  followed = view.input.desired->generation;
+  if (poller != nullptr) poller->SetSyncs(SyncsOf(view));
+}
+
+std::map<std::string, service::AgentView> Controller::Parts::AgentViews() {
+  std::map<std::string, service::AgentView> views;
+  for (const agents::AgentSummary& agent : registry->Agents()) {
+    views[agent.server] = {agent.version, agent.lag, agent.last_seen};
+  }
+  return views;
+}
+
+void Controller::Parts::Stop() {
+  {
+    base::MutexLock held(mutex);
+    if (stopping) return;
+    stopping = true;
+    stopped.SignalAll();
+  }
+  if (ticker.joinable()) ticker.join();
+  if (routes != nullptr) routes->Stop();
+  if (poller != nullptr) poller->Shutdown();
+  if (registry != nullptr) registry->Shutdown();
+  // Streams that watch or follow end with the deadline.
+  if (server != nullptr) {
+    server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
+  }
+  if (reconciler != nullptr) reconciler->Stop();
+}
+
+Controller::Controller(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Controller::~Controller() { Stop(); }
+
+void Controller::Stop() { parts_->Stop(); }
+
+absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(const ControllerOptions& options) {
+  auto parts = std::make_unique<Parts>(options);
+  const absl::Status built = parts->Build();
+  if (!built.ok()) {
+    parts->Stop();
+    return built;
+  }
+  std::unique_ptr<Controller> controller(new Controller(std::move(parts)));
+  RETURN_IF_ERROR(base::WriteFileAtomically(
+      options.data_dir + "/endpoints.json",
+      absl::StrCat("{\"grpc\":\"", controller->grpc_address(), "\",\"http\":\"",
+                   controller->http_address(), "\",\"pid\":", ::getpid(), "}\n"),
+      0644));
+  return controller;
+}
+
+std::string Controller::grpc_address() const {
+  return absl::StrCat(HostOf(parts_->options.listen), ":", parts_->grpc_port);
+}
+
+std::string Controller::http_address() const { return parts_->routes->address(); }
+
+}  // namespace fairlead::controller

@@ -1,0 +1,461 @@
+#include "controller/loop/core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/log.h"
+#include "base/proto_time.h"
+#include "base/status.h"
+#include "resources/container_spec.h"
+#include "resources/kind_table.h"
+
+namespace fairlead::loop {
+namespace {
+
+// A pass that keeps changing its own input would be a bug; it is cut off rather than spinning.
+constexpr int kRoundsPerPass = 6;
+
+bool IsWell(v1::Condition condition) {
+  switch (condition) {
+    case v1::CONDITION_CONVERGED:
+    case v1::CONDITION_COMPLETED:
+    case v1::CONDITION_STOPPED:
+    case v1::CONDITION_READY:
+    case v1::CONDITION_OBSERVED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
+           base::Random& random, CoreOptions options)
+    : hasher_(hasher), random_(random), options_(std::move(options)) {
+  input_.desired = std::make_shared<const sync::DesiredState>();
+  input_.live = std::make_shared<const sync::LiveState>();
+  input_.installation = options_.installation;
+  input_.hasher = &hasher_;
+  for (const v1::InventoryEntry& entry : image.inventory) {
+    input_.inventory[entry.resource()] = std::make_shared<const v1::InventoryEntry>(entry);
+  }
+  for (const v1::FailedSpec& failed : image.failed_specs) {
+    input_.failed_specs[failed.resource()][failed.spec_hash()] = failed;
+  }
+  for (const v1::Hold& hold : image.holds) input_.holds[hold.resource()] = hold;
+  for (const v1::ActionRecord& record : image.actions) {
+    input_.busy[record.action().resource()] = record.step();
+    running_[record.action().id()] =
+        Running{.record = record, .sent_at = absl::InfinitePast(), .recovered = true};
+  }
+  next_event_id_ = image.last_event_id + 1;
+  for (const v1::OriginRecord& record : image.origins) {
+    const auto id = resources::ResourceId::Parse(record.resource());
+    if (id.has_value() && record.origin() == "api") applied_[*id] = record.spec();
+  }
+  if (!applied_.empty()) PutApiSource();
+  view_ = std::make_shared<const LoopView>();
+}
+
+void Core::OnSource(std::shared_ptr<const sync::SourceSnapshot> source) {
+  const std::string origin = source->origin;
+  auto& slot = sources_[origin];
+  // The operator's permission was for what the former revision would delete.
+  if (slot != nullptr && slot->revision != source->revision) input_.allow_delete.erase(origin);
+  slot = std::move(source);
+  unread_origins_.erase(origin);
+  desired_stale_ = true;
+}
+
+void Core::OnApplied(const std::vector<v1::Resource>& applied, absl::Time now) {
+  for (const v1::Resource& resource : applied) {
+    const resources::ResourceId id = resources::IdOf(resource);
+    applied_[id] = resource;
+    v1::OriginRecord record;
+    record.set_resource(id.ToString());
+    record.set_origin("api");
+    *record.mutable_spec() = resource;
+    batch_.put_origins.push_back(std::move(record));
+    Emit(now, id.ToString(), "applied", "declared by hand");
+  }
+  PutApiSource();
+}
+
+void Core::PutApiSource() {
+  auto file = std::make_shared<resources::ParsedFile>();
+  file->path = "api";
+  for (const auto& [id, resource] : applied_) {
+    resources::Declaration& declaration = file->declarations.emplace_back();
+    declaration.id = id;
+    declaration.position.file = "api";
+    declaration.spec = std::make_shared<const v1::Resource>(resource);
+  }
+  auto source = std::make_shared<sync::SourceSnapshot>();
+  source->origin = "api";
+  source->name = "api";
+  source->files.push_back(std::move(file));
+  sources_["api"] = std::move(source);
+  desired_stale_ = true;
+}
+
+bool Core::FollowSyncs() {
+  std::set<std::string> unread;
+  std::set<std::string> declared;
+  for (auto at = input_.desired->resources.lower_bound({"resource_sync", ""});
+       at != input_.desired->resources.end() && at->first.kind == "resource_sync"; ++at) {
+    const std::string origin = at->first.ToString();
+    declared.insert(origin);
+    const bool acts = at->second->spec != nullptr && resources::NotYetReason(*at->second->spec).empty();
+    if (acts && !sources_.contains(origin)) unread.insert(origin);
+  }
+  bool changed = unread != unread_origins_;
+  unread_origins_ = std::move(unread);
+  changed = std::erase_if(sources_, [&](const auto& source) {
+              return source.first.starts_with("resource_sync/") && !declared.contains(source.first);
+            }) != 0 || changed;
+  return changed;
+}
+
+void Core::OnHost(std::shared_ptr<const sync::HostLive> host) {
+  auto live = std::make_shared<sync::LiveState>(*input_.live);
+  auto& slot = live->hosts[host->server];
+  const sync::LiveChange change = sync::ComputeLiveChange(slot.get(), *host);
+  slot = host;
+  input_.live = std::move(live);
+  if (change.whole_host) {
+    MarkAllDirty();
+    return;
+  }
+  for (const std::string& resource : change.resources) MarkDirty(resource);
+  if (change.foreign_names.empty()) return;
+  const std::set<std::string> names(change.foreign_names.begin(), change.foreign_names.end());
+  for (const auto& [id, desired] : input_.desired->resources) {
+    if (desired->server == host->server && names.contains(desired->docker_name)) dirty_.insert(id);
+  }
+}
+
+void Core::OnJournal(const std::string& server, const v1::JournalReport& report, absl::Time now) {
+  std::set<std::string> known(report.running_action_ids().begin(),
+                              report.running_action_ids().end());
+  for (const v1::ActionOutcome& outcome : report.unacknowledged()) {
+    known.insert(outcome.action_id());
+  }
+  std::vector<std::string> lost;
+  for (auto& [id, running] : running_) {
+    if (running.record.server() != server) continue;
+    running.recovered = false;
+    if (!known.contains(id)) lost.push_back(id);
+  }
+  for (const std::string& id : lost) {
+    // It never reached the agent: nothing was done, and the next plan decides anew.
+    const std::string resource = running_[id].record.action().resource();
+    running_.erase(id);
+    batch_.delete_actions.push_back(id);
+    input_.busy.erase(resource);
+    MarkDirty(resource);
+  }
+  for (const v1::ActionOutcome& outcome : report.unacknowledged()) OnOutcome(server, outcome, now);
+}
+
+void Core::OnNotice(const std::string& server, const v1::AgentNotice& notice, absl::Time now) {
+  Emit(now, notice.resource(), "agent-notice", absl::StrCat(server, ": ", notice.message()),
+       notice.warning());
+}
+
+void Core::OnAllowDelete(const std::string& origin, uint32_t count) {
+  input_.allow_delete[origin] = count;
+  MarkAllDirty();
+}
+
+void Core::AddEvent(v1::Event event, absl::Time now) {
+  event.set_id(next_event_id_++);
+  *event.mutable_at() = base::ToProto(now);
+  options_.observer->OnEvent(event);
+  batch_.append_events.push_back(std::move(event));
+}
+
+void Core::Emit(absl::Time now, const std::string& resource, const std::string& type,
+                const std::string& message, bool warning) {
+  v1::Event event;
+  event.set_resource(resource);
+  event.set_type(type);
+  event.set_message(message);
+  event.set_warning(warning);
+  const auto id = resources::ResourceId::Parse(resource);
+  if (id.has_value()) {
+    const auto desired = input_.desired->resources.find(*id);
+    if (desired != input_.desired->resources.end()) {
+      event.set_server(desired->second->server);
+      event.set_revision(desired->second->revision);
+    }
+  }
+  AddEvent(std::move(event), now);
+}
+
+absl::StatusOr<std::string> Core::OnRequest(const OperatorRequest& request, absl::Time now) {
+  const auto id = resources::ResourceId::Parse(request.resource);
+  const bool declared = id.has_value() && input_.desired->resources.contains(*id);
+  if (!declared && !input_.inventory.contains(request.resource)) {
+    return absl::NotFoundError(absl::StrCat("no resource ", request.resource));
+  }
+  const resources::Kind* kind = resources::FindKind(id->kind);
+  if (kind == nullptr || !kind->deploys) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(request.resource, " has no containers to act on"));
+  }
+  MarkDirty(request.resource);
+  switch (request.kind) {
+    case OperatorRequest::Kind::kStop: {
+      v1::Hold hold;
+      hold.set_resource(request.resource);
+      hold.set_kind(v1::Hold::KIND_STOP);
+      hold.set_who(request.who);
+      hold.set_why(request.why);
+      *hold.mutable_at() = base::ToProto(now);
+      if (request.expires_at != absl::InfiniteFuture()) {
+        *hold.mutable_expires_at() = base::ToProto(request.expires_at);
+      }
+      input_.holds[request.resource] = hold;
+      batch_.put_holds.push_back(hold);
+      Emit(now, request.resource, "held", absl::StrCat("stopped by ", request.who,
+           request.why.empty() ? "" : absl::StrCat(": ", request.why)));
+      return absl::StrCat("stop hold set on ", request.resource,
+                          "; it stays until: fairlead release ", request.resource);
+    }
+    case OperatorRequest::Kind::kStart:
+    case OperatorRequest::Kind::kRelease: {
+      const bool held = input_.holds.erase(request.resource) != 0;
+      if (held) {
+        batch_.delete_holds.push_back(request.resource);
+        Emit(now, request.resource, "released", absl::StrCat("hold ended by ", request.who));
+      }
+      if (request.kind == OperatorRequest::Kind::kRelease) {
+        return held ? absl::StrCat("hold on ", request.resource, " ended")
+                    : absl::StrCat(request.resource, " has no hold");
+      }
+      input_.failed_attempts.erase(request.resource);
+      v1::InventoryEntry entry = EntryOf(request.resource);
+      if (entry.restarts_size() > 0) {
+        entry.clear_restarts();
+        PutEntry(std::move(entry));
+      }
+      return absl::StrCat(request.resource, " is started");
+    }
+    case OperatorRequest::Kind::kRestart:
+      restarts_[request.resource] = request;
+      return absl::StrCat(request.resource, " is restarted");
+    case OperatorRequest::Kind::kRetry: {
+      const bool had_failed = input_.failed_specs.erase(request.resource) != 0;
+      const bool had_attempt = input_.failed_attempts.erase(request.resource) != 0;
+      if (had_failed) batch_.delete_failed_specs.emplace_back(request.resource, "");
+      if (!had_failed && !had_attempt) {
+        return absl::StrCat(request.resource, " has no failed spec");
+      }
+      Emit(now, request.resource, "retried", absl::StrCat("failed spec tried again by ", request.who));
+      return absl::StrCat(request.resource, " is tried again");
+    }
+  }
+  return absl::InternalError("unknown request");
+}
+
+void Core::MarkDirty(const std::string& resource) {
+  if (const auto id = resources::ResourceId::Parse(resource)) dirty_.insert(*id);
+}
+
+void Core::RebuildDesired() {
+  desired_stale_ = false;
+  std::vector<std::shared_ptr<const sync::SourceSnapshot>> sources;
+  sources.reserve(sources_.size());
+  for (const auto& [origin, source] : sources_) sources.push_back(source);
+  const std::shared_ptr<const sync::DesiredState> before = input_.desired;
+  sync::DesiredOptions options;
+  options.unread_origins = unread_origins_;
+  options.owner = [this, &before](const resources::ResourceId& id) -> std::string {
+    const auto known = before->resources.find(id);
+    if (known != before->resources.end()) return known->second->origin;
+    const auto entry = input_.inventory.find(id.ToString());
+    return entry == input_.inventory.end() ? "" : entry->second->origin();
+  };
+  input_.desired = sync::BuildDesiredState(sources, hasher_, options, before.get());
+  if (all_dirty_ || input_.desired->complete != before->complete ||
+      before->sources.size() != input_.desired->sources.size()) {
+    MarkAllDirty();
+    return;
+  }
+  // Both are ordered by id: walk them side by side and note what differs.
+  auto old_at = before->resources.begin();
+  for (const auto& [id, desired] : input_.desired->resources) {
+    while (old_at != before->resources.end() && old_at->first < id) {
+      dirty_.insert(old_at->first);
+      ++old_at;
+    }
+    const bool same = old_at != before->resources.end() && old_at->first == id &&
+                      old_at->second == desired;
+    if (!same) dirty_.insert(id);
+    if (old_at != before->resources.end() && old_at->first == id) ++old_at;
+  }
+  for (; old_at != before->resources.end(); ++old_at) dirty_.insert(old_at->first);
+  // A prune guard speaks for a whole source.
+  for (const auto& [origin, summary] : input_.desired->sources) {
+    const auto was = before->sources.find(origin);
+    if (was == before->sources.end() || was->second.prune_blocker != summary.prune_blocker ||
+        was->second.prune != summary.prune) {
+      MarkAllDirty();
+    }
+  }
+  for (const auto& id : dirty_) {
+    // A server that changes concerns all that lives on it.
+    if (id.kind == "server") MarkAllDirty();
+  }
+}
+
+std::shared_ptr<const sync::DesiredState> Core::Preview(
+    std::shared_ptr<const sync::SourceSnapshot> source) const {
+  std::vector<std::shared_ptr<const sync::SourceSnapshot>> sources;
+  bool placed = false;
+  for (const auto& [origin, known] : sources_) {
+    const bool replaced = source != nullptr && origin == source->origin;
+    sources.push_back(replaced ? source : known);
+    placed = placed || replaced;
+  }
+  if (!placed && source != nullptr) sources.push_back(source);
+  sync::DesiredOptions options;
+  options.unread_origins = unread_origins_;
+  if (source != nullptr) options.unread_origins.erase(source->origin);
+  options.owner = [this](const resources::ResourceId& id) -> std::string {
+    const auto known = input_.desired->resources.find(id);
+    return known == input_.desired->resources.end() ? "" : known->second->origin;
+  };
+  return sync::BuildDesiredState(sources, hasher_, options, input_.desired.get());
+}
+
+absl::Status Core::Plan(absl::Time now) {
+  input_.now = now;
+  absl::StatusOr<sync::PlanResult> result;
+  if (!has_result_ || all_dirty_) {
+    result = sync::ComputePlan(input_);
+  } else {
+    if (result_.wake_at <= now) {
+      for (const auto& [id, decision] : result_.decisions) {
+        if (decision->wake_at <= now) dirty_.insert(id);
+      }
+    }
+    result = sync::ComputePlan(input_, result_, dirty_);
+  }
+  RETURN_IF_ERROR(result.status());
+  result_ = *std::move(result);
+  has_result_ = true;
+  return absl::OkStatus();
+}
+
+CoreOutput Core::Pass(absl::Time now) {
+  CoreOutput output;
+  for (auto hold = input_.holds.begin(); hold != input_.holds.end();) {
+    if (hold->second.has_expires_at() && base::FromProto(hold->second.expires_at()) <= now) {
+      batch_.delete_holds.push_back(hold->first);
+      MarkDirty(hold->first);
+      Emit(now, hold->first, "released", "the hold has expired");
+      hold = input_.holds.erase(hold);
+    } else {
+      ++hold;
+    }
+  }
+  // A sync may declare further syncs; each round of reading settles one level.
+  for (int round = 0; round < kRoundsPerPass && desired_stale_; ++round) {
+    RebuildDesired();
+    desired_stale_ = FollowSyncs();
+  }
+  for (int round = 0; round < kRoundsPerPass; ++round) {
+    const bool everything = all_dirty_ || !has_result_;
+    const absl::Status planned = Plan(now);
+    if (!planned.ok()) {
+      base::LogError("loop", "planning failed: ", planned.message());
+      break;
+    }
+    std::set<resources::ResourceId> looked_at;
+    std::swap(looked_at, dirty_);
+    all_dirty_ = false;
+    if (everything) {
+      for (const auto& [id, decision] : result_.decisions) looked_at.insert(id);
+    }
+    bool changed = RecordNewFailures(now);
+    changed = ForgetEntries(now) || changed;
+    changed = UpdateEntries(looked_at, now) || changed;
+    if (changed) continue;
+    StartRestarts(now, output);
+    StartOpenSteps(now, output);
+    if (dirty_.empty()) break;
+  }
+  Publish(now);
+  output.batch = std::move(batch_);
+  batch_ = {};
+  output.acknowledge = std::move(acknowledge_);
+  acknowledge_.clear();
+  output.cancel = std::move(cancel_);
+  cancel_.clear();
+  return output;
+}
+
+void Core::Publish(absl::Time now) {
+  auto view = std::make_shared<LoopView>();
+  view->input = input_;
+  view->result = result_;
+  view->generation = ++generation_;
+  view->converged = !desired_stale_ && result_.plan.steps().empty();
+  std::map<std::pair<std::string, v1::Condition>, uint32_t> counts;
+  for (const auto& [id, decision] : result_.decisions) {
+    ++counts[{id.kind, decision->condition}];
+    if (!IsWell(decision->condition)) view->converged = false;
+  }
+  options_.observer->OnResources(counts);
+  wake_at_ = result_.wake_at;
+  for (const auto& [resource, hold] : input_.holds) {
+    if (hold.has_expires_at()) {
+      wake_at_ = std::min(wake_at_, base::FromProto(hold.expires_at()));
+    }
+  }
+  // A time already passed is decided in this pass; looking again at once would spin.
+  if (wake_at_ <= now) wake_at_ = now + absl::Milliseconds(20);
+  view_ = std::move(view);
+}
+
+v1::InventoryEntry Core::EntryOf(const std::string& resource) const {
+  const auto found = input_.inventory.find(resource);
+  if (found != input_.inventory.end()) return *found->second;
+  v1::InventoryEntry entry;
+  entry.set_resource(resource);
+  return entry;
+}
+
+void Core::PutEntry(v1::InventoryEntry entry) {
+  const std::string resource = entry.resource();
+  std::erase(batch_.delete_inventory, resource);
+  std::erase_if(batch_.put_inventory,
+                [&](const v1::InventoryEntry& other) { return other.resource() == resource; });
+  batch_.put_inventory.push_back(entry);
+  input_.inventory[resource] = std::make_shared<const v1::InventoryEntry>(std::move(entry));
+  MarkDirty(resource);
+}
+
+void Core::EraseEntry(const std::string& resource) {
+  std::erase_if(batch_.put_inventory,
+                [&](const v1::InventoryEntry& other) { return other.resource() == resource; });
+  batch_.delete_inventory.push_back(resource);
+  input_.inventory.erase(resource);
+  MarkDirty(resource);
+}
+
+uint32_t Core::HostLimit(const std::string& server) const {
+  const auto desired = input_.desired->resources.find({"server", server});
+  if (desired != input_.desired->resources.end() && desired->second->spec != nullptr &&
+      desired->second->spec->server().max_parallel() > 0) {
+    return desired->second->spec->server().max_parallel();
+  }
+  const auto host = input_.live->hosts.find(server);
+  return host == input_.live->hosts.end() ? 1 : std::max(1u, host->second->cpus);
+}
+
+}  // namespace fairlead::loop

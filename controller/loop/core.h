@@ -1,0 +1,178 @@
+// The reconcile loop without I/O: events and the time go in; what to persist, what to send and
+// what to tell come out. The shell (reconciler.h) connects it to the store and the agents.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "base/ids.h"
+#include "controller/loop/observer.h"
+#include "controller/store/store.h"
+#include "fairlead/v1/action.pb.h"
+#include "fairlead/v1/agent.pb.h"
+#include "fairlead/v1/state.pb.h"
+#include "resources/spec_hash.h"
+#include "sync/desired.h"
+#include "sync/planner.h"
+
+namespace fairlead::loop {
+
+struct DispatchAction {
+  std::string server;
+  v1::Action action;
+};
+struct CancelAction {
+  std::string server;
+  std::string action_id;
+  std::string why;
+};
+struct AcknowledgeOutcome {
+  std::string server;
+  std::string action_id;
+};
+
+// What one pass asks for: first the batch must be durable, then the rest happens.
+struct CoreOutput {
+  store::StoreBatch batch;
+  std::vector<DispatchAction> dispatch;
+  std::vector<CancelAction> cancel;
+  std::vector<AcknowledgeOutcome> acknowledge;
+};
+
+// Read-only picture for the services; shared, immutable.
+struct LoopView {
+  sync::PlanInput input;
+  sync::PlanResult result;
+  uint64_t generation = 0;
+  // Nothing to do and everything healthy.
+  bool converged = false;
+};
+
+struct CoreOptions {
+  std::string installation;
+  // Actions at once on all servers together.
+  uint32_t fleet_limit = 256;
+  // Pushed to by the core; outlives it.
+  Observer* observer = nullptr;
+};
+
+// An operator's wish.
+struct OperatorRequest {
+  enum class Kind { kStop, kStart, kRestart, kRelease, kRetry };
+  Kind kind = Kind::kStop;
+  std::string resource;
+  std::string who;
+  std::string why;
+  absl::Time expires_at = absl::InfiniteFuture();
+};
+
+// Confined to one thread.
+class Core {
+ public:
+  // `hasher` and `random` outlive the core.
+  Core(const store::StoreImage& image, const resources::SpecHasher& hasher, base::Random& random,
+       CoreOptions options);
+
+  // Events. They only note what changed; Pass acts.
+  void OnSource(std::shared_ptr<const sync::SourceSnapshot> source);
+  // Declares resources by hand, under the origin "api". They replace those of the same name.
+  void OnApplied(const std::vector<v1::Resource>& applied, absl::Time now);
+  void OnSyncRecord(const v1::SyncRecord& record) { batch_.put_syncs.push_back(record); }
+  void OnHost(std::shared_ptr<const sync::HostLive> host);
+  void OnJournal(const std::string& server, const v1::JournalReport& report, absl::Time now);
+  void OnOutcome(const std::string& server, const v1::ActionOutcome& outcome, absl::Time now);
+  void OnNotice(const std::string& server, const v1::AgentNotice& notice, absl::Time now);
+  // Text for the operator, or NotFound / FailedPrecondition.
+  absl::StatusOr<std::string> OnRequest(const OperatorRequest& request, absl::Time now);
+  // Allows more deletions than the guard, until the next revision of the origin.
+  void OnAllowDelete(const std::string& origin, uint32_t count);
+  void AddEvent(v1::Event event, absl::Time now);
+
+  // One planning pass over everything noted since the last one.
+  CoreOutput Pass(absl::Time now);
+
+  // When the next pass is due although nothing happens.
+  absl::Time wake_at() const { return wake_at_; }
+  // Of the last pass.
+  std::shared_ptr<const LoopView> view() const { return view_; }
+  // Desired state with `source` in place of the one of its origin; for previews.
+  std::shared_ptr<const sync::DesiredState> Preview(
+      std::shared_ptr<const sync::SourceSnapshot> source) const;
+
+ private:
+  struct Running {
+    v1::ActionRecord record;
+    absl::Time sent_at;
+    // It stood in the store at start; the agent has not said yet whether it knows it.
+    bool recovered = false;
+  };
+
+  void RebuildDesired();
+  // Follows the resource_syncs that are declared now; true when that changes what is desired.
+  bool FollowSyncs();
+  void PutApiSource();
+  void MarkDirty(const std::string& resource);
+  void MarkAllDirty() { all_dirty_ = true; }
+  absl::Status Plan(absl::Time now);
+  bool RecordNewFailures(absl::Time now);
+  bool ForgetEntries(absl::Time now);
+  void StartOpenSteps(absl::Time now, CoreOutput& output);
+  bool StartStep(const v1::Step& step, absl::Time now, CoreOutput& output);
+  // True when an entry changed, so that the plan must be looked at again.
+  bool UpdateEntries(const std::set<resources::ResourceId>& ids, absl::Time now);
+  bool UpdateEntry(const sync::Decision& decision, absl::Time now);
+  void ApplySuccess(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
+  void ApplyFailure(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
+  void RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
+  void StartRestarts(absl::Time now, CoreOutput& output);
+  void Send(v1::ActionRecord record, absl::Time now, CoreOutput& output);
+  void NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now);
+  void PutEntry(v1::InventoryEntry entry);
+  void EraseEntry(const std::string& resource);
+  v1::InventoryEntry EntryOf(const std::string& resource) const;
+  void Publish(absl::Time now);
+  uint32_t HostLimit(const std::string& server) const;
+  void Emit(absl::Time now, const std::string& resource, const std::string& type,
+            const std::string& message, bool warning = false);
+
+  const resources::SpecHasher& hasher_;
+  base::Random& random_;
+  const CoreOptions options_;
+
+  std::map<std::string, std::shared_ptr<const sync::SourceSnapshot>> sources_;
+  // Declared but not read yet: nothing is pruned meanwhile.
+  std::set<std::string> unread_origins_;
+  std::map<resources::ResourceId, v1::Resource> applied_;
+  bool desired_stale_ = true;
+
+  sync::PlanInput input_;
+  sync::PlanResult result_;
+  bool has_result_ = false;
+  bool all_dirty_ = true;
+  std::set<resources::ResourceId> dirty_;
+
+  // By action id.
+  std::map<std::string, Running> running_;
+  // By resource: drift that is being healed, since when.
+  std::map<std::string, absl::Time> healing_;
+  // Collected until the next pass hands it out.
+  store::StoreBatch batch_;
+  std::vector<AcknowledgeOutcome> acknowledge_;
+  std::vector<CancelAction> cancel_;
+  // Restarts asked for by operators, by resource; each runs once the resource is not busy.
+  std::map<std::string, OperatorRequest> restarts_;
+  uint64_t next_event_id_ = 1;
+  uint64_t generation_ = 0;
+  absl::Time wake_at_ = absl::InfiniteFuture();
+  std::shared_ptr<const LoopView> view_;
+};
+
+}  // namespace fairlead::loop

@@ -1,0 +1,168 @@
+// What the outcome of an action changes.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/backoff.h"
+#include "base/log.h"
+#include "base/proto_time.h"
+#include "base/status.h"
+#include "controller/loop/core.h"
+#include "resources/container_spec.h"
+
+namespace fairlead::loop {
+namespace {
+
+// A failed replacement has cost an interruption: it is tried less often than the rest.
+base::BackoffPolicy PolicyOf(v1::StepAction step) {
+  if (step == v1::STEP_ACTION_REPLACE) return {.initial = absl::Seconds(5)};
+  return {.initial = absl::Seconds(1)};
+}
+
+}  // namespace
+
+void Core::OnOutcome(const std::string& server, const v1::ActionOutcome& outcome, absl::Time now) {
+  acknowledge_.push_back({server, outcome.action_id()});
+  const auto found = running_.find(outcome.action_id());
+  if (found == running_.end()) return;
+  const Running running = found->second;
+  running_.erase(found);
+  batch_.delete_actions.push_back(outcome.action_id());
+  const std::string& resource = running.record.action().resource();
+  input_.busy.erase(resource);
+  MarkDirty(resource);
+  options_.observer->OnActionFinished(running.record.step(), outcome.status(),
+                                      base::FromProto(outcome.took()));
+  for (const std::string& warning : outcome.warnings()) {
+    Emit(now, resource, "warning", warning, true);
+  }
+  if (outcome.status() == v1::ACTION_STATUS_SUCCEEDED) {
+    ApplySuccess(running, outcome, now);
+  } else {
+    ApplyFailure(running, outcome, now);
+  }
+}
+
+void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome, absl::Time now) {
+  const std::string& resource = running.record.action().resource();
+  input_.failed_attempts.erase(resource);
+  Emit(now, resource, "step-succeeded",
+       absl::StrCat(v1::StepAction_Name(running.record.step()).substr(12), " took ",
+                    absl::FormatDuration(absl::Trunc(base::FromProto(outcome.took()),
+                                                     absl::Milliseconds(1)))));
+  const auto healing = healing_.find(resource);
+  if (healing != healing_.end()) {
+    const auto id = resources::ResourceId::Parse(resource);
+    options_.observer->OnDriftHealed(id->kind);
+    Emit(now, resource, "drift-healed",
+         absl::StrCat("healed in ", absl::FormatDuration(absl::Trunc(now - healing->second,
+                                                                     absl::Milliseconds(1)))));
+    healing_.erase(healing);
+  }
+  switch (running.record.step()) {
+    case v1::STEP_ACTION_CREATE:
+    case v1::STEP_ACTION_REPLACE:
+    case v1::STEP_ACTION_ADOPT:
+    case v1::STEP_ACTION_UPDATE:
+      RecordApplied(running, outcome, now);
+      return;
+    case v1::STEP_ACTION_MOVE:
+    case v1::STEP_ACTION_PRUNE:
+    case v1::STEP_ACTION_DESTROY:
+      EraseEntry(resource);
+      input_.failed_specs.erase(resource);
+      batch_.delete_failed_specs.emplace_back(resource, "");
+      if (running.record.step() == v1::STEP_ACTION_PRUNE) {
+        Emit(now, resource, "pruned", "removed: declared nowhere any more");
+      }
+      return;
+    case v1::STEP_ACTION_ROLLBACK: {
+      v1::InventoryEntry entry = EntryOf(resource);
+      if (entry.has_good()) {
+        *entry.mutable_applied() = entry.good();
+        entry.set_applied_hash(entry.good_hash());
+        entry.set_applied_revision(entry.good_revision());
+      }
+      entry.set_container_id(outcome.container_id());
+      entry.clear_section_hash();
+      PutEntry(std::move(entry));
+      Emit(now, resource, "rolled-back", "the old container is back", true);
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcome,
+                         absl::Time now) {
+  const std::string& resource = running.record.action().resource();
+  const auto id = resources::ResourceId::Parse(resource);
+  v1::InventoryEntry entry = EntryOf(resource);
+  if (running.record.has_spec()) *entry.mutable_applied() = running.record.spec();
+  entry.set_applied_hash(running.record.action().spec_hash());
+  entry.set_applied_revision(running.record.revision());
+  *entry.mutable_applied_at() = base::ToProto(now);
+  entry.set_server(running.record.server());
+  if (running.record.has_spec()) entry.set_name(resources::DockerNameOf(running.record.spec()));
+  const double seconds = absl::ToDoubleSeconds(base::FromProto(outcome.took()));
+  if (running.record.step() == v1::STEP_ACTION_REPLACE) entry.set_replace_seconds(seconds);
+  if (running.record.step() == v1::STEP_ACTION_CREATE) entry.set_create_seconds(seconds);
+  if (running.record.step() == v1::STEP_ACTION_ADOPT) entry.set_adopted(true);
+  if (running.record.step() != v1::STEP_ACTION_UPDATE) {
+    entry.set_container_id(outcome.container_id());
+    entry.clear_section_hash();
+  }
+  const auto desired = input_.desired->resources.find(*id);
+  if (desired != input_.desired->resources.end()) {
+    entry.set_origin(desired->second->origin);
+    entry.clear_after();
+    entry.clear_dependency_hash();
+    for (const auto& after : desired->second->after) {
+      entry.add_after(after.ToString());
+      const auto dependency = input_.inventory.find(after.ToString());
+      if (dependency != input_.inventory.end()) {
+        (*entry.mutable_dependency_hash())[after.ToString()] = dependency->second->applied_hash();
+      }
+    }
+  }
+  PutEntry(std::move(entry));
+}
+
+void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome, absl::Time now) {
+  const std::string& resource = running.record.action().resource();
+  std::string message = outcome.message();
+  if (outcome.status() == v1::ACTION_STATUS_CANCELLED && message.empty()) message = "cancelled";
+  if (outcome.status() == v1::ACTION_STATUS_INTERRUPTED) {
+    Emit(now, resource, "interrupted", message, true);
+    return;
+  }
+  v1::Step step;
+  step.set_resource(resource);
+  step.set_action(running.record.step());
+  step.set_target_hash(running.record.action().spec_hash());
+  absl::StatusCode code = static_cast<absl::StatusCode>(outcome.code());
+  if (code == absl::StatusCode::kOk) code = absl::StatusCode::kUnknown;
+  NoteFailedStep(step, absl::Status(code, message), now);
+}
+
+void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now) {
+  sync::FailedAttempt& attempt = input_.failed_attempts[step.resource()];
+  if (attempt.target_hash != step.target_hash() || attempt.action != step.action()) {
+    attempt.attempts = 0;
+  }
+  attempt.target_hash = step.target_hash();
+  attempt.action = step.action();
+  attempt.message = std::string(why.message());
+  ++attempt.attempts;
+  // Only what the user's file itself asks for cannot pass by waiting.
+  attempt.not_before =
+      absl::IsInvalidArgument(why)
+          ? absl::InfiniteFuture()
+          : now + base::ComputeJitteredDelay(PolicyOf(step.action()), attempt.attempts, random_);
+  MarkDirty(step.resource());
+  Emit(now, step.resource(), "step-failed",
+       absl::StrCat(v1::StepAction_Name(step.action()).substr(12), ": ", why.message()), true);
+}
+
+}  // namespace fairlead::loop

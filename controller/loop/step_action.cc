@@ -1,0 +1,268 @@
+#include "controller/loop/step_action.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+#include "base/proto_time.h"
+#include "base/status.h"
+#include "resources/container_spec.h"
+#include "resources/interpolation.h"
+#include "resources/kind_table.h"
+
+namespace fairlead::loop {
+namespace {
+
+// The declared spec of the target and its interpolated form.
+struct Target {
+  v1::Resource declared;
+  v1::Resource resolved;
+  std::vector<std::string> secrets;
+  sync::StackFiles files;
+};
+
+absl::StatusOr<Target> TargetOf(const sync::PlanInput& input, const sync::Decision& decision) {
+  const auto desired = input.desired->resources.find(decision.id);
+  if (!decision.uses_good_spec && desired != input.desired->resources.end() &&
+      desired->second->resolved != nullptr) {
+    return Target{*desired->second->spec, *desired->second->resolved, desired->second->secrets,
+                  desired->second->files};
+  }
+  const auto entry = input.inventory.find(decision.id.ToString());
+  if (entry == input.inventory.end()) {
+    return absl::FailedPreconditionError("there is no spec to apply");
+  }
+  const v1::Resource& spec =
+      entry->second->has_good() ? entry->second->good() : entry->second->applied();
+  resources::Interpolated filled =
+      resources::Interpolate(spec, input.desired->variables, v1::DIALECT_TOML);
+  for (const v1::Problem& problem : filled.problems) {
+    if (problem.severity() == v1::SEVERITY_ERROR) {
+      return absl::InvalidArgumentError(problem.message());
+    }
+  }
+  sync::StackFiles files;
+  if (desired != input.desired->resources.end()) files = desired->second->files;
+  return Target{spec, std::move(filled.resource), std::move(filled.secrets), std::move(files)};
+}
+
+bool IsStopped(const sync::PlanInput& input, const sync::Decision& decision,
+               const v1::Resource& declared) {
+  return declared.state() == v1::WANTED_STATE_STOPPED ||
+         input.holds.contains(decision.id.ToString());
+}
+
+absl::Status FillContainer(const sync::PlanInput& input, const sync::Decision& decision,
+                           const Target& target, v1::Action& action) {
+  ASSIGN_OR_RETURN(v1::ContainerSpec spec, resources::ContainerSpecOf(target.resolved),
+                   decision.id.ToString());
+  v1::ApplyContainer& apply = *action.mutable_apply_container();
+  *apply.mutable_spec() = std::move(spec);
+  apply.set_pull(target.resolved.deployment().pull());
+  apply.set_leave_stopped(IsStopped(input, decision, target.declared));
+  return absl::OkStatus();
+}
+
+absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decision,
+                       const Target& target, v1::Action& action) {
+  const v1::Stack& stack = target.resolved.stack();
+  v1::ApplyStack& apply = *action.mutable_apply_stack();
+  apply.set_project(resources::DockerNameOf(target.resolved));
+  std::vector<std::string> compose_files(stack.file_paths().begin(), stack.file_paths().end());
+  if (compose_files.empty()) compose_files.emplace_back("compose.yaml");
+  if (stack.files_on_host()) {
+    apply.set_host_directory(stack.run_directory());
+  } else if (!stack.file_contents().empty()) {
+    v1::StackFile& file = *apply.add_files();
+    file.set_path(compose_files.front());
+    file.set_content(stack.file_contents());
+  } else if (target.files != nullptr) {
+    for (const v1::StackFile& file : *target.files) *apply.add_files() = file;
+  } else {
+    return absl::FailedPreconditionError("the stack has no files");
+  }
+  for (std::string& path : compose_files) apply.add_compose_files(std::move(path));
+  for (const auto& file : stack.additional_env_files()) apply.add_env_files(file.path());
+  apply.set_environment(stack.environment());
+  apply.set_env_file_path(stack.env_file_path());
+  *apply.mutable_extra_args() = stack.extra_args();
+  *apply.mutable_ignore_services() = stack.ignore_services();
+  apply.set_pull(stack.auto_pull() ? v1::PULL_POLICY_ALWAYS : stack.pull());
+  apply.set_destroy_first(stack.destroy_before_deploy());
+  apply.set_leave_stopped(IsStopped(input, decision, target.declared));
+  return absl::OkStatus();
+}
+
+absl::string_view SignalName(v1::TerminationSignal signal) {
+  switch (signal) {
+    case v1::TERMINATION_SIGNAL_SIGHUP:
+      return "SIGHUP";
+    case v1::TERMINATION_SIGNAL_SIGINT:
+      return "SIGINT";
+    case v1::TERMINATION_SIGNAL_SIGQUIT:
+      return "SIGQUIT";
+    default:
+      return "SIGTERM";
+  }
+}
+
+absl::string_view RestartName(v1::RestartMode mode) {
+  switch (mode) {
+    case v1::RESTART_MODE_ON_FAILURE:
+      return "on-failure";
+    case v1::RESTART_MODE_ALWAYS:
+      return "always";
+    case v1::RESTART_MODE_UNLESS_STOPPED:
+      return "unless-stopped";
+    default:
+      return "no";
+  }
+}
+
+// How the resource's containers are stopped, from the last applied spec.
+void FillStop(const sync::PlanInput& input, const sync::Decision& decision, std::string* signal,
+              int32_t* seconds) {
+  *signal = "SIGTERM";
+  *seconds = 10;
+  const auto entry = input.inventory.find(decision.id.ToString());
+  if (entry == input.inventory.end() || !entry->second->applied().has_deployment()) return;
+  const v1::Deployment& deployment = entry->second->applied().deployment();
+  *signal = std::string(SignalName(deployment.termination_signal()));
+  *seconds = deployment.termination_timeout();
+}
+
+void FillRemove(const sync::PlanInput& input, const v1::Step& step,
+                const sync::Decision& decision, v1::Action& action) {
+  const auto entry = input.inventory.find(decision.id.ToString());
+  if (decision.id.kind == "stack" && step.action() != v1::STEP_ACTION_REMOVE_EXTRA) {
+    std::string project = entry != input.inventory.end() ? entry->second->name() : "";
+    if (project.empty()) {
+      const auto desired = input.desired->resources.find(decision.id);
+      if (desired != input.desired->resources.end()) project = desired->second->docker_name;
+    }
+    action.mutable_remove_stack()->set_project(project);
+    return;
+  }
+  v1::RemoveContainers& remove = *action.mutable_remove();
+  if (step.action() == v1::STEP_ACTION_REMOVE_EXTRA) {
+    for (const std::string& id : decision.container_ids) remove.add_ids(id);
+  }
+  int32_t seconds = 0;
+  FillStop(input, decision, remove.mutable_signal(), &seconds);
+  remove.set_timeout_seconds(seconds);
+}
+
+absl::Status FillApply(const sync::PlanInput& input, const v1::Step& step,
+                       const sync::Decision& decision, StepAction& result) {
+  ASSIGN_OR_RETURN(const Target target, TargetOf(input, decision));
+  result.spec = target.declared;
+  for (const std::string& secret : target.secrets) result.action.add_secrets(secret);
+  if (step.action() == v1::STEP_ACTION_UPDATE) {
+    result.action.mutable_update()->set_restart_policy(
+        std::string(RestartName(target.resolved.deployment().restart())));
+    return absl::OkStatus();
+  }
+  if (decision.id.kind == "stack") return FillStack(input, decision, target, result.action);
+  RETURN_IF_ERROR(FillContainer(input, decision, target, result.action));
+  if (step.action() == v1::STEP_ACTION_ADOPT) {
+    v1::ContainerSpec spec = result.action.apply_container().spec();
+    *result.action.mutable_adopt()->mutable_spec() = std::move(spec);
+  }
+  return absl::OkStatus();
+}
+
+void FillFinish(const sync::PlanInput& input, const v1::Step& step,
+                const sync::Decision& decision, v1::Action& action) {
+  v1::FinishReplacement& finish = *action.mutable_finish_replacement();
+  finish.set_keep(step.action() == v1::STEP_ACTION_FINISH ? v1::FinishReplacement::KEEP_NEW
+                                                         : v1::FinishReplacement::KEEP_OLD);
+  const auto entry = input.inventory.find(decision.id.ToString());
+  const v1::Resource* old_spec = nullptr;
+  if (entry != input.inventory.end()) {
+    finish.set_name(entry->second->name());
+    old_spec = entry->second->has_good() ? &entry->second->good() : &entry->second->applied();
+  }
+  const auto desired = input.desired->resources.find(decision.id);
+  if (finish.name().empty() && desired != input.desired->resources.end()) {
+    finish.set_name(desired->second->docker_name);
+  }
+  finish.set_restart_policy("unless-stopped");
+  if (old_spec != nullptr && old_spec->has_deployment()) {
+    finish.set_restart_policy(std::string(RestartName(old_spec->deployment().restart())));
+    finish.set_leave_stopped(IsStopped(input, decision, *old_spec));
+  }
+}
+
+}  // namespace
+
+absl::Duration DeadlineOf(v1::StepAction action) {
+  switch (action) {
+    case v1::STEP_ACTION_CREATE:
+    case v1::STEP_ACTION_REPLACE:
+    case v1::STEP_ACTION_MOVE:
+      return absl::Minutes(15);
+    default:
+      return absl::Minutes(3);
+  }
+}
+
+absl::StatusOr<StepAction> ComputeStepAction(const sync::PlanInput& input, const v1::Step& step,
+                                             const sync::Decision& decision) {
+  StepAction result;
+  result.server = step.server();
+  result.action.set_resource(step.resource());
+  result.action.set_spec_hash(step.target_hash());
+  result.action.set_guarantee(v1::ACTION_GUARANTEE_ENSURE);
+  *result.action.mutable_deadline() = base::ToProto(DeadlineOf(step.action()));
+  switch (step.action()) {
+    case v1::STEP_ACTION_CREATE:
+    case v1::STEP_ACTION_REPLACE:
+    case v1::STEP_ACTION_UPDATE:
+    case v1::STEP_ACTION_ADOPT:
+      RETURN_IF_ERROR(FillApply(input, step, decision, result));
+      return result;
+    case v1::STEP_ACTION_START:
+      result.action.mutable_start();
+      return result;
+    case v1::STEP_ACTION_STOP: {
+      int32_t seconds = 0;
+      FillStop(input, decision, result.action.mutable_stop()->mutable_signal(), &seconds);
+      result.action.mutable_stop()->set_timeout_seconds(seconds);
+      return result;
+    }
+    case v1::STEP_ACTION_RESTART: {
+      std::string signal;
+      int32_t seconds = 0;
+      FillStop(input, decision, &signal, &seconds);
+      result.action.mutable_restart()->set_timeout_seconds(seconds);
+      return result;
+    }
+    case v1::STEP_ACTION_MOVE: {
+      // The old place first; the next pass finds it missing at the new one and creates it.
+      const auto entry = input.inventory.find(step.resource());
+      if (entry == input.inventory.end()) {
+        return absl::FailedPreconditionError("nothing is known of the old place");
+      }
+      result.server = entry->second->server();
+      FillRemove(input, step, decision, result.action);
+      return result;
+    }
+    case v1::STEP_ACTION_DESTROY:
+    case v1::STEP_ACTION_PRUNE:
+    case v1::STEP_ACTION_REMOVE_EXTRA:
+      FillRemove(input, step, decision, result.action);
+      return result;
+    case v1::STEP_ACTION_FINISH:
+    case v1::STEP_ACTION_ROLLBACK:
+      FillFinish(input, step, decision, result.action);
+      return result;
+    default:
+      return absl::FailedPreconditionError("the step sends nothing");
+  }
+}
+
+}  // namespace fairlead::loop

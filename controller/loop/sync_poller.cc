@@ -1,0 +1,268 @@
+#include "controller/loop/sync_poller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/backoff.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/proto_time.h"
+#include "base/status.h"
+#include "sync/git/fetch.h"
+#include "sync/git/url.h"
+
+namespace fairlead::loop {
+namespace {
+
+constexpr base::BackoffPolicy kFailedFetch = {.initial = absl::Seconds(2),
+                                              .maximum = absl::Minutes(1)};
+
+std::string ReferenceOf(const v1::ResourceSync& spec) {
+  return spec.commit().empty() ? spec.branch() : spec.commit();
+}
+
+// A folder name that no two syncs share and that stays below the mirrors' folder.
+std::string FolderOf(const std::string& name) {
+  std::string folder;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_';
+    if (plain) {
+      folder.push_back(c);
+    } else {
+      absl::StrAppend(&folder, "%", absl::Hex(static_cast<uint8_t>(c), absl::kZeroPad2));
+    }
+  }
+  return folder;
+}
+
+}  // namespace
+
+SyncPoller::SyncPoller(
+    PollerOptions options, base::Clock& clock, base::Random& random, Observer& observer,
+    std::function<void(SnapshotPointer, v1::SyncRecord)> on_snapshot,
+    std::function<void(const std::string& sync, const absl::Status& why)> on_failure)
+    : options_(std::move(options)),
+      clock_(clock),
+      random_(random),
+      observer_(observer),
+      on_snapshot_(std::move(on_snapshot)),
+      on_failure_(std::move(on_failure)),
+      queue_(clock, options_.workers, [this](const std::string& name) { Work(name); }) {}
+
+SyncPoller::~SyncPoller() { Shutdown(); }
+
+void SyncPoller::Shutdown() {
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  queue_.Shutdown();
+}
+
+void SyncPoller::SetRecords(const std::vector<v1::SyncRecord>& records) {
+  base::MutexLock lock(mutex_);
+  for (const v1::SyncRecord& record : records) records_[record.name()] = record;
+}
+
+void SyncPoller::SetSyncs(const std::map<std::string, v1::ResourceSync>& syncs) {
+  std::vector<std::string> wake;
+  {
+    base::MutexLock lock(mutex_);
+    for (auto at = syncs_.begin(); at != syncs_.end();) {
+      if (syncs.contains(at->first)) {
+        ++at;
+        continue;
+      }
+      at->second->removed = true;
+      at = syncs_.erase(at);
+    }
+    for (const auto& [name, spec] : syncs) {
+      std::shared_ptr<Sync>& sync = syncs_[name];
+      if (sync == nullptr) {
+        sync = std::make_shared<Sync>();
+        const auto record = records_.find(name);
+        if (record != records_.end()) {
+          sync->has_record = true;
+          sync->record = record->second;
+        }
+      } else if (sync->spec.SerializeAsString() == spec.SerializeAsString()) {
+        continue;
+      }
+      sync->spec = spec;
+      wake.push_back(name);
+    }
+  }
+  for (const std::string& name : wake) queue_.Add(name);
+}
+
+std::shared_ptr<SyncPoller::Sync> SyncPoller::Find(const std::string& name) const {
+  base::MutexLock lock(mutex_);
+  const auto found = syncs_.find(name);
+  return found == syncs_.end() ? nullptr : found->second;
+}
+
+bool SyncPoller::Trigger(const std::string& name) {
+  if (Find(name) == nullptr) return false;
+  queue_.Add(name);
+  return true;
+}
+
+void SyncPoller::Read(const std::string& name, const std::string& revision, Callback callback) {
+  {
+    base::MutexLock lock(mutex_);
+    const auto found = syncs_.find(name);
+    if (found != syncs_.end()) {
+      found->second->requests.push_back({revision, std::move(callback)});
+      callback = nullptr;
+    }
+  }
+  if (callback) {
+    callback(absl::NotFoundError(absl::StrCat("no resource_sync \"", name, "\"")));
+  } else {
+    queue_.Add(name);
+  }
+}
+
+std::map<std::string, FetchState> SyncPoller::States() const {
+  base::MutexLock lock(mutex_);
+  std::map<std::string, FetchState> states;
+  for (const auto& [name, sync] : syncs_) states[name] = sync->state;
+  return states;
+}
+
+absl::Status SyncPoller::OpenMirror(const std::string& name, const std::shared_ptr<Sync>& sync,
+                                    const std::string& url) {
+  if (sync->mirror != nullptr && sync->mirror_url == url) return absl::OkStatus();
+  sync->loader = nullptr;
+  sync->mirror = nullptr;
+  const std::string directory = absl::StrCat(options_.directory, "/", FolderOf(name));
+  RETURN_IF_ERROR(base::MakeDirectories(options_.directory));
+  ASSIGN_OR_RETURN(sync->mirror, git::Mirror::Open(directory));
+  sync->loader = std::make_unique<SourceLoader>(name, *sync->mirror);
+  sync->mirror_url = url;
+  return absl::OkStatus();
+}
+
+absl::Status SyncPoller::FetchMirror(const v1::ResourceSync& spec, const std::string& url,
+                                     const std::string& reference, const git::Mirror& mirror) {
+  git::FetchRequest request;
+  request.url = url;
+  request.directory = mirror.directory();
+  request.reference = reference;
+  request.timeout = base::FromProto(spec.fetch_timeout());
+  request.helper_program = options_.helper_program;
+  return git::Fetch(request, [this] {
+    base::MutexLock lock(mutex_);
+    return stopping_;
+  });
+}
+
+void SyncPoller::HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
+                        SnapshotPointer snapshot) {
+  v1::SyncRecord record = RecordOf(*snapshot, clock_.Now());
+  const std::string spec_bytes = spec.SerializeAsString();
+  {
+    base::MutexLock lock(mutex_);
+    if (sync->removed) return;
+    sync->state.revision = snapshot->revision;
+    if (sync->handed_on == snapshot->revision && sync->handed_spec == spec_bytes) return;
+    sync->handed_on = snapshot->revision;
+    sync->handed_spec = spec_bytes;
+    // A revision whose files cannot be read does not become the one to compare with.
+    if (snapshot->prune_blocker.empty()) {
+      sync->has_record = true;
+      sync->record = record;
+    } else if (sync->has_record) {
+      *record.mutable_files() = sync->record.files();
+    }
+  }
+  on_snapshot_(std::move(snapshot), std::move(record));
+}
+
+void SyncPoller::Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
+                        std::vector<Request> requests, const absl::Status& fetched,
+                        const std::string& url, const v1::SyncRecord* last) {
+  for (Request& request : requests) {
+    if (sync->loader == nullptr) {
+      request.callback(fetched);
+      continue;
+    }
+    const bool own = request.revision.empty();
+    if (own && !fetched.ok()) {
+      request.callback(fetched);
+      continue;
+    }
+    const std::string reference = own ? ReferenceOf(spec) : request.revision;
+    if (!own && !sync->mirror->ResolveRevision(reference).ok()) {
+      const absl::Status more = FetchMirror(spec, url, reference, *sync->mirror);
+      if (!more.ok()) {
+        request.callback(more);
+        continue;
+      }
+    }
+    request.callback(sync->loader->Load(spec, reference, last));
+  }
+}
+
+void SyncPoller::Work(const std::string& name) {
+  const std::shared_ptr<Sync> sync = Find(name);
+  if (sync == nullptr) return;
+  v1::ResourceSync spec;
+  v1::SyncRecord record;
+  std::vector<Request> requests;
+  bool has_record = false;
+  bool first = false;
+  {
+    base::MutexLock lock(mutex_);
+    spec = sync->spec;
+    has_record = sync->has_record;
+    record = sync->record;
+    requests = std::move(sync->requests);
+    sync->requests.clear();
+    first = sync->handed_on.empty();
+  }
+  const bool for_requests_only = !requests.empty();
+  const v1::SyncRecord* last = has_record ? &record : nullptr;
+  const absl::StatusOr<std::string> url = git::UrlOf(spec);
+  absl::Status status = url.status();
+  if (status.ok()) status = OpenMirror(name, sync, *url);
+  if (status.ok() && first && has_record) {
+    // What was read before a restart is in force until the fetch says otherwise.
+    absl::StatusOr<SnapshotPointer> known = sync->loader->Load(spec, record.revision(), last);
+    if (known.ok()) HandOn(sync, spec, *std::move(known));
+  }
+  const absl::Time started = clock_.Now();
+  if (status.ok()) status = FetchMirror(spec, *url, ReferenceOf(spec), *sync->mirror);
+  absl::StatusOr<SnapshotPointer> loaded = status;
+  if (status.ok() && !for_requests_only) {
+    loaded = sync->loader->Load(spec, ReferenceOf(spec), last);
+    status = loaded.status();
+  }
+  observer_.OnFetched(name, clock_.Now() - started, status);
+  absl::Duration next = base::FromProto(spec.poll_interval());
+  if (next == absl::ZeroDuration()) next = absl::InfiniteDuration();
+  bool failed_newly = false;
+  {
+    base::MutexLock lock(mutex_);
+    sync->state.last_attempt = clock_.Now();
+    if (status.ok()) {
+      sync->failures = 0;
+      sync->state.error.clear();
+      sync->state.last_success = clock_.Now();
+    } else {
+      ++sync->failures;
+      failed_newly = sync->state.error != status.message();
+      sync->state.error = std::string(status.message());
+      next = std::min(next, base::ComputeJitteredDelay(kFailedFetch, sync->failures, random_));
+    }
+  }
+  if (!status.ok() && failed_newly) on_failure_(name, status);
+  if (status.ok() && !for_requests_only) HandOn(sync, spec, *std::move(loaded));
+  Answer(sync, spec, std::move(requests), status, url.ok() ? *url : "", last);
+  if (next != absl::InfiniteDuration()) queue_.Add(name, next);
+}
+
+}  // namespace fairlead::loop

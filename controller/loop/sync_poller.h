@@ -1,0 +1,117 @@
+// Keeps the sources up to date: fetches, reads, hands snapshots on.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/mutex.h"
+#include "controller/loop/observer.h"
+#include "controller/loop/source_loader.h"
+#include "controller/loop/work_queue.h"
+#include "fairlead/v1/resource_sync.pb.h"
+#include "fairlead/v1/state.pb.h"
+#include "sync/desired.h"
+
+namespace fairlead::loop {
+
+using SnapshotPointer = std::shared_ptr<const sync::SourceSnapshot>;
+
+struct FetchState {
+  absl::Time last_attempt = absl::InfinitePast();
+  absl::Time last_success = absl::InfinitePast();
+  // Of the last attempt; empty when it was well.
+  std::string error;
+  // The commit fetched last.
+  std::string revision;
+};
+
+struct PollerOptions {
+  // Mirrors live below it.
+  std::string directory;
+  // This very program, for the fetch in a child process.
+  std::string helper_program;
+  int workers = 4;
+};
+
+// One job per sync at a time; different syncs run side by side. Thread-safe.
+class SyncPoller {
+ public:
+  // `on_snapshot` receives each new revision, from a worker thread. References outlive the
+  // poller.
+  SyncPoller(PollerOptions options, base::Clock& clock, base::Random& random, Observer& observer,
+             std::function<void(SnapshotPointer, v1::SyncRecord)> on_snapshot,
+             std::function<void(const std::string& sync, const absl::Status& why)> on_failure);
+  ~SyncPoller();
+
+  // The syncs that exist now, by name, and what was read last of each.
+  void SetSyncs(const std::map<std::string, v1::ResourceSync>& syncs);
+  void SetRecords(const std::vector<v1::SyncRecord>& records);
+
+  // Fetch soon; what is new goes to `on_snapshot`. False when there is no such sync.
+  bool Trigger(const std::string& name);
+
+  // Fetches, reads `revision` (empty: the sync's own) and calls back from a worker thread,
+  // without handing it on.
+  using Callback = std::function<void(absl::StatusOr<SnapshotPointer>)>;
+  void Read(const std::string& name, const std::string& revision, Callback callback);
+
+  std::map<std::string, FetchState> States() const;
+  void Shutdown();
+
+ private:
+  struct Request {
+    std::string revision;
+    Callback callback;
+  };
+  struct Sync {
+    v1::ResourceSync spec;
+    std::unique_ptr<git::Mirror> mirror;
+    std::unique_ptr<SourceLoader> loader;
+    std::string mirror_url;
+    FetchState state;
+    int failures = 0;
+    std::string handed_on;
+    // Spec under which it was handed on.
+    std::string handed_spec;
+    bool has_record = false;
+    v1::SyncRecord record;
+    std::vector<Request> requests;
+    bool removed = false;
+  };
+
+  void Work(const std::string& name);
+  absl::Status OpenMirror(const std::string& name, const std::shared_ptr<Sync>& sync,
+                          const std::string& url);
+  absl::Status FetchMirror(const v1::ResourceSync& spec, const std::string& url,
+                           const std::string& reference, const git::Mirror& mirror);
+  void HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
+              SnapshotPointer snapshot);
+  void Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
+              std::vector<Request> requests, const absl::Status& fetched, const std::string& url,
+              const v1::SyncRecord* last);
+  std::shared_ptr<Sync> Find(const std::string& name) const;
+
+  const PollerOptions options_;
+  base::Clock& clock_;
+  base::Random& random_;
+  Observer& observer_;
+  const std::function<void(SnapshotPointer, v1::SyncRecord)> on_snapshot_;
+  const std::function<void(const std::string&, const absl::Status&)> on_failure_;
+  mutable base::Mutex mutex_;
+  // The fields mirror, loader and mirror_url belong to the worker of the key; the rest is
+  // guarded.
+  std::map<std::string, std::shared_ptr<Sync>> syncs_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::SyncRecord> records_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  WorkQueue queue_;
+};
+
+}  // namespace fairlead::loop

@@ -1,0 +1,110 @@
+// The gRPC services: decode, hand over, answer. They hold no state of their own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "controller/loop/reconciler.h"
+#include "controller/loop/sync_poller.h"
+#include "controller/service/status_view.h"
+#include "controller/store/store.h"
+#include "fairlead/v1/service.grpc.pb.h"
+
+namespace fairlead::service {
+
+// How the services reach agents' logs.
+class LogSource {
+ public:
+  virtual ~LogSource() = default;
+  // Lines go to `send`, from any thread, until one with `end`. 0 when the server has no session.
+  virtual uint64_t StartLogs(const std::string& server, const v1::LogRequest& request,
+                             std::function<void(const v1::LogLines&)> send) = 0;
+  virtual void CancelLogs(uint64_t id) = 0;
+};
+
+// All outlive the services.
+struct ServiceContext {
+  loop::Reconciler& reconciler;
+  loop::SyncPoller& poller;
+  store::Store& store;
+  base::Clock& clock;
+  LogSource& logs;
+  std::function<std::map<std::string, AgentView>()> agents;
+};
+
+StatusInput InputOf(const ServiceContext& context, const loop::LoopView& view);
+
+class ResourceServiceImpl final : public v1::ResourceService::CallbackService {
+ public:
+  explicit ResourceServiceImpl(ServiceContext& context) : context_(context) {}
+  grpc::ServerUnaryReactor* ListResources(grpc::CallbackServerContext* call,
+                                          const v1::ListResourcesRequest* request,
+                                          v1::ListResourcesResponse* response) override;
+  grpc::ServerUnaryReactor* GetResource(grpc::CallbackServerContext* call,
+                                        const v1::GetResourceRequest* request,
+                                        v1::GetResourceResponse* response) override;
+  grpc::ServerUnaryReactor* Apply(grpc::CallbackServerContext* call,
+                                  const v1::ApplyRequest* request,
+                                  v1::ApplyResponse* response) override;
+  grpc::ServerWriteReactor<v1::LogsResponse>* Logs(grpc::CallbackServerContext* call,
+                                                   const v1::LogsRequest* request) override;
+
+ private:
+  ServiceContext& context_;
+};
+
+class SyncServiceImpl final : public v1::SyncService::CallbackService {
+ public:
+  explicit SyncServiceImpl(ServiceContext& context) : context_(context) {}
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* call,
+                                      const v1::GetStatusRequest* request,
+                                      v1::GetStatusResponse* response) override;
+  grpc::ServerUnaryReactor* Plan(grpc::CallbackServerContext* call, const v1::PlanRequest* request,
+                                 v1::PlanResponse* response) override;
+  grpc::ServerUnaryReactor* Sync(grpc::CallbackServerContext* call, const v1::SyncRequest* request,
+                                 v1::SyncResponse* response) override;
+
+ private:
+  void SyncPlan(grpc::ServerUnaryReactor* reactor, const v1::SyncRequest& request,
+                v1::SyncResponse* response);
+  ServiceContext& context_;
+};
+
+class ExecutionServiceImpl final : public v1::ExecutionService::CallbackService {
+ public:
+  explicit ExecutionServiceImpl(ServiceContext& context) : context_(context) {}
+  grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext* call, const v1::StopRequest* request,
+                                 v1::ExecutionResponse* response) override;
+  grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* call,
+                                  const v1::ExecutionRequest* request,
+                                  v1::ExecutionResponse* response) override;
+  grpc::ServerUnaryReactor* Restart(grpc::CallbackServerContext* call,
+                                    const v1::ExecutionRequest* request,
+                                    v1::ExecutionResponse* response) override;
+  grpc::ServerUnaryReactor* Release(grpc::CallbackServerContext* call,
+                                    const v1::ExecutionRequest* request,
+                                    v1::ExecutionResponse* response) override;
+  grpc::ServerUnaryReactor* Retry(grpc::CallbackServerContext* call,
+                                  const v1::ExecutionRequest* request,
+                                  v1::ExecutionResponse* response) override;
+
+ private:
+  grpc::ServerUnaryReactor* Request(grpc::CallbackServerContext* call,
+                                    loop::OperatorRequest wish, v1::ExecutionResponse* response);
+  ServiceContext& context_;
+};
+
+class EventServiceImpl final : public v1::EventService::CallbackService {
+ public:
+  explicit EventServiceImpl(ServiceContext& context) : context_(context) {}
+  grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext* call,
+                                                     const v1::WatchRequest* request) override;
+
+ private:
+  ServiceContext& context_;
+};
+
+}  // namespace fairlead::service
