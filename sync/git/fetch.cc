@@ -50,13 +50,13 @@ absl::Status StatusOfExit(const base::SubprocessResult& result, const SplitUrl& 
 
 absl::Status Fetch(const FetchRequest& request, const std::function<bool()>& is_cancelled) {
   const SplitUrl split = SplitCredentials(request.url);
-  const auto result = base::RunSubprocess(
-      {.argv = {request.helper_program, kFetchHelperFlag, split.url, request.directory,
-                request.reference},
-       .environment = {{kUserInfoVariable, split.user_info}},
-       .timeout = request.timeout,
-       .output_limit = 64u << 10,
-       .is_cancelled = is_cancelled});
+  const auto result =
+      base::RunSubprocess({.argv = {request.helper_program, kFetchHelperFlag, split.url,
+                                    request.directory, request.reference},
+                           .environment = {{kUserInfoVariable, split.user_info}},
+                           .timeout = request.timeout,
+                           .output_limit = 64u << 10,
+                           .is_cancelled = is_cancelled});
   const absl::Status status = result.ok() ? StatusOfExit(*result, split) : result.status();
   // A child that was killed leaves its locks, and they would stop the next one.
   if (!status.ok()) RemoveLeftovers(request.directory);

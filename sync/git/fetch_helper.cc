@@ -49,11 +49,12 @@ absl::StatusCode ClassifyFailure(int code, absl::string_view text) {
     return absl::StatusCode::kPermissionDenied;
   }
   if (ContainsAny(text, {"status code: 404", "status code: 410", "repository not found",
-                         "could not find repository", "no such file or directory",
-                         "does not exist", "does not appear to be a git repository"})) {
+                         "could not find repository", "no such file or directory", "does not exist",
+                         "does not appear to be a git repository"})) {
     return absl::StatusCode::kNotFound;
   }
-  if (ContainsAny(text, {"unsupported url protocol", "invalid url", "malformed url"})) {
+  if (ContainsAny(text,
+                  {"unknown scheme", "unsupported url protocol", "invalid url", "malformed url"})) {
     return absl::StatusCode::kInvalidArgument;
   }
   return absl::StatusCode::kUnavailable;

@@ -36,7 +36,7 @@ bool IsHexadecimal(absl::string_view text) {
 std::size_t SequenceLength(absl::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
-  const std::size_t length = lead < 0x80                  ? 1
+  const std::size_t length = lead < 0x80                   ? 1
                              : lead >= 0xC2 && lead < 0xE0 ? 2
                              : lead >= 0xE0 && lead < 0xF0 ? 3
                              : lead >= 0xF0 && lead < 0xF5 ? 4
@@ -168,8 +168,8 @@ int Mirror::State::Walk(Tree root, std::string prefix, FileList& files) {
           absl::StrCat(folder.path, folder.path.empty() ? "" : "/", git_tree_entry_name(entry));
       if (git_tree_entry_type(entry) == GIT_OBJECT_TREE) {
         Tree child;
-        if (const int code = Fill(child, git_tree_lookup, repository.get(),
-                                  git_tree_entry_id(entry));
+        if (const int code =
+                Fill(child, git_tree_lookup, repository.get(), git_tree_entry_id(entry));
             code != 0) {
           return code;
         }
@@ -267,8 +267,7 @@ absl::StatusOr<FileList> Mirror::ListFiles(const std::string& commit,
     ASSIGN_OR_RETURN(std::string normal, NormalisePath(path));
     wanted.push_back(std::move(normal));
   }
-  const bool whole =
-      wanted.empty() || std::find(wanted.begin(), wanted.end(), "") != wanted.end();
+  const bool whole = wanted.empty() || std::find(wanted.begin(), wanted.end(), "") != wanted.end();
   FileList files;
   for (const std::string& path : wanted) {
     if (path.empty()) continue;

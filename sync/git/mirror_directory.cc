@@ -19,15 +19,14 @@ namespace fs = std::filesystem;
 
 constexpr char kDamagedMark[] = "fairlead-damaged";
 constexpr std::array<absl::string_view, 14> kGitNames = {
-    "HEAD",  "FETCH_HEAD", "ORIG_HEAD", "branches", "config",      "description", "hooks",
-    "info",  "logs",       "objects",   "refs",     "packed-refs", "shallow",     kDamagedMark};
+    "HEAD", "FETCH_HEAD", "ORIG_HEAD", "branches", "config",      "description", "hooks",
+    "info", "logs",       "objects",   "refs",     "packed-refs", "shallow",     kDamagedMark};
 
 // The names in `directory`; empty when there is no such folder.
 std::vector<std::string> ListNames(const fs::path& directory) {
   std::vector<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     names.push_back(it->path().filename().string());
   }
   return names;

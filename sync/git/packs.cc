@@ -1,12 +1,12 @@
 #include "sync/git/packs.h"
 
+#include <git2/sys/odb_backend.h>
+
 #include <filesystem>
 #include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-
-#include <git2/sys/odb_backend.h>
 
 namespace fairlead::git {
 namespace {
@@ -19,8 +19,7 @@ constexpr std::uintmax_t kSmallPack = 1u << 20;
 std::vector<fs::path> FindSmallPacks(const fs::path& directory) {
   std::vector<fs::path> found;
   std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     fs::path pack = it->path();
     if (pack.extension() != ".idx") continue;
     std::error_code missing;

@@ -4,7 +4,6 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 
 namespace fairlead::git {
 namespace {
@@ -27,22 +26,6 @@ Span FindUserInfo(absl::string_view text, std::size_t begin) {
 
 }  // namespace
 
-absl::StatusOr<std::string> UrlOf(const v1::ResourceSync& sync) {
-  if (!sync.url().empty()) return sync.url();
-  absl::string_view repo = sync.repo();
-  while (absl::ConsumePrefix(&repo, "/")) {
-  }
-  while (absl::ConsumeSuffix(&repo, "/")) {
-  }
-  absl::ConsumeSuffix(&repo, ".git");
-  if (repo.empty()) {
-    return absl::NotFoundError("names no repository: set url, or git_provider and repo");
-  }
-  const absl::string_view provider =
-      sync.git_provider().empty() ? absl::string_view("github.com") : sync.git_provider();
-  return absl::StrCat(sync.git_https() ? "https://" : "http://", provider, "/", repo, ".git");
-}
-
 SplitUrl SplitCredentials(absl::string_view url) {
   SplitUrl split{std::string(url), ""};
   const std::size_t scheme_end = url.find("://");
@@ -56,8 +39,8 @@ SplitUrl SplitCredentials(absl::string_view url) {
   if (absl::StrContains(scheme, "ssh")) {
     kept = absl::StrCat(split.user_info.substr(0, split.user_info.find(':')), "@");
   }
-  split.url = absl::StrCat(url.substr(0, span.begin), kept,
-                           url.substr(span.begin + span.length + 1));
+  split.url =
+      absl::StrCat(url.substr(0, span.begin), kept, url.substr(span.begin + span.length + 1));
   return split;
 }
 
