@@ -66,6 +66,9 @@ BANNED = (
     (r"\busing\s+namespace\b", "using namespace", ()),
 )
 
+# Tests that run both ends of a protocol against each other.
+BOTH_ENDS = re.compile(r"_pair_test\.cc$")
+
 SUFFIXES = ("Manager", "Helper", "Util", "Utils", "Handler", "Processor", "Data", "Info")
 TYPE = re.compile(r"^\s*(?:class|struct|enum(?:\s+class)?)\s+(?:ABSL_\w+(?:\([^)]*\))?\s+)?"
                   r"(\w+)(?:\s+final)?\s*(?:[:{]|$)")
@@ -114,7 +117,7 @@ def check_include(path, line, bracket, target):
         if target.startswith(prefix) and not allowed(path, places):
             yield line, f"{target}: third-party include outside its home"
     other = layer_of(target) if bracket == '"' else None
-    if other is None or own is None or other == own:
+    if other is None or own is None or other == own or BOTH_ENDS.search(path):
         return
     if other not in LAYERS[own] and not (
             "controller" in LAYERS[own] and other.startswith("controller")):

@@ -44,6 +44,7 @@ class LayerTest(unittest.TestCase):
                 ("controller/controller.cc", "controller/store/sqlite_store.h"),
                 ("controller/service/plan_service.cc", "controller/loop/reconciler.h"),
                 ("controller/loop/reconciler.cc", "controller/store/store.h"),
+                ("controller/agents/session_pair_test.cc", "agent/session.h"),
                 ("agent/agent.cc", "fairlead/v1/agent.grpc.pb.h"),
                 ("sync/plan.cc", "absl/strings/str_cat.h"),
                 ("sync/plan.cc", "fairlead/v1/plan.pb.h")):

@@ -1,0 +1,115 @@
+// Mutual TLS between controller, agent and CLI, with certificates made by openssl.
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "integration/testing/http.h"
+#include "integration/testing/mini_fleet.h"
+#include "integration/testing/wait.h"
+
+namespace fairlead::integration {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TlsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    engine_.Clear();
+    directory_ = absl::StrCat(FAIRLEAD_BINARY_DIR, "/itest/tls");
+    RunCommand({"rm", "-rf", directory_});
+    ASSERT_OK(base::MakeDirectories(directory_));
+    MustRun({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", "/CN=test ca", "-keyout", File("ca.key"), "-out",
+             File("ca.pem")});
+    MakeCertificate("controller", "DNS:localhost,IP:127.0.0.1");
+    MakeCertificate("host-1", "URI:fairlead://server/host-1");
+    MakeCertificate("person", "URI:fairlead://person/anna");
+    grpc_ = absl::StrCat("127.0.0.1:", FreePort());
+    ASSERT_OK(base::WriteFileAtomically(File("bootstrap.toml"), "[[server]]\nname = \"host-1\"\n"));
+    ASSERT_OK(controller_.Start(WithTls({FAIRLEAD_BINARY_DIR "/bin/fairlead-controller", "--listen",
+                                         grpc_, "--http-listen", "127.0.0.1:0", "--data-dir",
+                                         File("controller"), "--bootstrap", File("bootstrap.toml")},
+                                        "controller"),
+                                File("controller.log")));
+    ASSERT_OK(WaitFor("the controller", [&] {
+      return base::ReadFile(File("controller/endpoints.json")).ok() || !controller_.Running();
+    }));
+    ASSERT_TRUE(controller_.Running()) << TailOf(controller_.log(), 10);
+  }
+
+  void TearDown() override {
+    if (HasFailure()) {
+      ADD_FAILURE() << TailOf(File("controller.log"), 20) << TailOf(File("agent.log"), 20);
+    }
+  }
+
+  std::string File(const std::string& name) const { return absl::StrCat(directory_, "/", name); }
+
+  void MakeCertificate(const std::string& name, const std::string& san) {
+    MustRun({"openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+             "-subj", "/CN=" + name, "-keyout", File(name + ".key"), "-out", File(name + ".csr")});
+    ASSERT_OK(base::WriteFileAtomically(File(name + ".ext"), "subjectAltName=" + san + "\n"));
+    MustRun({"openssl", "x509", "-req", "-days", "2", "-in", File(name + ".csr"), "-CA",
+             File("ca.pem"), "-CAkey", File("ca.key"), "-CAcreateserial", "-extfile",
+             File(name + ".ext"), "-out", File(name + ".pem")});
+  }
+
+  std::vector<std::string> WithTls(std::vector<std::string> argv, const std::string& who) const {
+    for (const auto& [flag, file] : std::vector<std::pair<std::string, std::string>>{
+             {"--tls-cert", who + ".pem"}, {"--tls-key", who + ".key"}, {"--tls-ca", "ca.pem"}}) {
+      argv.push_back(flag);
+      argv.push_back(File(file));
+    }
+    return argv;
+  }
+
+  absl::Status StartAgent(const std::string& name, const std::string& certificate) {
+    return agent_.Start(
+        WithTls({FAIRLEAD_BINARY_DIR "/bin/fairlead-agent", "--controller", grpc_, "--name", name,
+                 "--data-dir", File("agent-" + name), "--docker-host", engine_.host()},
+                certificate),
+        File("agent.log"));
+  }
+
+  CommandResult Status(const std::string& who) const {
+    std::vector<std::string> argv = {FAIRLEAD_BINARY_DIR "/bin/fairlead"};
+    argv = WithTls(argv, who);
+    argv.insert(argv.end(), {"--controller", grpc_, "status"});
+    return RunCommand(argv);
+  }
+
+  Engine& engine_ = Engine::Shared(1);
+  std::string directory_;
+  std::string grpc_;
+  Process controller_;
+  Process agent_;
+};
+
+TEST_F(TlsTest, TheRightCertificateConnects) {
+  ASSERT_OK(StartAgent("host-1", "host-1"));
+  EXPECT_OK(
+      WaitFor("host-1 online", [&] { return absl::StrContains(Status("person").out, "online"); }));
+}
+
+TEST_F(TlsTest, AnotherServersCertificateIsRefused) {
+  ASSERT_OK(StartAgent("host-1", "person"));
+  EXPECT_OK(WaitFor("the refusal in the agent's log", [&] {
+    return absl::StrContains(base::ReadFile(File("agent.log")).value_or(""),
+                             "fairlead://server/host-1");
+  }));
+  EXPECT_FALSE(absl::StrContains(Status("person").out, "online"));
+}
+
+TEST_F(TlsTest, WithoutACertificateNothingAnswers) {
+  const CommandResult plain = RunCommand(
+      {FAIRLEAD_BINARY_DIR "/bin/fairlead", "--controller", grpc_, "--timeout", "5s", "status"});
+  EXPECT_EQ(plain.exit_code, 1);
+  EXPECT_THAT(plain.err, HasSubstr(grpc_));
+}
+
+}  // namespace
+}  // namespace fairlead::integration
