@@ -32,6 +32,9 @@ const std::vector<Kind>& Kinds();
 // By singular or plural name; null when there is none.
 const Kind* FindKind(absl::string_view name);
 
+// True for kinds (singular or plural) that files may hold and this version does not act on.
+bool IsKindNotActedOn(absl::string_view name);
+
 // The kind of a declared resource; null when no spec is set.
 const Kind* KindOf(const v1::Resource& resource);
 

@@ -1,0 +1,98 @@
+// From TOML values to the fields of a message.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+#include "fairlead/v1/common.pb.h"
+#include "fairlead/v1/resource_sync.pb.h"
+#include "resources/field_table.h"
+#include "resources/toml_document.h"
+#include "resources/toml_source.h"
+
+namespace fairlead::resources {
+
+// Which keys of one table have been seen, by the field they mean.
+using SeenKeys = std::vector<const TomlEntry*>;
+
+// Reads the fields of one resource and collects what is wrong. What is wrong with one field does
+// not keep the others from being read. Confined to one thread; `source` and `problems` outlive it.
+class FieldReader {
+ public:
+  // `resource` is "stack/web", or empty.
+  FieldReader(const TomlSource& source, v1::Dialect dialect, std::string resource,
+              std::vector<v1::Problem>* problems)
+      : source_(source), dialect_(dialect), resource_(std::move(resource)), problems_(problems) {}
+
+  // Suggests what to do about an unknown key; empty falls back on the keys of the table.
+  using Hint = std::function<std::string(const std::string& key)>;
+
+  // Reads a table into a message that holds defaults. `where` names the table in messages.
+  void ReadMessage(const TomlValue& table, const FieldTable& fields, const std::string& where,
+                   const Hint& hint, google::protobuf::Message* out);
+
+  void ReadField(const Field& field, const TomlEntry& entry, google::protobuf::Message* out);
+
+  // False, with a problem, when the field has been given under this or another key.
+  bool MarkSeen(const Field& field, const TomlEntry& entry, SeenKeys* seen);
+
+  void ReportUnknownKey(const TomlEntry& entry, const std::string& where,
+                        const std::string& suggestion);
+  void ReportWrongType(const std::string& key, const TomlValue& value, absl::string_view expected,
+                       const std::string& suggestion = "");
+  // An error at a place in the file.
+  void ReportError(absl::string_view code, const SourcePosition& position,
+                   const std::string& message, const std::string& suggestion = "");
+
+  // An error has been reported.
+  bool failed() const { return failed_; }
+  v1::Dialect dialect() const { return dialect_; }
+  const TomlSource& source() const { return source_; }
+
+ private:
+  void ReadPlain(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadScalar(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadText(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadInteger(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadFloat(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadEnum(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadNested(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadElements(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadStringList(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadFileContents(const Field& field, const TomlValue& value,
+                        google::protobuf::Message* out);
+  void ReadLines(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  // The text lines of an array of {first, second} tables; false after a problem.
+  bool ReadPairs(const Field& field, const TomlValue& value, std::string* text);
+  bool ReadPairMember(const Field& field, const TomlValue& pair, absl::string_view key,
+                      std::string* text);
+  void ReadVersion(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadTagged(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadTaggedTable(const Field& field, const TomlValue& value,
+                       google::protobuf::Message* tagged);
+  void ReadDuration(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+
+  void ReportMissing(const TomlValue& table, const FieldTable& fields, const SeenKeys& seen,
+                     const std::string& where);
+  void ReportBadValue(const TomlValue& value, const std::string& message,
+                      const std::string& suggestion = "");
+  v1::Problem& Report(v1::Severity severity, absl::string_view code,
+                      const SourcePosition& position, const std::string& message,
+                      const std::string& suggestion);
+
+  const TomlSource& source_;
+  const v1::Dialect dialect_;
+  const std::string resource_;
+  std::vector<v1::Problem>* problems_;
+  // The field being read is secret: its source line is not shown.
+  bool secret_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace fairlead::resources

@@ -1,0 +1,22 @@
+// The nearest known word to a misspelt one.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace fairlead::resources {
+
+// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`, in bytes.
+std::size_t EditDistance(absl::string_view a, absl::string_view b);
+
+// The candidate nearest to `word`, at most a third of its length away; the first of equals.
+// '-' counts as '_' and case does not count. Empty when none is near.
+std::string NearestWord(absl::string_view word, const std::vector<std::string>& candidates);
+
+// `did you mean "environment"?`, or empty.
+std::string DidYouMean(absl::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace fairlead::resources

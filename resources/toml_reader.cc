@@ -1,0 +1,328 @@
+#include "resources/toml_reader.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "resources/field_defaults.h"
+#include "resources/field_reader.h"
+#include "resources/field_table.h"
+#include "resources/kind_table.h"
+#include "resources/spelling.h"
+#include "resources/toml_document.h"
+#include "resources/toml_source.h"
+
+namespace fairlead::resources {
+namespace {
+
+const FieldTable& EntryFields() { return FieldsOf(v1::Resource::descriptor()); }
+
+bool IsArrayOfTables(const TomlValue& value) {
+  return value.type == TomlValue::Type::kArray && !value.items.empty() &&
+         std::all_of(value.items.begin(), value.items.end(), [](const TomlValue& item) {
+           return item.type == TomlValue::Type::kTable;
+         });
+}
+
+bool IsKnownTable(absl::string_view key) {
+  return FindKind(key) != nullptr || IsKindNotActedOn(key);
+}
+
+bool HasControlCharacter(absl::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_iscntrl(static_cast<unsigned char>(c)) != 0;
+  });
+}
+
+void SortByPosition(std::vector<v1::Problem>* problems) {
+  std::stable_sort(problems->begin(), problems->end(),
+                   [](const v1::Problem& a, const v1::Problem& b) {
+                     return std::make_tuple(a.line(), a.column()) <
+                            std::make_tuple(b.line(), b.column());
+                   });
+}
+
+// A key of the entry fields, the config fields or both, for a hint about a key one level off.
+std::vector<std::string> KeysOf(const FieldTable& table, absl::string_view kind) {
+  std::vector<std::string> keys;
+  for (const Field& field : table.fields) {
+    if (!field.AppliesTo(kind)) continue;
+    keys.push_back(field.key);
+    keys.insert(keys.end(), field.rule->alias().begin(), field.rule->alias().end());
+  }
+  return keys;
+}
+
+// Reads one entry of a kind.
+class EntryReader {
+ public:
+  EntryReader(const Kind& kind, const TomlValue& table, FieldReader* reader)
+      : kind_(kind), table_(table), reader_(*reader), spec_fields_(FieldsOf(kind.message)) {}
+
+  void Read(v1::Resource* resource) {
+    google::protobuf::Message* spec =
+        resource->GetReflection()->MutableMessage(resource, kind_.field);
+    SeenKeys seen(EntryFields().fields.size());
+    SeenKeys seen_flat(spec_fields_.fields.size());
+    for (const TomlEntry& entry : table_.entries) {
+      const Field* field = EntryFields().Find(entry.key);
+      const Field* flat = kind_.flat ? spec_fields_.Find(entry.key) : nullptr;
+      if (field != nullptr && field->AppliesTo(kind_.name)) {
+        if (reader_.MarkSeen(*field, entry, &seen)) reader_.ReadField(*field, entry, resource);
+      } else if (flat != nullptr) {
+        if (reader_.MarkSeen(*flat, entry, &seen_flat)) reader_.ReadField(*flat, entry, spec);
+      } else if (!kind_.flat && entry.key == "config") {
+        ReadConfig(entry, spec);
+      } else {
+        reader_.ReportUnknownKey(entry, absl::StrCat("[[", kind_.name, "]]"), HintAt(entry.key));
+      }
+    }
+  }
+
+ private:
+  void ReadConfig(const TomlEntry& entry, google::protobuf::Message* spec) {
+    if (entry.value.type != TomlValue::Type::kTable) {
+      reader_.ReportWrongType("config", entry.value, "a table");
+      return;
+    }
+    reader_.ReadMessage(
+        entry.value, spec_fields_, absl::StrCat("[", kind_.name, ".config]"),
+        [this](const std::string& key) { return HintInConfig(key); }, spec);
+  }
+
+  // About an unknown key beside `name`.
+  std::string HintAt(const std::string& key) const {
+    if (const Field* field = EntryFields().Find(key)) {
+      return absl::StrCat("\"", key, "\" is for ", absl::StrJoin(field->only_kinds, " and "),
+                          " only");
+    }
+    if (!kind_.flat && spec_fields_.Find(key) != nullptr) {
+      return absl::StrCat("\"", key, "\" belongs in [", kind_.name, ".config]");
+    }
+    std::vector<std::string> keys = KeysOf(EntryFields(), kind_.name);
+    if (!kind_.flat) keys.emplace_back("config");
+    if (kind_.flat) {
+      const std::vector<std::string> flat = KeysOf(spec_fields_, kind_.name);
+      keys.insert(keys.end(), flat.begin(), flat.end());
+    }
+    return DidYouMean(key, keys);
+  }
+
+  // About an unknown key in the config table; empty without an idea.
+  std::string HintInConfig(const std::string& key) const {
+    const Field* field = EntryFields().Find(key);
+    if (field == nullptr || !field->AppliesTo(kind_.name)) return "";
+    return absl::StrCat("\"", key, "\" belongs beside \"name\" in [[", kind_.name, "]]");
+  }
+
+  const Kind& kind_;
+  const TomlValue& table_;
+  FieldReader& reader_;
+  const FieldTable& spec_fields_;
+};
+
+// Reads one file.
+class FileReader {
+ public:
+  FileReader(const TomlSource& source, v1::Dialect dialect, ParsedFile* file)
+      : source_(source), dialect_(dialect), file_(*file) {}
+
+  void Read(const TomlValue& root) {
+    const bool any = std::any_of(root.entries.begin(), root.entries.end(), [](const auto& entry) {
+      return IsKnownTable(entry.key) && IsArrayOfTables(entry.value);
+    });
+    if (!any) {
+      ReportForeign(root);
+      return;
+    }
+    struct Item {
+      const Kind* kind;
+      const TomlValue* table;
+    };
+    std::vector<Item> items;
+    for (const TomlEntry& entry : root.entries) {
+      const Kind* kind = FindKind(entry.key);
+      if (kind != nullptr && IsArrayOfTables(entry.value)) {
+        for (const TomlValue& table : entry.value.items) items.push_back({kind, &table});
+      } else {
+        ReadOther(entry);
+      }
+    }
+    std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
+      return a.table->position < b.table->position;
+    });
+    file_.declarations.reserve(items.size());
+    for (const Item& item : items) ReadEntry(*item.kind, *item.table);
+  }
+
+ private:
+  void ReportForeign(const TomlValue& root) {
+    file_.foreign = true;
+    v1::Problem problem = source_.MakeProblem(v1::SEVERITY_NOTICE, "foreign-file",
+                                              SourcePosition{file_.path, 0, 0},
+                                              "no resources in this file; it is ignored");
+    for (const TomlEntry& entry : root.entries) {
+      const std::string table = NearestTable(entry.key);
+      if (table.empty()) continue;
+      problem.set_suggestion(absl::StrCat("did you mean [[", table, "]] by \"", entry.key,
+                                          "\" on line ", entry.position.line, "?"));
+      break;
+    }
+    file_.problems.push_back(std::move(problem));
+  }
+
+  // A top-level key that holds no entries of a kind.
+  void ReadOther(const TomlEntry& entry) {
+    const SourcePosition position = source_.Map(entry.position);
+    if (IsKindNotActedOn(entry.key) && entry.value.type == TomlValue::Type::kArray) {
+      Add(v1::SEVERITY_WARNING, "kind-not-acted-on", position,
+          absl::StrCat("[[", entry.key, "]] is not acted on by this version (",
+                       entry.value.items.size(),
+                       entry.value.items.size() == 1 ? " entry)" : " entries)"),
+          "");
+      return;
+    }
+    if (IsKnownTable(entry.key)) {
+      // An empty array declares nothing.
+      if (entry.value.type == TomlValue::Type::kArray && entry.value.items.empty()) return;
+      Add(v1::SEVERITY_ERROR, "wrong-type", position,
+          absl::StrCat("\"", entry.key, "\" must be an array of tables, found ",
+                       NameOf(entry.value.type)),
+          absl::StrCat("write [[", entry.key, "]]"));
+      return;
+    }
+    const bool table =
+        entry.value.type == TomlValue::Type::kTable || IsArrayOfTables(entry.value);
+    const std::string nearest = NearestTable(entry.key);
+    file_.has_unknown_table = file_.has_unknown_table || table;
+    Add(dialect_ == v1::DIALECT_KOMODO ? v1::SEVERITY_WARNING : v1::SEVERITY_ERROR,
+        table ? "unknown-table" : "unknown-key", position,
+        absl::StrCat("unknown top-level ", table ? "table" : "key", " \"", entry.key, "\""),
+        nearest.empty() ? "" : absl::StrCat("did you mean [[", nearest, "]]?"));
+  }
+
+  static std::string NearestTable(absl::string_view key) {
+    if (IsKnownTable(key)) return std::string(key);
+    std::vector<std::string> names;
+    for (const Kind& kind : Kinds()) {
+      names.push_back(kind.name);
+      names.push_back(kind.plural);
+    }
+    return NearestWord(key, names);
+  }
+
+  void ReadEntry(const Kind& kind, const TomlValue& table) {
+    const std::string name = NameOfEntry(table);
+    Declaration declaration;
+    declaration.id = ResourceId{kind.name, name};
+    declaration.position = source_.Map(table.position);
+    // Without a usable name there is no resource to blame: the problems are the file's.
+    std::vector<v1::Problem>* problems =
+        name.empty() ? &file_.problems : &declaration.problems;
+    FieldReader reader(source_, dialect_, name.empty() ? "" : declaration.id.ToString(), problems);
+    auto resource = std::make_shared<v1::Resource>(DefaultResource(kind, dialect_));
+    EntryReader(kind, table, &reader).Read(resource.get());
+    if (name.empty()) {
+      ReportName(kind, table, &reader);
+      return;
+    }
+    SortByPosition(&declaration.problems);
+    if (!reader.failed()) declaration.spec = std::move(resource);
+    file_.declarations.push_back(std::move(declaration));
+  }
+
+  // Empty when there is none that can be used.
+  static std::string NameOfEntry(const TomlValue& table) {
+    for (const TomlEntry& entry : table.entries) {
+      if (entry.key == "name") {
+        return HasControlCharacter(entry.value.text) ||
+                       entry.value.type != TomlValue::Type::kString
+                   ? ""
+                   : entry.value.text;
+      }
+    }
+    return "";
+  }
+
+  static void ReportName(const Kind& kind, const TomlValue& table, FieldReader* reader) {
+    for (const TomlEntry& entry : table.entries) {
+      if (entry.key != "name") continue;
+      // A wrong type has been reported with the field.
+      if (entry.value.type != TomlValue::Type::kString) return;
+      const bool empty = entry.value.text.empty();
+      reader->ReportError(
+          empty ? "missing-name" : "bad-value", reader->source().Map(entry.value.position),
+          absl::StrCat("name of this [[", kind.name, "]] ",
+                       empty ? "is empty" : "holds a control character"),
+          empty ? "" : "write it on one line");
+      return;
+    }
+    reader->ReportError("missing-name", reader->source().Map(table.position),
+                        absl::StrCat("[[", kind.name, "]] has no \"name\""),
+                        "add name = \"...\"");
+  }
+
+  void Add(v1::Severity severity, absl::string_view code, const SourcePosition& position,
+           const std::string& message, const std::string& suggestion) {
+    v1::Problem problem = source_.MakeProblem(severity, code, position, message);
+    problem.set_suggestion(suggestion);
+    file_.problems.push_back(std::move(problem));
+  }
+
+  const TomlSource& source_;
+  const v1::Dialect dialect_;
+  ParsedFile& file_;
+};
+
+// A line that cannot be parsed may still hold a secret.
+bool MayHoldSecret(absl::string_view line) {
+  static const auto& keys = *[] {
+    auto* all = new std::set<std::string>{"value"};
+    for (const Kind& kind : Kinds()) {
+      for (const Field& field : FieldsOf(kind.message).fields) {
+        if (field.rule->secret()) all->insert(field.key);
+      }
+    }
+    return all;
+  }();
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const std::string& key) { return absl::StrContains(line, key); });
+}
+
+v1::Problem SyntaxProblem(const TomlSource& source, const TomlError& error) {
+  v1::Problem problem = source.MakeProblem(v1::SEVERITY_ERROR, "syntax",
+                                           source.Map(error.position), error.message);
+  if (MayHoldSecret(problem.source_line())) problem.clear_source_line();
+  return problem;
+}
+
+}  // namespace
+
+ParsedFile ReadToml(absl::string_view path, absl::string_view content, v1::Dialect dialect) {
+  ParsedFile file;
+  file.path = std::string(path);
+  const TomlSource source(path, content, dialect);
+  if (auto problem = source.Check()) {
+    file.problems.push_back(*std::move(problem));
+    file.spoilt = true;
+    return file;
+  }
+  const std::variant<TomlValue, TomlError> parsed = ParseToml(source.text());
+  if (const auto* error = std::get_if<TomlError>(&parsed)) {
+    file.problems.push_back(SyntaxProblem(source, *error));
+    file.spoilt = true;
+    return file;
+  }
+  FileReader(source, dialect, &file).Read(std::get<TomlValue>(parsed));
+  SortByPosition(&file.problems);
+  return file;
+}
+
+}  // namespace fairlead::resources
