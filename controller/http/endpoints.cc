@@ -1,0 +1,38 @@
+#include "controller/http/endpoints.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace fairlead::http {
+namespace {
+
+HttpReply Ready(const Endpoints& endpoints) {
+  const absl::Status status = endpoints.ready ? endpoints.ready() : absl::OkStatus();
+  if (status.ok()) return {.status = 200, .body = "ok\n"};
+  return {.status = 503, .body = absl::StrCat("not ready: ", status.message(), "\n")};
+}
+
+}  // namespace
+
+HttpReply Serve(const Endpoints& endpoints, const HttpRequest& request) {
+  if (IsWebhookTarget(request.target)) {
+    WebhookDecision decision = DecideWebhook(request, endpoints.find_sync);
+    if (endpoints.on_webhook) endpoints.on_webhook(decision);
+    return std::move(decision.reply);
+  }
+  const absl::string_view target = request.target;
+  const absl::string_view path = target.substr(0, target.find('?'));
+  const bool is_known = path == "/healthz" || path == "/readyz" ||
+                        (path == "/metrics" && endpoints.metrics != nullptr);
+  if (!is_known) return {.status = 404, .body = "nothing here\n"};
+  if (request.method != "GET" && request.method != "HEAD") {
+    return {.status = 405, .body = "use GET\n", .headers = {{"Allow", "GET, HEAD"}}};
+  }
+  if (path == "/healthz") return {.status = 200, .body = "ok\n"};
+  if (path == "/readyz") return Ready(endpoints);
+  return {.status = 200,
+          .content_type = "text/plain; version=0.0.4; charset=utf-8",
+          .body = endpoints.metrics()};
+}
+
+}  // namespace fairlead::http

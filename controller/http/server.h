@@ -1,0 +1,60 @@
+// An HTTP/1.1 server for few, small requests from anybody.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "controller/http/message.h"
+
+namespace fairlead::http {
+
+// Listens from Start to Stop on one thread of its own. Whatever clients do, the number of
+// connections, the bytes kept for each and the time it may take stay bounded. Start, Stop and the
+// destructor belong to one thread; port() is free.
+class Server {
+ public:
+  struct Options {
+    // Numeric address; empty is all IPv4 addresses.
+    std::string address = "127.0.0.1";
+    // 0 lets the system choose.
+    uint16_t port = 0;
+    RequestFunction handler;
+    // Files in PEM format; both or none. With them the server speaks TLS 1.2 or later only.
+    std::string tls_cert;
+    std::string tls_key;
+    // Open at a time; others wait in the system's queue until one closes.
+    std::size_t max_connections = 256;
+    // Bytes; larger ones are answered with 431 and 413.
+    uint32_t header_limit = 64u << 10;
+    std::size_t body_limit = 1u << 20;
+    // For one whole request, for the next one on an idle connection, and for one answer.
+    absl::Duration read_timeout = absl::Seconds(10);
+    // What answers on their way get after Stop.
+    absl::Duration stop_timeout = absl::Seconds(2);
+  };
+
+  // InvalidArgument: address, certificate or key is wrong. FailedPrecondition: cannot listen.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(Options options);
+  // Stops.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The port listened on.
+  uint16_t port() const;
+
+  // Accepts no more, ends idle connections, lets answers on their way finish, and returns.
+  void Stop();
+
+ private:
+  struct State;
+  explicit Server(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fairlead::http

@@ -1,0 +1,77 @@
+// What a push notification means.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+#include "controller/http/message.h"
+
+namespace fairlead::http {
+
+// A sync as webhooks see it.
+struct WebhookTarget {
+  std::string name;
+  // Shared with the forge; empty refuses every webhook.
+  std::string secret;
+  // Branch or tag the sync follows, with or without "refs/heads/"; empty: any.
+  std::string branch;
+  // Files and folders whose change matters, from the root of the repository; empty: any.
+  std::vector<std::string> paths;
+  bool enabled = true;
+};
+
+// nullopt when there is no sync of that name.
+using FindTarget = std::function<std::optional<WebhookTarget>(const std::string& name)>;
+
+enum class WebhookOutcome {
+  // The sync must look at its repository.
+  kAccepted,
+  // Authentic, but of no concern to the sync; `reason` says why.
+  kIgnored,
+  // The forge tries out the address.
+  kPing,
+  kUnknownPath,
+  kUnknownSync,
+  kBadMethod,
+  kTooLarge,
+  kDisabled,
+  // The sync has no secret, so nothing can be authentic.
+  kNoSecret,
+  kBadSignature,
+  kBadBody,
+};
+
+// "accepted", "bad_signature", ...: the label of the metric.
+absl::string_view WebhookOutcomeName(WebhookOutcome outcome);
+
+struct WebhookDecision {
+  WebhookOutcome outcome = WebhookOutcome::kUnknownPath;
+  // "github", "gitlab", "gitea" or "generic"; "unknown" before that is known. Never other text of
+  // the client, as it labels a metric.
+  std::string provider = "unknown";
+  HttpReply reply;
+  // With kAccepted and kIgnored: the sync's name.
+  std::string sync;
+  // The new commit, 40 hexadecimal digits, when the forge names it.
+  std::string commit;
+  // Why it was ignored.
+  std::string reason;
+};
+
+inline constexpr std::size_t kMaxWebhookBody = 1u << 20;
+
+// Whether the target belongs to DecideWebhook.
+bool IsWebhookTarget(absl::string_view target);
+
+// Pure. Understands POST /webhook/{github|gitlab|gitea|generic}/SYNC and the older
+// /listener/{github|gitlab}/sync/SYNC/{refresh|sync}, SYNC percent-encoded. Authentic is, compared
+// in constant time: an HMAC-SHA256 over the body in X-Hub-Signature-256 ("sha256=HEX"; github,
+// gitea, generic) or X-Gitea-Signature (HEX; gitea), or the secret itself in X-Gitlab-Token
+// (gitlab), X-Fairlead-Token or "Authorization: Bearer" (generic).
+WebhookDecision DecideWebhook(const HttpRequest& request, const FindTarget& find);
+
+}  // namespace fairlead::http
