@@ -1,0 +1,43 @@
+// The gRPC service that agents dial.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <grpcpp/grpcpp.h>
+
+#include "absl/status/statusor.h"
+
+#include "controller/agents/agent_registry.h"
+#include "fairlead/v1/agent.grpc.pb.h"
+
+namespace fairlead::agents {
+
+struct AgentServiceOptions {
+  // Refuse peers whose certificate does not name a server. Off only without TLS.
+  bool require_certificate = true;
+  // A session that has more than this unwritten is ended: its agent reads too slowly.
+  std::size_t queue_messages = 10'000;
+  std::size_t queue_bytes = std::size_t{64} << 20;
+};
+
+// The server named by a certificate with these subject alternative names: NAME of the single
+// "fairlead://server/NAME". PermissionDenied, with the reason, for anything else.
+absl::StatusOr<std::string> ServerOfCertificate(const std::vector<std::string>& names);
+
+// Makes one reactor for each stream; a message is read only after the one before it was taken.
+// Thread-safe. The registry must be shut down before the gRPC server, and outlives both.
+class AgentService final : public v1::AgentService::CallbackService {
+ public:
+  AgentService(AgentRegistry& registry, AgentServiceOptions options);
+
+  grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* Connect(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  AgentRegistry& registry_;
+  const AgentServiceOptions options_;
+};
+
+}  // namespace fairlead::agents
