@@ -1,0 +1,45 @@
+// What the steps of one running action share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+#include "agent/container_records.h"
+#include "agent/engine_client.h"
+#include "agent/runtime.h"
+#include "agent/secret_texts.h"
+#include "base/clock.h"
+#include "fairlead/v1/action.pb.h"
+#include "resources/spec_hash.h"
+
+namespace fairlead::agent {
+
+// Lives on the stack of Runtime::Run; everything it refers to outlives it. Confined to the
+// action's thread.
+struct ActionScope {
+  const v1::Action& action;
+  const ActionContext& context;
+  const EngineClient& engine;
+  ContainerRecords& records;
+  const SecretTexts& secrets;
+  const base::Clock& clock;
+  const std::string installation;
+  const std::shared_ptr<const resources::SpecHasher> hasher;
+  // The deadline of the action and its cancel.
+  const CallLimits limits;
+  // Steps add container id, log tail and warnings.
+  v1::ActionOutcome& outcome;
+
+  // Tells how far the action is. `detail` is redacted here.
+  void Report(absl::string_view phase, const std::string& detail, uint64_t current = 0,
+              uint64_t total = 0) const;
+  void Warn(const std::string& warning);
+
+  // Limits for undoing a step after the action's own have passed.
+  CallLimits UndoLimits() const;
+};
+
+}  // namespace fairlead::agent

@@ -1,0 +1,73 @@
+// Reads from the engine what is reported of containers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "agent/container_records.h"
+#include "agent/engine_client.h"
+#include "agent/live_view.h"
+#include "agent/secret_texts.h"
+#include "base/clock.h"
+#include "fairlead/v1/live.pb.h"
+#include "resources/spec_hash.h"
+
+namespace fairlead::agent {
+
+// Knows which containers are ours and remembers what the engine forgets: that a run was ended by
+// a kill, and logs already read. Confined to the reporter's thread.
+class ContainerWatch {
+ public:
+  // All outlive this.
+  ContainerWatch(const EngineClient& engine, ContainerRecords& records,
+                 const SecretTexts& secrets, const base::Clock& clock,
+                 const std::string& data_directory);
+
+  void SetInstallation(const std::string& installation,
+                       std::shared_ptr<const resources::SpecHasher> hasher);
+
+  // Everything on the host.
+  struct Look {
+    std::vector<v1::Container> containers;
+    std::vector<v1::Project> projects;
+  };
+  absl::StatusOr<Look> LookAtAll();
+
+  // The container of `event` as it is now. NotFound when it is gone; FailedPrecondition when it
+  // is no concern of the event (a network of somebody else's container).
+  absl::StatusOr<v1::Container> LookAt(const EngineEvent& event, const LiveView& view);
+
+  // Remembers kills. True when what is said of the container may change by that alone.
+  bool Note(const EngineEvent& event);
+
+ private:
+  bool IsOurs(const v1::Container& container) const;
+  absl::StatusOr<v1::Container> Inspect(const std::string& id);
+  std::string LogTailOf(const v1::Container& container, bool tty);
+  CallLimits Limits(absl::Duration time) const;
+
+  const EngineClient& engine_;
+  ContainerRecords& records_;
+  const SecretTexts& secrets_;
+  const base::Clock& clock_;
+  const std::string data_directory_;
+  std::string installation_;
+  std::shared_ptr<const resources::SpecHasher> hasher_;
+  // Compose projects applied here.
+  std::set<std::string> projects_;
+  // Containers whose last run was ended by a kill or stop.
+  std::set<std::string> killed_;
+  struct Tail {
+    // End of the run, or the health, that the text belongs to.
+    std::string of;
+    std::string text;
+  };
+  std::map<std::string, Tail> tails_;
+};
+
+}  // namespace fairlead::agent

@@ -1,0 +1,129 @@
+#include "agent/docker_runtime.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "agent/action_scope.h"
+#include "agent/apply_container.h"
+#include "agent/compose_runtime.h"
+#include "agent/container_actions.h"
+#include "agent/log_follower.h"
+#include "base/status.h"
+
+namespace fairlead::agent {
+namespace {
+
+// Ends an action whose sender gave no deadline.
+constexpr absl::Duration kDefaultDeadline = absl::Minutes(15);
+
+absl::Duration DeadlineOf(const v1::Action& action) {
+  const absl::Duration given =
+      absl::Seconds(action.deadline().seconds()) + absl::Nanoseconds(action.deadline().nanos());
+  return given > absl::ZeroDuration() ? given : kDefaultDeadline;
+}
+
+void SetTook(absl::Duration took, v1::ActionOutcome& outcome) {
+  const int64_t nanos = absl::ToInt64Nanoseconds(took);
+  outcome.mutable_took()->set_seconds(nanos / 1'000'000'000);
+  outcome.mutable_took()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
+
+}  // namespace
+
+DockerRuntime::DockerRuntime(DockerOptions options, ContainerRecords& records,
+                             SecretTexts& secrets, const base::Clock& clock)
+    : options_(std::move(options)),
+      records_(records),
+      secrets_(secrets),
+      clock_(clock),
+      engine_(options_.engine, clock),
+      compose_(std::make_unique<ComposeRuntime>(options_.data_directory, options_.engine)) {}
+
+DockerRuntime::~DockerRuntime() = default;
+
+void DockerRuntime::SetInstallation(const std::string& installation, const std::string& key_id,
+                                    const std::string& key) {
+  Identity identity{installation, std::make_shared<const resources::SpecHasher>(key_id, key)};
+  base::MutexLock lock(mutex_);
+  identity_ = std::move(identity);
+}
+
+DockerRuntime::Identity DockerRuntime::identity() const {
+  base::MutexLock lock(mutex_);
+  return identity_;
+}
+
+v1::ActionOutcome DockerRuntime::Run(const v1::Action& action, const ActionContext& context) {
+  const absl::Time start = clock_.Now();
+  secrets_.Add(std::vector<std::string>(action.secrets().begin(), action.secrets().end()));
+  v1::ActionOutcome outcome;
+  outcome.set_action_id(action.id());
+  outcome.set_resource(action.resource());
+  const Identity identity = this->identity();
+  absl::Status status = absl::FailedPreconditionError("the agent does not know its installation");
+  if (identity.hasher != nullptr) {
+    ActionScope scope{
+        .action = action,
+        .context = context,
+        .engine = engine_,
+        .records = records_,
+        .secrets = secrets_,
+        .clock = clock_,
+        .installation = identity.installation,
+        .hasher = identity.hasher,
+        .limits = {.deadline = start + DeadlineOf(action), .is_cancelled = context.is_cancelled},
+        .outcome = outcome};
+    status = Dispatch(scope);
+  }
+  if (status.ok()) {
+    outcome.set_status(v1::ACTION_STATUS_SUCCEEDED);
+  } else {
+    outcome.set_status(absl::IsCancelled(status) ? v1::ACTION_STATUS_CANCELLED
+                                                 : v1::ACTION_STATUS_FAILED);
+    outcome.set_code(static_cast<int32_t>(status.code()));
+    outcome.set_message(secrets_.Redact(std::string(status.message())));
+  }
+  SetTook(clock_.Now() - start, outcome);
+  return outcome;
+}
+
+absl::Status DockerRuntime::Dispatch(ActionScope& scope) const {
+  const v1::Action& action = scope.action;
+  switch (action.body_case()) {
+    case v1::Action::kApplyContainer:
+      return ContainerReplacement(scope, action.apply_container()).Run();
+    case v1::Action::kFinishReplacement:
+      return FinishReplacement(scope, action.finish_replacement());
+    case v1::Action::kStart:
+      return StartContainers(scope);
+    case v1::Action::kStop:
+      return StopContainers(scope, action.stop());
+    case v1::Action::kRestart:
+      return RestartContainers(scope, action.restart());
+    case v1::Action::kUpdate:
+      return UpdateContainer(scope, action.update());
+    case v1::Action::kRemove:
+      return RemoveContainers(scope, action.remove());
+    case v1::Action::kAdopt:
+      return AdoptContainer(scope, action.adopt());
+    case v1::Action::kApplyStack:
+      return compose_->Apply(scope, action.apply_stack());
+    case v1::Action::kRemoveStack:
+      return compose_->Remove(scope, action.remove_stack());
+    case v1::Action::BODY_NOT_SET:
+      break;
+  }
+  return absl::UnimplementedError("this agent does not know the action: it is older");
+}
+
+absl::Status DockerRuntime::Logs(const v1::LogRequest& request,
+                                 const std::function<void(const v1::LogLines&)>& send,
+                                 const std::function<bool()>& is_cancelled) {
+  const Identity identity = this->identity();
+  return LogFollower(engine_, records_, secrets_, clock_, identity.installation)
+      .Run(request, send, is_cancelled);
+}
+
+}  // namespace fairlead::agent

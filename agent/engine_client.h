@@ -1,0 +1,133 @@
+// The Docker Engine API, as far as the agent uses it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <boost/json/fwd.hpp>
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "agent/engine_http.h"
+#include "agent/log_lines.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "fairlead/v1/live.pb.h"
+
+namespace fairlead::agent {
+
+struct LogQuery {
+  std::string container;
+  bool tty = false;
+  bool follow = false;
+  // Lines from the end; negative means all.
+  int64_t tail = -1;
+};
+
+// One thing that happened, from the engine's event stream.
+struct EngineEvent {
+  // "container" or "network".
+  std::string type;
+  // "die", "health_status: healthy", ...
+  std::string action;
+  // The container concerned, for both types.
+  std::string container_id;
+  // Signal number of a kill; 0 else.
+  int signal = 0;
+  // Value of the label dev.fairlead.installation.
+  std::string installation;
+  absl::Time time = absl::InfinitePast();
+};
+
+// Speaks API 1.41 or what the engine demands at least; asks GET /version before the first call.
+// Thread-safe. Codes are those of StatusOfAnswer and EngineHttp; messages carry no context.
+class EngineClient {
+ public:
+  // `address` as in EngineHttp; `clock` outlives this.
+  EngineClient(std::string address, const base::Clock& clock);
+
+  // Asks anew. FailedPrecondition for an engine before API 1.41.
+  absl::StatusOr<v1::EngineVersion> Version(const CallLimits& limits) const;
+  // As Version, with CPUs and memory.
+  absl::StatusOr<v1::EngineVersion> Describe(const CallLimits& limits) const;
+
+  // Running or not; all `labels` ("key=value" or "key") must match; with `id` only that one.
+  struct ListFilter {
+    std::vector<std::string> labels;
+    std::string id;
+  };
+  absl::StatusOr<boost::json::array> ListContainers(const ListFilter& filter,
+                                                    const CallLimits& limits) const;
+  // By id or name.
+  absl::StatusOr<boost::json::object> InspectContainer(const std::string& container,
+                                                       const CallLimits& limits) const;
+  // The new id. AlreadyExists when the name is taken, NotFound without the image.
+  absl::StatusOr<std::string> CreateContainer(const std::string& name,
+                                              const boost::json::object& body,
+                                              const CallLimits& limits) const;
+  absl::Status StartContainer(const std::string& id, const CallLimits& limits) const;
+  absl::Status UnpauseContainer(const std::string& id, const CallLimits& limits) const;
+  // With the container's own stop signal; the engine kills it after `timeout_seconds`.
+  absl::Status StopContainer(const std::string& id, int timeout_seconds,
+                             const CallLimits& limits) const;
+  absl::Status RestartContainer(const std::string& id, int timeout_seconds,
+                                const CallLimits& limits) const;
+  absl::Status KillContainer(const std::string& id, const std::string& signal,
+                             const CallLimits& limits) const;
+  // Returns once it does not run.
+  absl::Status WaitContainer(const std::string& id, const CallLimits& limits) const;
+  // Also a running one; volumes stay.
+  absl::Status RemoveContainer(const std::string& id, const CallLimits& limits) const;
+  absl::Status RenameContainer(const std::string& id, const std::string& name,
+                               const CallLimits& limits) const;
+  absl::Status UpdateRestartPolicy(const std::string& id, const std::string& policy,
+                                   const CallLimits& limits) const;
+
+  // Hands on lines until the end of what there is or, with follow, of the container.
+  absl::Status ReadLogs(const LogQuery& query, const std::function<void(const LogLine&)>& sink,
+                        const CallLimits& limits) const;
+
+  struct EventHooks {
+    std::function<void()> on_open;
+    std::function<void(const EngineEvent&)> on_event;
+  };
+  // Container and network events from `since` on; returns only with why the stream ended.
+  absl::Status WatchEvents(absl::Time since, const EventHooks& hooks,
+                           const CallLimits& limits) const;
+
+  // The image's id. NotFound when the host does not have it.
+  absl::StatusOr<std::string> ImageId(const std::string& reference,
+                                      const CallLimits& limits) const;
+  // Sum over layers, in bytes.
+  using PullProgress = std::function<void(uint64_t current, uint64_t total)>;
+  absl::Status PullImage(const std::string& reference, const PullProgress& progress,
+                         const CallLimits& limits) const;
+
+  // Names of the networks with all of `labels`.
+  absl::StatusOr<std::vector<std::string>> ListNetworks(const std::vector<std::string>& labels,
+                                                        const CallLimits& limits) const;
+  absl::Status RemoveNetwork(const std::string& name, const CallLimits& limits) const;
+
+  const std::string& address() const { return http_.address(); }
+
+ private:
+  absl::StatusOr<std::string> Prefix(const CallLimits& limits) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The body of a successful answer.
+  absl::StatusOr<std::string> Do(const std::string& method, const std::string& path,
+                                 const std::string& body, const CallLimits& limits) const;
+  absl::Status Post(const std::string& path, const CallLimits& limits) const;
+  absl::Status StreamTo(const std::string& method, const std::string& path,
+                        const EngineHttp::StreamHooks& hooks, const CallLimits& limits) const;
+
+  const base::Clock& clock_;
+  const EngineHttp http_;
+  mutable base::Mutex mutex_;
+  // "/v1.41"; empty until the engine was asked.
+  mutable std::string prefix_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace fairlead::agent

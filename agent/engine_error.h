@@ -1,0 +1,20 @@
+// What the engine's refusals mean.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace fairlead::agent {
+
+// The status of an HTTP answer; `body` is {"message": "..."} or plain text. OK for 2xx and for
+// 304 (it was so already). NotFound 404, AlreadyExists 409 of a name, FailedPrecondition any
+// other 409, a port that is taken, a mount or runtime that refuses, InvalidArgument 400,
+// ResourceExhausted a full disk, else Unavailable.
+absl::Status StatusOfAnswer(unsigned http_status, absl::string_view body);
+
+// The status of an error line within a stream of a pull.
+absl::Status StatusOfPullError(absl::string_view message);
+
+}  // namespace fairlead::agent

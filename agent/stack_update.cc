@@ -1,0 +1,316 @@
+#include "agent/stack_update.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include <boost/json.hpp>
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+#include "agent/engine_json.h"
+#include "agent/owned_container.h"
+#include "agent/section_hash.h"
+#include "base/file.h"
+#include "base/status.h"
+
+namespace fairlead::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Files above this size that are mounted from the stack's folder do not count by content.
+constexpr std::size_t kLargestContent = 16u << 20;
+
+std::vector<std::string> ProfilesIn(const std::string& environment) {
+  for (const absl::string_view line : absl::StrSplit(environment, '\n')) {
+    if (absl::StartsWith(line, "COMPOSE_PROFILES=")) {
+      return absl::StrSplit(line.substr(line.find('=') + 1), ',', absl::SkipEmpty());
+    }
+  }
+  return {};
+}
+
+// It ended as it should and is not to be started again.
+bool IsCompleted(const v1::Container& container) {
+  return container.state() == v1::CONTAINER_STATE_EXITED && container.exit_code() == 0 &&
+         (container.restart_policy() == "no" || container.restart_policy() == "on-failure");
+}
+
+}  // namespace
+
+absl::Status StackUpdate::Run() {
+  const absl::StatusOr<v1::Project> record = folder_.ReadRecord();
+  if (record.ok()) record_ = *record;
+  if (record.ok() && record_.resource() != scope_.action.resource()) {
+    return absl::FailedPreconditionError(absl::StrCat("compose project ", request_.project(),
+                                                      " belongs to ", record_.resource()));
+  }
+  RETURN_IF_ERROR(Survey());
+  RETURN_IF_ERROR(Analyse());
+  Decide();
+  RETURN_IF_ERROR(WriteOverride());
+  if (!touched_.empty()) {
+    RETURN_IF_ERROR(EnsureImages());
+    RETURN_IF_ERROR(Up());
+  }
+  RETURN_IF_ERROR(RemoveGoneServices());
+  return Record();
+}
+
+absl::Status StackUpdate::Survey() {
+  present_.clear();
+  ASSIGN_OR_RETURN(
+      const boost::json::array listed,
+      scope_.engine.ListContainers(
+          {.labels = {absl::StrCat(kComposeProjectLabel, "=", request_.project())}},
+          scope_.limits));
+  bool ours = record_.resource() == scope_.action.resource();
+  std::string stranger;
+  for (const boost::json::value& element : listed) {
+    if (!element.is_object()) continue;
+    if (TextAt(element.as_object(), {"Labels", "com.docker.compose.oneoff"}) == "True") continue;
+    const std::string id = TextAt(element.as_object(), {"Id"});
+    const absl::StatusOr<boost::json::object> inspect =
+        scope_.engine.InspectContainer(id, scope_.limits);
+    if (absl::IsNotFound(inspect.status())) continue;
+    RETURN_IF_ERROR(inspect.status());
+    Present present{.container = ToContainer(*inspect)};
+    const v1::Container& container = present.container;
+    if (container.installation() == scope_.installation &&
+        container.resource() == scope_.action.resource()) {
+      ours = true;
+    } else {
+      stranger = absl::StrCat(ShortId(id), container.resource().empty() ? "" : " of ",
+                              container.resource());
+    }
+    const std::optional<ContainerRecord> made = scope_.records.Find(id);
+    present.changed = made && made->action == container.action() && !made->section_hash.empty() &&
+                      made->section_hash != ComputeSectionHashes(*inspect, *scope_.hasher);
+    present_[container.compose_service()].push_back(std::move(present));
+  }
+  if (!stranger.empty() && !ours) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("compose project ", request_.project(), " is taken by container ", stranger,
+                     ", which is not Fairlead's"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StackUpdate::Analyse() {
+  scope_.Report("resolving", request_.project());
+  ASSIGN_OR_RETURN(const StackInput written, folder_.Write(request_));
+  ASSIGN_OR_RETURN(input_, compose_.Prepare(written, folder_));
+  ASSIGN_OR_RETURN(const boost::json::object config,
+                   compose_.Config(scope_, request_.project(), input_));
+  ASSIGN_OR_RETURN(services_,
+                   AnalyseServices({.config = config,
+                                    .hasher = *scope_.hasher,
+                                    .content_of = [this](const std::string& path) {
+                                      return ContentOf(path);
+                                    },
+                                    .profiles = ProfilesIn(request_.environment())}));
+  return absl::OkStatus();
+}
+
+std::string StackUpdate::ContentOf(const std::string& path) const {
+  const std::string root = absl::StrCat(input_.run_directory, "/");
+  std::error_code error;
+  const auto hashed = [&](const std::string& file) {
+    const absl::StatusOr<std::string> content = base::ReadFile(file, kLargestContent);
+    return content.ok() ? scope_.hasher->HashText(*content) : std::string();
+  };
+  if (!absl::StartsWith(path, root)) return "";
+  if (fs::is_regular_file(path, error)) return hashed(path);
+  // Of a folder only what the stack itself brings: the rest is what containers write.
+  std::string text;
+  const absl::StatusOr<std::vector<std::string>> files = folder_.WrittenFiles();
+  if (!files.ok()) return text;
+  for (const std::string& file : *files) {
+    if (absl::StartsWith(file, absl::StrCat(path, "/"))) {
+      absl::StrAppend(&text, file, "=", hashed(file), ";");
+    }
+  }
+  return text;
+}
+
+bool StackUpdate::HasHash(const Present& present, const ComposeService& service) const {
+  const v1::Container& container = present.container;
+  if (container.installation() != scope_.installation ||
+      container.resource() != scope_.action.resource()) {
+    return false;
+  }
+  if (container.spec_hash() == service.hash) return true;
+  // After a change of the key nothing is recreated for that alone.
+  return !scope_.hasher->CanVerify(container.spec_hash()) &&
+         record_.spec_hash() == scope_.action.spec_hash();
+}
+
+bool StackUpdate::IsRight(const ComposeService& service) const {
+  const auto found = present_.find(service.name);
+  const std::size_t count = found == present_.end() ? 0 : found->second.size();
+  if (static_cast<int>(count) != service.replicas) return false;
+  if (count == 0) return true;
+  return std::all_of(found->second.begin(), found->second.end(), [&](const Present& present) {
+    const bool runs = present.container.state() == v1::CONTAINER_STATE_RUNNING ||
+                      present.container.state() == v1::CONTAINER_STATE_RESTARTING;
+    return HasHash(present, service) && !present.changed &&
+           (runs || request_.leave_stopped() || IsCompleted(present.container));
+  });
+}
+
+void StackUpdate::Decide() {
+  for (const ComposeService& service : services_) {
+    if (IsRight(service)) continue;
+    touched_.push_back(service.name);
+    const auto found = present_.find(service.name);
+    if (found == present_.end()) continue;
+    // Compose itself would not see what was changed by hand.
+    for (const Present& present : found->second) {
+      if (present.changed && HasHash(present, service)) forced_.insert(service.name);
+    }
+  }
+}
+
+absl::Status StackUpdate::WriteOverride() {
+  std::map<std::string, std::map<std::string, std::string>> labels;
+  for (const ComposeService& service : services_) {
+    std::map<std::string, std::string> own =
+        OwnLabels(scope_.installation, scope_.action.resource(), service.hash, scope_.action.id());
+    const auto found = present_.find(service.name);
+    if (found != present_.end() && !found->second.empty() &&
+        HasHash(found->second.front(), service)) {
+      // Compose recreates where a label changes.
+      own[kActionLabel] = found->second.front().container.action();
+      own[kSpecHashLabel] = found->second.front().container.spec_hash();
+    }
+    labels[service.name] = std::move(own);
+  }
+  const std::string path = folder_.PathOf("override.json");
+  RETURN_IF_ERROR(base::WriteFileAtomically(path, ToLabelOverride(labels)));
+  input_.compose_files.push_back(path);
+  return absl::OkStatus();
+}
+
+absl::Status StackUpdate::EnsureImages() {
+  std::vector<std::string> absent;
+  std::vector<std::string> pullable;
+  for (const ComposeService& service : services_) {
+    const bool is_touched =
+        std::find(touched_.begin(), touched_.end(), service.name) != touched_.end();
+    if (!is_touched || service.builds || service.image.empty()) continue;
+    const absl::Status present = scope_.engine.ImageId(service.image, scope_.limits).status();
+    if (!present.ok() && !absl::IsNotFound(present)) return present;
+    if (!present.ok()) absent.push_back(service.image);
+    if (!present.ok() || request_.pull() == v1::PULL_POLICY_ALWAYS) pullable.push_back(service.name);
+  }
+  if (request_.pull() == v1::PULL_POLICY_NEVER) {
+    return absent.empty() ? absl::OkStatus()
+                          : absl::NotFoundError(absl::StrCat("image ", absl::StrJoin(absent, ", "),
+                                                             ": not on this host, and pull is "
+                                                             "\"never\""));
+  }
+  if (pullable.empty()) return absl::OkStatus();
+  scope_.Report("pulling", absl::StrJoin(pullable, ", "));
+  std::vector<std::string> arguments = {"pull"};
+  arguments.insert(arguments.end(), pullable.begin(), pullable.end());
+  const absl::Status pulled = compose_
+                                  .Run(scope_, {.project = request_.project(),
+                                                .input = input_,
+                                                .arguments = std::move(arguments),
+                                                .phase = "pulling"})
+                                  .status();
+  if (pulled.ok() || absl::IsCancelled(pulled) || absl::IsDeadlineExceeded(pulled)) return pulled;
+  for (const std::string& image : absent) {
+    if (!scope_.engine.ImageId(image, scope_.limits).ok()) {
+      return base::Annotate(pulled, absl::StrCat("image ", image, ": pull failed"));
+    }
+  }
+  scope_.Warn(absl::StrCat("pull failed, using the images that are present: ", pulled.message()));
+  return absl::OkStatus();
+}
+
+absl::Status StackUpdate::Up() {
+  if (request_.destroy_first() && !present_.empty()) {
+    scope_.Report("stopping", request_.project());
+    RETURN_IF_ERROR(compose_
+                        .Run(scope_, {.project = request_.project(),
+                                      .input = input_,
+                                      .arguments = {"down"},
+                                      .phase = "stopping"})
+                        .status());
+    touched_.clear();
+    for (const ComposeService& service : services_) touched_.push_back(service.name);
+    forced_.clear();
+  }
+  std::vector<std::string> plain = touched_;
+  std::erase_if(plain, [&](const std::string& name) { return forced_.contains(name); });
+  if (!forced_.empty()) {
+    RETURN_IF_ERROR(UpServices({forced_.begin(), forced_.end()}, true));
+  }
+  return plain.empty() ? absl::OkStatus() : UpServices(plain, false);
+}
+
+absl::Status StackUpdate::UpServices(const std::vector<std::string>& services, bool force) {
+  scope_.Report("starting", absl::StrJoin(services, ", "));
+  // Without --no-deps compose would also recreate what these depend on.
+  std::vector<std::string> arguments = {"up", "--no-deps"};
+  arguments.push_back(request_.leave_stopped() ? "--no-start" : "-d");
+  if (force) arguments.push_back("--force-recreate");
+  arguments.insert(arguments.end(), request_.extra_args().begin(), request_.extra_args().end());
+  arguments.insert(arguments.end(), services.begin(), services.end());
+  return compose_
+      .Run(scope_, {.project = request_.project(),
+                    .input = input_,
+                    .arguments = std::move(arguments),
+                    .phase = "starting"})
+      .status();
+}
+
+absl::Status StackUpdate::RemoveGoneServices() {
+  for (const auto& [name, containers] : present_) {
+    const bool declared =
+        std::any_of(services_.begin(), services_.end(),
+                    [&](const ComposeService& service) { return service.name == name; });
+    if (declared) continue;
+    for (const Present& present : containers) {
+      const std::string& id = present.container.id();
+      scope_.Report("removing", present.container.name());
+      RETURN_IF_ERROR(StopGently(scope_.engine, scope_.clock, id, "", 0, scope_.limits));
+      RETURN_IF_ERROR(RemoveOwned(scope_.engine, scope_.records, id, scope_.limits));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StackUpdate::Record() {
+  RETURN_IF_ERROR(Survey());
+  const std::set<std::string> ignored(request_.ignore_services().begin(),
+                                      request_.ignore_services().end());
+  v1::Project project;
+  project.set_resource(scope_.action.resource());
+  project.set_name(request_.project());
+  project.set_spec_hash(scope_.action.spec_hash());
+  for (const ComposeService& service : services_) {
+    v1::Project::Service& added = *project.add_services();
+    added.set_name(service.name);
+    added.set_hash(service.hash);
+    added.set_replicas(service.replicas);
+    added.set_ignored(ignored.contains(service.name));
+    for (const Present& present : present_[service.name]) {
+      const v1::Container& container = present.container;
+      ASSIGN_OR_RETURN(const boost::json::object inspect,
+                       scope_.engine.InspectContainer(container.id(), scope_.limits));
+      RETURN_IF_ERROR(scope_.records.Put(
+          container.id(), {.resource = scope_.action.resource(),
+                           .spec_hash = container.spec_hash(),
+                           .action = container.action(),
+                           .section_hash = ComputeSectionHashes(inspect, *scope_.hasher)}));
+    }
+  }
+  return folder_.WriteRecord(project);
+}
+
+}  // namespace fairlead::agent

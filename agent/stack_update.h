@@ -1,0 +1,69 @@
+// Makes one compose project equal to its files.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "agent/action_scope.h"
+#include "agent/compose_command.h"
+#include "agent/compose_project.h"
+#include "agent/stack_folder.h"
+#include "fairlead/v1/action.pb.h"
+#include "fairlead/v1/live.pb.h"
+
+namespace fairlead::agent {
+
+// One ApplyStack. Only services whose hash is not that of all their containers, or that do not
+// run as they should, are given to compose; a second run after a crash finds the others done.
+// Lives for one Run.
+class StackUpdate {
+ public:
+  // All outlive this.
+  StackUpdate(ActionScope& scope, const v1::ApplyStack& request, const ComposeCommand& compose,
+              const StackFolder& folder)
+      : scope_(scope), request_(request), compose_(compose), folder_(folder) {}
+
+  // FailedPrecondition when the project belongs to somebody else. A failure of compose leaves
+  // what runs.
+  absl::Status Run();
+
+ private:
+  struct Present {
+    v1::Container container;
+    // Changed by hand since it was made.
+    bool changed = false;
+  };
+
+  absl::Status Analyse();
+  // Reads the project's containers; refuses those of others.
+  absl::Status Survey();
+  bool IsRight(const ComposeService& service) const;
+  bool HasHash(const Present& present, const ComposeService& service) const;
+  void Decide();
+  absl::Status WriteOverride();
+  absl::Status EnsureImages();
+  absl::Status Up();
+  absl::Status UpServices(const std::vector<std::string>& services, bool force);
+  absl::Status RemoveGoneServices();
+  absl::Status Record();
+  std::string ContentOf(const std::string& path) const;
+
+  ActionScope& scope_;
+  const v1::ApplyStack& request_;
+  const ComposeCommand& compose_;
+  const StackFolder& folder_;
+  StackInput input_;
+  std::vector<ComposeService> services_;
+  // By service, in the engine's order.
+  std::map<std::string, std::vector<Present>> present_;
+  // As of the last complete apply.
+  v1::Project record_;
+  std::vector<std::string> touched_;
+  std::set<std::string> forced_;
+};
+
+}  // namespace fairlead::agent
