@@ -17,6 +17,7 @@
 #include "fairlead/v1/resource.pb.h"
 #include "fairlead/v1/resource_sync.pb.h"
 #include "resources/interpolation.h"
+#include "resources/reference.h"
 #include "resources/resource_id.h"
 #include "resources/spec_hash.h"
 #include "resources/toml_reader.h"
@@ -58,6 +59,7 @@ struct DesiredResource {
   resources::ResourceId id;
   std::string origin;
   std::string sync;
+  // Of the first build that saw it as it is; what is in effect now is in `sources`.
   std::string revision;
   resources::SourcePosition position;
   v1::Dialect dialect = v1::DIALECT_TOML;
@@ -79,6 +81,13 @@ struct DesiredResource {
   // Docker-side name and server.
   std::string docker_name;
   std::string server;
+  // What this version does not act on yet (resources::NotYetReason); empty: nothing.
+  std::string not_yet;
+  // Names of the variables and of the other resources that it depends on; what sharing looks at.
+  std::vector<std::string> placeholders;
+  std::vector<resources::Reference> references;
+  // A problem of it comes from another resource: a duplicate, a name taken twice, a cycle.
+  bool entangled = false;
 };
 
 // What a plan says of one source.
@@ -102,6 +111,9 @@ struct DesiredState {
   // By origin.
   std::map<std::string, SourceSummary> sources;
   resources::Variables variables;
+  // The reverse of `after`: who waits for a resource. Null: nobody for any.
+  std::shared_ptr<const std::map<resources::ResourceId, std::vector<resources::ResourceId>>>
+      dependents;
   // Raised with each build.
   uint64_t generation = 0;
   // Every source has been read completely at least once: pruning may begin.
@@ -117,11 +129,18 @@ struct DesiredOptions {
 };
 
 // Merges the sources: duplicates, tags, variables, references, cycles, hashes. Resources that
-// did not change against `previous` (may be null) are shared with it, not computed again; the
-// result is the same either way.
+// did not change against `previous` (may be null) are shared with it, not computed again; but
+// for DesiredResource::revision and the generation the result is the same either way.
 std::shared_ptr<const DesiredState> BuildDesiredState(
     const std::vector<std::shared_ptr<const SourceSnapshot>>& sources,
     const resources::SpecHasher& hasher, const DesiredOptions& options,
     const DesiredState* previous);
+
+// Resources that came, went or changed from `before` (null: nothing) to `after`, in order.
+std::vector<resources::ResourceId> ComputeDesiredChange(const DesiredState* before,
+                                                        const DesiredState& after);
+
+// Equal in all but revision.
+bool IsSame(const DesiredResource& a, const DesiredResource& b);
 
 }  // namespace fairlead::sync

@@ -75,7 +75,23 @@ struct Decision {
   bool satisfied = false;
   // When time alone changes the decision; infinite future: never.
   absl::Time wake_at = absl::InfiniteFuture();
+  // A step that is to happen without anybody's help is open, running or waits for health.
+  bool open_step = false;
+  // Shown Degraded or in a crash loop: a new spec of a dependent waits.
+  bool degraded = false;
+  // MOVE, or removal elsewhere: the server that holds the containers so far.
+  std::string from_server;
+  // What is there is accepted as the target although the inventory does not know it.
+  bool record_inventory = false;
+  // The spec has failed just now: to be recorded durably before the step is carried out.
+  std::shared_ptr<const v1::FailedSpec> new_failure;
+
+  // The plan shows a step of it.
+  bool has_step() const { return action != v1::STEP_ACTION_NONE; }
 };
+
+// What one pass keeps for the next. Opaque.
+struct PlanMemo;
 
 struct PlanResult {
   v1::Plan plan;
@@ -83,6 +99,11 @@ struct PlanResult {
   absl::btree_map<resources::ResourceId, std::shared_ptr<const Decision>> decisions;
   // Earliest wake_at.
   absl::Time wake_at = absl::InfiniteFuture();
+  // Where in plan.steps the step of a resource is; those without a step are left out.
+  absl::btree_map<resources::ResourceId, int> step_index;
+  // Specs that have failed and are not yet in PlanInput::failed_specs.
+  std::vector<v1::FailedSpec> new_failures;
+  std::shared_ptr<const PlanMemo> memo;
 };
 
 // Same input, same plan, byte for byte. An empty plan means in sync. InvalidArgument only for an
@@ -93,6 +114,15 @@ struct PlanResult {
 absl::StatusOr<PlanResult> ComputePlan(const PlanInput& input);
 absl::StatusOr<PlanResult> ComputePlan(const PlanInput& input, const PlanResult& previous,
                                        const std::set<resources::ResourceId>& dirty);
+// As above, without a copy of what stays.
+absl::StatusOr<PlanResult> ComputePlan(const PlanInput& input, PlanResult&& previous,
+                                       const std::set<resources::ResourceId>& dirty);
+
+// Resources of `server` that a change of its live state concerns: to be put into `dirty`.
+std::set<resources::ResourceId> ComputeConcerned(const DesiredState& desired,
+                                                 const Inventory& inventory,
+                                                 const std::string& server,
+                                                 const LiveChange& change);
 
 // What people see of one resource.
 v1::ResourceStatus ComputeStatus(const PlanInput& input, const PlanResult& plan,

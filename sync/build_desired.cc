@@ -1,0 +1,408 @@
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+
+#include "sync/desired.h"
+#include "sync/desired_conflicts.h"
+#include "sync/desired_resource.h"
+
+namespace fairlead::sync {
+namespace {
+
+using resources::Declaration;
+using resources::ResourceId;
+
+bool IsIncluded(const SourceSnapshot& source, const Declaration& declaration) {
+  if (declaration.id.kind == "variable") return source.include_variables;
+  if (!source.include_resources) return false;
+  // The tags of a spoilt declaration are not known: it keeps what it has.
+  if (source.match_tags.empty() || declaration.spec == nullptr) return true;
+  const auto& tags = declaration.spec->tags();
+  return std::all_of(source.match_tags.begin(), source.match_tags.end(),
+                     [&tags](const std::string& tag) {
+                       return std::find(tags.begin(), tags.end(), tag) != tags.end();
+                     });
+}
+
+// Builds one DesiredState. Confined to one call of BuildDesiredState.
+class Builder {
+ public:
+  Builder(const std::vector<std::shared_ptr<const SourceSnapshot>>& sources,
+          const resources::SpecHasher& hasher, const DesiredOptions& options,
+          const DesiredState* previous)
+      : sources_(sources), options_(options), previous_(previous) {
+    scope_.hasher = &hasher;
+    scope_.variables = &state_->variables;
+    scope_.has = [this](const ResourceId& id) { return IsDeclared(id); };
+  }
+
+  std::shared_ptr<const DesiredState> Build();
+
+ private:
+  // Declarations of one resource that remain after the question of the owner is settled.
+  struct Entry {
+    Candidate candidate;
+    // More declarations of the same resource in the same origin.
+    std::vector<Candidate> duplicates;
+    // The same resource in other origins.
+    std::vector<Candidate> losers;
+    // Of the previous state; may be null.
+    const std::shared_ptr<const DesiredResource>* before = nullptr;
+  };
+
+  void Collect();
+  Entry SettleOwner(size_t begin, size_t end) const;
+  void FindPrevious();
+  void FillVariables();
+  bool IsDeclared(const ResourceId& id) const;
+  bool IsShareable(const Entry& entry) const;
+  void ResolveAll();
+  void AddDuplicates(size_t index, ForeignProblems& problems);
+  void Disentangle();
+  void Summarise();
+  v1::Problem LoserProblem(const Entry& entry, const Candidate& loser) const;
+
+  const std::vector<std::shared_ptr<const SourceSnapshot>>& sources_;
+  const DesiredOptions& options_;
+  const DesiredState* const previous_;
+  std::shared_ptr<DesiredState> state_ = std::make_shared<DesiredState>();
+  DesiredScope scope_;
+  std::vector<Candidate> candidates_;
+  // Sorted by id, as is resources_.
+  std::vector<Entry> entries_;
+  DesiredList resources_;
+  // Against the previous state.
+  absl::flat_hash_set<std::string> changed_names_;
+  absl::flat_hash_set<std::string> changed_variables_;
+  bool graph_changed_ = false;
+};
+
+void Builder::Collect() {
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    for (const auto& file : sources_[i]->files) {
+      for (const Declaration& declaration : file->declarations) {
+        if (IsIncluded(*sources_[i], declaration)) {
+          candidates_.push_back({sources_[i].get(), i, &declaration});
+        }
+      }
+    }
+  }
+  const auto less = [](const Candidate& a, const Candidate& b) {
+    return a.declaration->id < b.declaration->id;
+  };
+  // Stable: of equals the first in order of source, file and line comes first.
+  if (!std::is_sorted(candidates_.begin(), candidates_.end(), less)) {
+    std::stable_sort(candidates_.begin(), candidates_.end(), less);
+  }
+  entries_.reserve(candidates_.size());
+  for (size_t begin = 0; begin < candidates_.size();) {
+    size_t end = begin + 1;
+    while (end < candidates_.size() &&
+           candidates_[end].declaration->id == candidates_[begin].declaration->id) {
+      ++end;
+    }
+    entries_.push_back(SettleOwner(begin, end));
+    begin = end;
+  }
+}
+
+Builder::Entry Builder::SettleOwner(size_t begin, size_t end) const {
+  Entry entry;
+  entry.candidate = candidates_[begin];
+  if (end - begin == 1) return entry;
+  const std::string owner =
+      options_.owner ? options_.owner(entry.candidate.declaration->id) : std::string();
+  for (size_t i = begin; i < end; ++i) {
+    if (candidates_[i].source->origin == owner) {
+      entry.candidate = candidates_[i];
+      break;
+    }
+  }
+  for (size_t i = begin; i < end; ++i) {
+    if (candidates_[i].declaration == entry.candidate.declaration) continue;
+    const bool same = candidates_[i].source->origin == entry.candidate.source->origin;
+    (same ? entry.duplicates : entry.losers).push_back(candidates_[i]);
+  }
+  return entry;
+}
+
+// Pairs entries with the previous state and finds names that came or went.
+void Builder::FindPrevious() {
+  if (previous_ == nullptr) {
+    graph_changed_ = true;
+    return;
+  }
+  auto before = previous_->resources.begin();
+  const auto end = previous_->resources.end();
+  const auto gone = [this](const DesiredResource& resource) {
+    changed_names_.insert(resource.id.name);
+    if (!resource.after.empty()) graph_changed_ = true;
+  };
+  for (Entry& entry : entries_) {
+    const ResourceId& id = entry.candidate.declaration->id;
+    while (before != end && before->first < id) gone(*(before++)->second);
+    if (before != end && before->first == id) {
+      entry.before = &before->second;
+      if (before->second->entangled) graph_changed_ = true;
+      ++before;
+    } else {
+      changed_names_.insert(id.name);
+    }
+  }
+  for (; before != end; ++before) gone(*before->second);
+}
+
+void Builder::FillVariables() {
+  for (const Entry& entry : entries_) {
+    const Declaration& declaration = *entry.candidate.declaration;
+    if (declaration.id.kind != "variable" || declaration.spec == nullptr) continue;
+    if (!entry.duplicates.empty()) continue;
+    state_->variables[declaration.id.name] = {declaration.spec->variable().value(),
+                                              declaration.spec->variable().is_secret()};
+  }
+  if (previous_ == nullptr) return;
+  for (const auto& [name, value] : state_->variables) {
+    const auto it = previous_->variables.find(name);
+    if (it == previous_->variables.end() || !(it->second == value)) changed_variables_.insert(name);
+  }
+  for (const auto& [name, value] : previous_->variables) {
+    if (!state_->variables.contains(name)) changed_variables_.insert(name);
+  }
+}
+
+// The text of `reference` may be kind/name or name; both count as naming `name`.
+bool NamesAny(const resources::Reference& reference,
+              const absl::flat_hash_set<std::string>& names) {
+  if (names.contains(reference.text)) return true;
+  const size_t slash = reference.text.find('/');
+  return slash != std::string::npos && names.contains(reference.text.substr(slash + 1));
+}
+
+template <typename Id, typename Value>
+const Value* FindOrNull(const std::map<Id, Value>& map, const Id& id) {
+  if (map.empty()) return nullptr;
+  const auto it = map.find(id);
+  return it == map.end() ? nullptr : &it->second;
+}
+
+bool Builder::IsShareable(const Entry& entry) const {
+  if (entry.before == nullptr || !entry.duplicates.empty()) return false;
+  const DesiredResource& before = **entry.before;
+  const SourceSnapshot& source = *entry.candidate.source;
+  // Equal pointers: the very same declaration, of a file that was not read again.
+  if (before.spec == nullptr || before.spec != entry.candidate.declaration->spec) return false;
+  if (before.entangled || before.origin != source.origin || before.sync != source.name ||
+      before.dialect != source.dialect) {
+    return false;
+  }
+  const StackFiles* files = FindOrNull(source.stack_files, before.id);
+  if ((files == nullptr ? nullptr : *files) != before.files) return false;
+  if (FindOrNull(source.stack_problems, before.id) != nullptr) return false;
+  if (!changed_variables_.empty()) {
+    for (const std::string& name : before.placeholders) {
+      if (changed_variables_.contains(name)) return false;
+    }
+  }
+  if (!changed_names_.empty()) {
+    for (const resources::Reference& reference : before.references) {
+      if (NamesAny(reference, changed_names_)) return false;
+    }
+  }
+  // A problem of the stack's files may have gone: then the problems outnumber the declaration's.
+  return before.problems.empty() || before.id.kind != "stack";
+}
+
+bool Builder::IsDeclared(const ResourceId& id) const {
+  const auto it = std::lower_bound(
+      entries_.begin(), entries_.end(), id,
+      [](const Entry& entry, const ResourceId& wanted) {
+        return entry.candidate.declaration->id < wanted;
+      });
+  return it != entries_.end() && it->candidate.declaration->id == id;
+}
+
+void Builder::ResolveAll() {
+  resources_.reserve(entries_.size());
+  for (const Entry& entry : entries_) {
+    if (IsShareable(entry)) {
+      resources_.push_back(*entry.before);
+      continue;
+    }
+    auto resource = std::make_shared<const DesiredResource>(
+        ResolveDeclaration(entry.candidate, scope_));
+    if (entry.before == nullptr ? !resource->after.empty()
+                                : resource->after != (*entry.before)->after) {
+      graph_changed_ = true;
+    }
+    if (entry.before != nullptr && IsSame(*resource, **entry.before)) {
+      resources_.push_back(*entry.before);
+    } else {
+      resources_.push_back(std::move(resource));
+    }
+  }
+}
+
+void Builder::AddDuplicates(size_t index, ForeignProblems& problems) {
+  const Entry& entry = entries_[index];
+  std::vector<Candidate> places = entry.duplicates;
+  places.push_back(entry.candidate);
+  std::stable_sort(places.begin(), places.end(), [](const Candidate& a, const Candidate& b) {
+    const auto& left = a.declaration->position;
+    const auto& right = b.declaration->position;
+    return std::tie(left.file, left.line) < std::tie(right.file, right.line);
+  });
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Candidate& other = places[i == 0 ? 1 : 0];
+    const Declaration& declaration = *places[i].declaration;
+    problems[index].push_back(MakeProblem(
+        declaration.id, declaration.position, v1::SEVERITY_ERROR, "duplicate",
+        absl::StrCat("declared twice: also at ", PlaceText(other.declaration->position)),
+        "remove one of them"));
+  }
+}
+
+// Adds the problems that resources cause each other.
+void Builder::Disentangle() {
+  ForeignProblems problems;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (!entries_[i].duplicates.empty()) AddDuplicates(i, problems);
+    for (const Candidate& loser : entries_[i].losers) {
+      problems[i].push_back(MakeProblem(
+          loser.declaration->id, entries_[i].candidate.declaration->position,
+          v1::SEVERITY_WARNING, "two-origins",
+          absl::StrCat(loser.source->origin, " declares it too, at ",
+                       PlaceText(loser.declaration->position), "; ",
+                       entries_[i].candidate.source->origin, " keeps it")));
+    }
+  }
+  FindNameConflicts(resources_, problems);
+  if (graph_changed_) FindAfterCycles(resources_, problems);
+  for (const auto& [index, foreign] : problems) {
+    auto resource = std::make_shared<DesiredResource>(*resources_[index]);
+    AddForeignProblems(foreign, *resource);
+    const auto* before = entries_[index].before;
+    if (before != nullptr && IsSame(*resource, **before)) {
+      resources_[index] = *before;
+    } else {
+      resources_[index] = std::move(resource);
+    }
+  }
+}
+
+v1::Problem Builder::LoserProblem(const Entry& entry, const Candidate& loser) const {
+  return MakeProblem(loser.declaration->id, loser.declaration->position, v1::SEVERITY_ERROR,
+                     "two-origins",
+                     absl::StrCat(entry.candidate.source->origin, " declares it already, at ",
+                                  PlaceText(entry.candidate.declaration->position)),
+                     "declare it in one of them only");
+}
+
+bool IsBefore(const v1::Problem& a, const v1::Problem& b) {
+  const auto key = [](const v1::Problem& p) {
+    return std::make_tuple(absl::string_view(p.file()), p.line(), p.column(),
+                           absl::string_view(p.code()), absl::string_view(p.message()));
+  };
+  return key(a) < key(b);
+}
+
+std::string PruneBlocker(const SourceSnapshot& source, const SourceSummary& summary) {
+  if (!source.prune_blocker.empty()) return source.prune_blocker;
+  for (const auto& file : source.files) {
+    if (file->spoilt) return absl::StrCat(file->path, " cannot be read");
+    if (file->has_unknown_table) return absl::StrCat(file->path, " holds an unknown table");
+  }
+  for (const v1::Problem& problem : summary.problems) {
+    if (problem.severity() != v1::SEVERITY_ERROR) continue;
+    return absl::StrCat("it has errors: ", problem.file(), ":", problem.line(), ":",
+                        problem.column(), " ", problem.message());
+  }
+  return "";
+}
+
+void Builder::Summarise() {
+  absl::flat_hash_map<const SourceSnapshot*, SourceSummary*> summaries;
+  for (const auto& source : sources_) {
+    SourceSummary& summary = state_->sources[source->origin];
+    summary.origin = source->origin;
+    summary.name = source->name;
+    summary.revision = source->revision;
+    summary.subject = source->subject;
+    summary.files = static_cast<uint32_t>(source->files.size());
+    summary.prune = source->prune;
+    for (const auto& file : source->files) {
+      summary.problems.insert(summary.problems.end(), file->problems.begin(),
+                              file->problems.end());
+    }
+    summaries[source.get()] = &summary;
+  }
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    SourceSummary& summary = *summaries[entries_[i].candidate.source];
+    ++summary.resources;
+    const auto& problems = resources_[i]->problems;
+    if (!problems.empty()) {
+      summary.problems.insert(summary.problems.end(), problems.begin(), problems.end());
+    }
+    for (const Candidate& loser : entries_[i].losers) {
+      summaries[loser.source]->problems.push_back(LoserProblem(entries_[i], loser));
+    }
+  }
+  for (const auto& source : sources_) {
+    SourceSummary& summary = state_->sources[source->origin];
+    std::stable_sort(summary.problems.begin(), summary.problems.end(), IsBefore);
+    summary.prune_blocker = PruneBlocker(*source, summary);
+  }
+}
+
+std::shared_ptr<const DesiredState> Builder::Build() {
+  Collect();
+  FindPrevious();
+  FillVariables();
+  ResolveAll();
+  Disentangle();
+  Summarise();
+  for (const auto& resource : resources_) {
+    state_->resources.emplace_hint(state_->resources.end(), resource->id, resource);
+  }
+  state_->dependents = graph_changed_ || previous_->dependents == nullptr
+                           ? ComputeDependents(resources_)
+                           : previous_->dependents;
+  state_->generation = previous_ == nullptr ? 1 : previous_->generation + 1;
+  state_->complete = options_.unread_origins.empty();
+  return std::move(state_);
+}
+
+}  // namespace
+
+std::shared_ptr<const DesiredState> BuildDesiredState(
+    const std::vector<std::shared_ptr<const SourceSnapshot>>& sources,
+    const resources::SpecHasher& hasher, const DesiredOptions& options,
+    const DesiredState* previous) {
+  return Builder(sources, hasher, options, previous).Build();
+}
+
+std::vector<ResourceId> ComputeDesiredChange(const DesiredState* before,
+                                             const DesiredState& after) {
+  std::vector<ResourceId> changed;
+  static const DesiredState* const kNothing = new DesiredState();
+  const auto& old = before == nullptr ? kNothing->resources : before->resources;
+  auto a = old.begin();
+  auto b = after.resources.begin();
+  while (a != old.end() || b != after.resources.end()) {
+    if (b == after.resources.end() || (a != old.end() && a->first < b->first)) {
+      changed.push_back((a++)->first);
+    } else if (a == old.end() || b->first < a->first) {
+      changed.push_back((b++)->first);
+    } else {
+      if (a->second != b->second) changed.push_back(b->first);
+      ++a;
+      ++b;
+    }
+  }
+  return changed;
+}
+
+}  // namespace fairlead::sync

@@ -1,0 +1,37 @@
+// Why a step must wait. Internal to the planner.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sync/classify.h"
+#include "sync/facts.h"
+
+namespace fairlead::sync {
+
+// True for actions that make something new of the resource: they wait for `after`, and for a
+// failed attempt of any of them.
+bool IsForward(v1::StepAction action);
+
+// Gates that need only the resource itself: not yet, failed spec, failed attempt, busy. Sets
+// open_step.
+void ApplyOwnGates(const Facts& facts, Decision& decision);
+
+// A removal that is part of this plan.
+struct Removal {
+  const Decision* decision = nullptr;
+  const v1::InventoryEntry* inventory = nullptr;
+  std::vector<std::string> host_ports;
+};
+using Removals = std::map<resources::ResourceId, Removal>;
+
+// Gates that need other resources: dependencies, names and ports still held, removal in reverse
+// order. `decision_of` gives the decision of a resource, or null.
+void ApplyCommonGates(
+    const Facts& facts, const Removals& removals,
+    const std::function<const Decision*(const resources::ResourceId&)>& decision_of,
+    Decision& decision);
+
+}  // namespace fairlead::sync

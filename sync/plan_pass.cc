@@ -1,0 +1,330 @@
+#include "sync/plan_pass.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+
+#include "resources/diff.h"
+#include "sync/classify.h"
+#include "sync/order.h"
+#include "sync/step.h"
+
+namespace fairlead::sync {
+namespace {
+
+using resources::ResourceId;
+
+// Fewer lookups than these go through the hosts one by one.
+constexpr size_t kManySubjects = 64;
+
+}  // namespace
+
+PlanPass::PlanPass(const PlanInput& input, PlanResult result, const PlanMemo* known)
+    : input_(input),
+      known_(known),
+      context_(input, IndexHosts(*input.live, input.installation,
+                                 known == nullptr ? nullptr : known->hosts.get())),
+      result_(std::move(result)),
+      memo_(std::make_shared<PlanMemo>()) {
+  memo_->installation = input.installation;
+  memo_->hosts = context_.index.shared_hosts();
+}
+
+// Both maps are in the same order: '/' sorts before every character of a kind.
+std::vector<PlanPass::Subject> PlanPass::AllSubjects() const {
+  std::vector<Subject> subjects;
+  subjects.reserve(input_.desired->resources.size() + 16);
+  auto owned = input_.inventory.begin();
+  std::string key;
+  const auto add_undeclared = [&subjects, &owned] {
+    std::optional<ResourceId> id = ResourceId::Parse(owned->first);
+    if (id.has_value()) subjects.push_back({*std::move(id), nullptr, &owned->second});
+    ++owned;
+  };
+  for (const auto& [id, desired] : input_.desired->resources) {
+    key.clear();
+    absl::StrAppend(&key, id.kind, "/", id.name);
+    while (owned != input_.inventory.end() && owned->first < key) add_undeclared();
+    const bool is_owned = owned != input_.inventory.end() && owned->first == key;
+    subjects.push_back({id, desired.get(), is_owned ? &owned->second : nullptr});
+    if (is_owned) ++owned;
+  }
+  while (owned != input_.inventory.end()) add_undeclared();
+  return subjects;
+}
+
+// What only labels know of. Requires: the index is prepared.
+std::vector<PlanPass::Subject> PlanPass::LabelledOnly(const std::vector<Subject>& known) const {
+  std::vector<Subject> found;
+  for (const auto& [resource, presence] : context_.index.all()) {
+    std::optional<ResourceId> id = ResourceId::Parse(resource);
+    if (!id.has_value() || ShapeOf(id->kind) == Shape::kNone) continue;
+    const auto it = std::lower_bound(
+        known.begin(), known.end(), *id,
+        [](const Subject& subject, const ResourceId& wanted) { return subject.id < wanted; });
+    if (it == known.end() || it->id != *id) found.push_back({*std::move(id), nullptr, nullptr});
+  }
+  return found;
+}
+
+PlanPass::Subject PlanPass::Look(const ResourceId& id) const {
+  Subject subject{id, nullptr, nullptr};
+  const auto desired = input_.desired->resources.find(id);
+  if (desired != input_.desired->resources.end()) subject.desired = desired->second.get();
+  const auto owned = input_.inventory.find(id.ToString());
+  if (owned != input_.inventory.end()) subject.inventory = &owned->second;
+  return subject;
+}
+
+void PlanPass::DecideAll() {
+  context_.index.Prepare();
+  std::vector<Subject> subjects = AllSubjects();
+  std::vector<Subject> labelled = LabelledOnly(subjects);
+  if (!labelled.empty()) {
+    subjects.insert(subjects.end(), std::make_move_iterator(labelled.begin()),
+                    std::make_move_iterator(labelled.end()));
+    std::sort(subjects.begin(), subjects.end(),
+              [](const Subject& a, const Subject& b) { return a.id < b.id; });
+  }
+  SetGuard(subjects);
+  for (const Subject& subject : subjects) Decide(subject, true);
+}
+
+void PlanPass::DecideSome(const std::set<ResourceId>& dirty) {
+  memo_->undeclared = known_->undeclared;
+  memo_->timers = known_->timers;
+  memo_->changes = known_->changes;
+  const std::set<ResourceId> some = Spread(dirty);
+  if (some.size() > kManySubjects) context_.index.Prepare();
+  std::vector<Subject> subjects;
+  subjects.reserve(some.size());
+  for (const ResourceId& id : some) subjects.push_back(Look(id));
+  SetGuard(subjects);
+  for (const Subject& subject : subjects) {
+    const auto before = result_.decisions.find(subject.id);
+    if (before != result_.decisions.end()) {
+      const absl::Time wake_at = before->second->wake_at;
+      if (wake_at != absl::InfiniteFuture()) memo_->timers.erase({wake_at, subject.id});
+    }
+    memo_->undeclared.erase(subject.id);
+    if (!Decide(subject, false) && before != result_.decisions.end()) {
+      result_.decisions.erase(before);
+      memo_->changes.erase(subject.id);
+    }
+  }
+}
+
+// Beside what changed itself: all with a step (their gates look at others), all that nothing
+// declares (the deletion guard counts them), whose time has come, and who depends on those.
+std::set<ResourceId> PlanPass::Spread(const std::set<ResourceId>& dirty) const {
+  std::set<ResourceId> some = dirty;
+  for (auto it = known_->timers.begin();
+       it != known_->timers.end() && it->first <= input_.now; ++it) {
+    some.insert(it->second);
+  }
+  std::set<std::string> servers = ChangedServers();
+  for (const ResourceId& id : dirty) {
+    if (id.kind == "server") servers.insert(id.name);
+  }
+  if (!servers.empty()) AddOfServers(std::move(servers), some);
+  AddDependents(std::set<ResourceId>(some), some);
+  for (const auto& [id, index] : result_.step_index) some.insert(id);
+  some.insert(known_->undeclared.begin(), known_->undeclared.end());
+  return some;
+}
+
+// Servers whose agent or engine came or went.
+std::set<std::string> PlanPass::ChangedServers() const {
+  std::set<std::string> changed;
+  const auto is_up = [](const HostLive& host) {
+    return std::make_pair(host.online, host.engine_up);
+  };
+  for (const auto& [name, index] : *memo_->hosts) {
+    const auto it = known_->hosts->find(name);
+    if (it == known_->hosts->end() || is_up(*it->second->host) != is_up(*index->host)) {
+      changed.insert(name);
+    }
+  }
+  for (const auto& [name, index] : *known_->hosts) {
+    if (!memo_->hosts->contains(name)) changed.insert(name);
+  }
+  return changed;
+}
+
+void PlanPass::AddOfServers(std::set<std::string> servers, std::set<ResourceId>& some) const {
+  for (const std::string& name : servers) some.insert({"server", name});
+  for (const auto& [id, decision] : result_.decisions) {
+    if (servers.contains(decision->server) || servers.contains(decision->from_server)) {
+      some.insert(id);
+    }
+  }
+  for (const auto& [id, desired] : input_.desired->resources) {
+    if (servers.contains(desired->server)) some.insert(id);
+  }
+  for (const auto& [resource, entry] : input_.inventory) {
+    if (!servers.contains(entry->server())) continue;
+    const std::optional<ResourceId> id = ResourceId::Parse(resource);
+    if (id.has_value()) some.insert(*id);
+  }
+}
+
+void PlanPass::AddDependents(const std::set<ResourceId>& of, std::set<ResourceId>& some) const {
+  if (input_.desired->dependents == nullptr) return;
+  for (const ResourceId& id : of) {
+    const auto it = input_.desired->dependents->find(id);
+    if (it != input_.desired->dependents->end()) {
+      some.insert(it->second.begin(), it->second.end());
+    }
+  }
+}
+
+void PlanPass::SetGuard(const std::vector<Subject>& subjects) {
+  std::vector<const v1::InventoryEntry*> undeclared;
+  for (const Subject& subject : subjects) {
+    if (subject.desired == nullptr && subject.inventory != nullptr) {
+      undeclared.push_back(subject.inventory->get());
+    }
+  }
+  guard_ = ComputePruneGuard(input_, undeclared);
+  context_.guard = &guard_;
+}
+
+bool PlanPass::Decide(const Subject& subject, bool append) {
+  auto decision = std::make_shared<Decision>();
+  const auto place = append ? result_.decisions.emplace_hint(result_.decisions.end(), subject.id,
+                                                             decision)
+                            : result_.decisions.insert_or_assign(subject.id, decision).first;
+  std::unique_ptr<Facts> facts =
+      GatherFacts(context_, place->first, subject.desired,
+                  subject.inventory == nullptr ? nullptr : subject.inventory->get());
+  if (facts == nullptr) {
+    result_.decisions.erase(place);
+    return false;
+  }
+  Classify(*facts, *decision);
+  ApplyOwnGates(*facts, *decision);
+  if (decision->rule == 1) memo_->undeclared.insert(subject.id);
+  if (decision->has_step()) open_.push_back({std::move(facts), std::move(decision)});
+  else if (decision->wake_at != absl::InfiniteFuture()) {
+    memo_->timers.insert({decision->wake_at, subject.id});
+  }
+  return true;
+}
+
+void PlanPass::Gate() {
+  for (const Open& open : open_) {
+    const bool removes = open.decision->action == v1::STEP_ACTION_PRUNE ||
+                         open.decision->action == v1::STEP_ACTION_DESTROY;
+    if (!removes) continue;
+    Removal removal{open.decision.get(), open.facts->inventory, {}};
+    if (open.facts->pair.here != nullptr) {
+      for (const v1::Container* container : open.facts->pair.here->containers) {
+        removal.host_ports.insert(removal.host_ports.end(), container->host_ports().begin(),
+                                  container->host_ports().end());
+      }
+    }
+    removals_.emplace(open.decision->id, std::move(removal));
+  }
+  const auto decision_of = [this](const ResourceId& id) -> const Decision* {
+    const auto it = result_.decisions.find(id);
+    return it == result_.decisions.end() ? nullptr : it->second.get();
+  };
+  for (const Open& open : open_) {
+    ApplyCommonGates(*open.facts, removals_, decision_of, *open.decision);
+    if (open.decision->wake_at != absl::InfiniteFuture()) {
+      memo_->timers.insert({open.decision->wake_at, open.decision->id});
+    }
+  }
+}
+
+void PlanPass::AddChanges(const Facts& facts, const Decision& decision, v1::Step& step) {
+  if (!ShowsChanges(facts, decision)) return;
+  const auto owned = input_.inventory.find(facts.key);
+  PlanMemo::Changes& cached = memo_->changes[facts.id];
+  if (cached.before != owned->second || cached.after != facts.desired->spec) {
+    cached.before = owned->second;
+    cached.after = facts.desired->spec;
+    cached.changes = resources::ComputeChanges(owned->second->applied(), *facts.desired->spec);
+  }
+  for (const v1::FieldChange& change : cached.changes) *step.add_changes() = change;
+  // Declared as before, and yet another hash: what it is made of has changed.
+  if (cached.changes.empty() && decision.rule == 9 && decision.reason == "spec hash differs") {
+    step.set_reason("spec hash differs: a variable or a file changed");
+  }
+}
+
+void PlanPass::FillHead() {
+  v1::Plan& plan = result_.plan;
+  for (const auto& [origin, source] : input_.desired->sources) {
+    v1::PlanSync* sync = plan.add_syncs();
+    sync->set_name(source.name);
+    sync->set_revision(source.revision);
+    sync->set_subject(source.subject);
+    sync->set_files(source.files);
+    sync->set_resources(source.resources);
+    for (const v1::Problem& problem : source.problems) *sync->add_problems() = problem;
+  }
+  uint32_t servers = 0;
+  for (auto it = input_.desired->resources.lower_bound(ResourceId{"server", ""});
+       it != input_.desired->resources.end() && it->first.kind == "server"; ++it) {
+    ++servers;
+  }
+  plan.set_servers(servers);
+}
+
+void PlanPass::Assemble() {
+  std::vector<OrderItem> items;
+  items.reserve(open_.size());
+  for (const Open& open : open_) items.push_back({open.facts.get(), open.decision.get()});
+  v1::Plan& plan = result_.plan;
+  uint32_t invalid = 0;
+  for (const size_t i : ComputeOrder(items)) {
+    const Facts& facts = *open_[i].facts;
+    const Decision& decision = *open_[i].decision;
+    result_.step_index[facts.id] = plan.steps_size();
+    v1::Step* step = plan.add_steps();
+    *step = MakeStep(facts, decision);
+    AddChanges(facts, decision, *step);
+    if (decision.condition == v1::CONDITION_INVALID) ++invalid;
+    if (decision.new_failure != nullptr) result_.new_failures.push_back(*decision.new_failure);
+  }
+  plan.set_invalid(invalid);
+  plan.set_unchanged(static_cast<uint32_t>(result_.decisions.size() - open_.size()));
+}
+
+std::string PlanId(const PlanInput& input, const v1::Plan& plan) {
+  std::string text;
+  for (const v1::PlanSync& sync : plan.syncs()) {
+    absl::StrAppend(&text, sync.name(), "\n", sync.revision(), "\n");
+  }
+  for (const v1::Step& step : plan.steps()) {
+    absl::StrAppend(&text, step.resource(), "\n", static_cast<int>(step.action()), "\n",
+                    step.target_hash(), "\n", step.live_hash(), "\n");
+  }
+  constexpr size_t kIdLength = 12;
+  if (input.hasher != nullptr) return input.hasher->HashText(text).substr(0, kIdLength);
+  // FNV-1a: without a key there is nothing to protect.
+  uint64_t hash = 14695981039346656037u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return absl::StrCat(absl::Hex(hash, absl::kZeroPad16)).substr(0, kIdLength);
+}
+
+PlanResult PlanPass::Finish() {
+  result_.plan.Clear();
+  result_.step_index.clear();
+  result_.new_failures.clear();
+  Gate();
+  FillHead();
+  Assemble();
+  result_.plan.set_id(PlanId(input_, result_.plan));
+  result_.wake_at =
+      memo_->timers.empty() ? absl::InfiniteFuture() : memo_->timers.begin()->first;
+  // Changes of steps that are gone are of no use any more.
+  std::erase_if(memo_->changes,
+                [this](const auto& item) { return !result_.step_index.contains(item.first); });
+  result_.memo = std::move(memo_);
+  return std::move(result_);
+}
+
+}  // namespace fairlead::sync

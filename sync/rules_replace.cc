@@ -1,0 +1,327 @@
+// Rows 6 to 10: from what is there to what is declared.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "sync/classify.h"
+
+namespace fairlead::sync {
+namespace {
+
+using resources::ResourceId;
+
+bool WantsRollback(const Facts& facts) {
+  const v1::Resource& wish = *facts.target.wish;
+  return !wish.has_deployment() || wish.deployment().rollback();
+}
+
+// The new container failed: back to the old one, or, when that is not wanted, on without it.
+void EndFailedReplacement(const Facts& facts, std::string reason, Decision& decision) {
+  if (facts.target.failure == nullptr && !facts.target.uses_good_spec) {
+    decision.new_failure = MakeFailure(facts, reason, facts.pair.current);
+  }
+  decision.degraded = true;
+  if (facts.target.uses_good_spec) {
+    // Neither of the two is better; going to and fro would never end.
+    Act(decision, v1::STEP_ACTION_FINISH,
+        absl::StrCat("the new container ", reason, "; it is of the last good spec and stays"),
+        v1::CONDITION_DEGRADED);
+  } else if (WantsRollback(facts)) {
+    Act(decision, v1::STEP_ACTION_ROLLBACK,
+        absl::StrCat("the new container ", reason, ": the old one is put back"),
+        v1::CONDITION_DEGRADED);
+  } else {
+    Act(decision, v1::STEP_ACTION_FINISH,
+        absl::StrCat("the new container ", reason, "; rollback = false keeps it"),
+        v1::CONDITION_DEGRADED);
+  }
+}
+
+// A replacement was cut off before the new container was made.
+void DecideKeptAlone(const Facts& facts, Decision& decision) {
+  const bool old_is_wanted = facts.pair.kept_old->spec_hash() == facts.target.hash;
+  const bool attempt_failed =
+      facts.attempt != nullptr && facts.attempt->target_hash == facts.target.hash;
+  if (old_is_wanted || attempt_failed || facts.target.is_final_failure || facts.target.held) {
+    Act(decision, v1::STEP_ACTION_ROLLBACK,
+        old_is_wanted ? std::string("the old container is wanted again")
+        : attempt_failed
+            ? absl::StrCat("the new container could not be made: ", facts.attempt->message)
+            : std::string("the new container was never made"));
+    return;
+  }
+  Act(decision, v1::STEP_ACTION_REPLACE, "a replacement was cut off: it is carried on");
+}
+
+// The new container is of another spec than the one wanted now.
+void DecideOutdated(const Facts& facts, Decision& decision) {
+  if (facts.pair.kept_old->spec_hash() == facts.target.hash) {
+    Act(decision, v1::STEP_ACTION_ROLLBACK, "the old container is wanted again");
+  } else if (facts.vitals.IsWell()) {
+    Act(decision, v1::STEP_ACTION_FINISH, "a newer spec follows: the new container is well");
+  } else {
+    Act(decision, v1::STEP_ACTION_ROLLBACK,
+        "a newer spec follows: the old container serves meanwhile");
+  }
+}
+
+void WaitForHealth(const Facts& facts, absl::Time deadline, Decision& decision) {
+  Act(decision, v1::STEP_ACTION_WAIT, "waits for the new container to become healthy");
+  SetUntil(decision, v1::Gate::KIND_HEALTH, std::min(deadline, facts.vitals.ready_at),
+           "the new container is not healthy yet");
+}
+
+void DecideNewContainer(const Facts& facts, Decision& decision) {
+  const v1::Container& fresh = *facts.pair.current;
+  decision.satisfied = facts.vitals.IsWell();
+  if (facts.target.state != v1::WANTED_STATE_RUNNING) {
+    Act(decision, v1::STEP_ACTION_FINISH, "wanted stopped: the replacement ends");
+    return;
+  }
+  if (facts.vitals.IsWell()) {
+    Act(decision, v1::STEP_ACTION_FINISH, "the new container is healthy");
+    return;
+  }
+  const bool never_started = fresh.state() == v1::CONTAINER_STATE_CREATED;
+  if (never_started && facts.attempt != nullptr &&
+      facts.attempt->target_hash == facts.target.hash) {
+    Act(decision, v1::STEP_ACTION_ROLLBACK,
+        absl::StrCat("the new container could not be started: ", facts.attempt->message));
+    return;
+  }
+  // One that Docker's restart policy had to start again has exited, too.
+  const bool exited = fresh.state() == v1::CONTAINER_STATE_EXITED ||
+                      fresh.state() == v1::CONTAINER_STATE_DEAD ||
+                      fresh.state() == v1::CONTAINER_STATE_RESTARTING || fresh.restart_count() > 0;
+  if (exited) {
+    EndFailedReplacement(facts,
+                         fresh.state() == v1::CONTAINER_STATE_RUNNING
+                             ? std::string("exited and was restarted by docker")
+                             : DescribeContainer(fresh),
+                         decision);
+    return;
+  }
+  const absl::Time deadline =
+      FromHost(fresh.has_started_at() ? fresh.started_at() : fresh.created_at(),
+               facts.clock_offset()) +
+      facts.health.timeout;
+  if (facts.input().now >= deadline) {
+    EndFailedReplacement(facts,
+                         absl::StrCat("was not healthy within ",
+                                      absl::FormatDuration(facts.health.timeout)),
+                         decision);
+  } else if (never_started) {
+    decision.wake_at = deadline;
+    Act(decision, v1::STEP_ACTION_REPLACE, "the new container was not started yet");
+  } else {
+    WaitForHealth(facts, deadline, decision);
+  }
+}
+
+// Sections of the configuration that are not as they were when the container was made.
+std::vector<std::string> ChangedByHand(const Facts& facts) {
+  std::vector<std::string> sections;
+  const v1::Container* current = facts.pair.current;
+  if (current == nullptr || facts.inventory == nullptr) return sections;
+  const auto& recorded = facts.inventory->section_hash();
+  if (recorded.empty() || current->section_hash().empty()) return sections;
+  if (!facts.unverified && facts.inventory->applied_hash() != current->spec_hash()) return sections;
+  for (const auto& [section, hash] : recorded) {
+    const auto it = current->section_hash().find(section);
+    if (it == current->section_hash().end() || it->second != hash) sections.push_back(section);
+  }
+  // The map has no order of its own.
+  std::sort(sections.begin(), sections.end());
+  return sections;
+}
+
+int CountService(const Facts& facts, const std::string& service) {
+  return static_cast<int>(std::count_if(
+      facts.pair.members.begin(), facts.pair.members.end(),
+      [&service](const v1::Container* member) { return member->compose_service() == service; }));
+}
+
+// What of a stack's services is not as applied; empty: nothing.
+std::string ServiceDrift(const Facts& facts) {
+  if (facts.pair.project == nullptr) return "";
+  std::vector<std::string> found;
+  for (const v1::Project::Service& service : facts.pair.project->services()) {
+    if (service.ignored()) continue;
+    const int there = CountService(facts, service.name());
+    if (there < service.replicas()) {
+      found.push_back(absl::StrCat("service ", service.name(), ": ", there, " of ",
+                                   service.replicas(), " containers"));
+    }
+    for (const v1::Container* member : facts.pair.members) {
+      if (member->compose_service() != service.name() || member->spec_hash().empty() ||
+          service.hash().empty() || member->spec_hash() == service.hash()) {
+        continue;
+      }
+      found.push_back(absl::StrCat("service ", service.name(), ": changed by hand"));
+      break;
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return absl::StrJoin(found, ", ");
+}
+
+// The dependency that was applied anew since the resource was, if it asks for that.
+std::string RedeployedDependency(const Facts& facts) {
+  if (!facts.target.wish->restart_with_dependency() || facts.inventory == nullptr ||
+      facts.target.uses_good_spec) {
+    return "";
+  }
+  for (const ResourceId& dependency : facts.desired->after) {
+    const std::string name = dependency.ToString();
+    const auto seen = facts.inventory->dependency_hash().find(name);
+    if (seen == facts.inventory->dependency_hash().end()) continue;
+    const auto entry = facts.input().inventory.find(name);
+    if (entry == facts.input().inventory.end()) continue;
+    if (entry->second->applied_hash() != seen->second) return name;
+  }
+  return "";
+}
+
+std::string DiffersReason(const Facts& facts) {
+  if (facts.shape == Shape::kProject && facts.pair.project == nullptr) {
+    return "the host has no record of what was applied";
+  }
+  if (facts.target.uses_good_spec) return "back to the last good spec";
+  if (facts.shape == Shape::kProject && facts.live_hash.empty()) return "was not applied completely";
+  return "spec hash differs";
+}
+
+absl::string_view RestartText(v1::RestartMode mode) {
+  switch (mode) {
+    case v1::RESTART_MODE_ON_FAILURE:
+      return "on-failure";
+    case v1::RESTART_MODE_ALWAYS:
+      return "always";
+    case v1::RESTART_MODE_UNLESS_STOPPED:
+      return "unless-stopped";
+    default:
+      return "no";
+  }
+}
+
+// Something of the project should be there and nothing is.
+bool IsEmptyProject(const Facts& facts) {
+  if (!facts.pair.members.empty()) return false;
+  if (facts.pair.project == nullptr) return true;
+  for (const v1::Project::Service& service : facts.pair.project->services()) {
+    if (!service.ignored() && service.replicas() > 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool DecideReplacement(const Facts& facts, Decision& decision) {
+  if (facts.pair.kept_old == nullptr) return false;
+  if (facts.pair.current == nullptr) {
+    DecideKeptAlone(facts, decision);
+  } else if (!facts.hash_matches) {
+    DecideOutdated(facts, decision);
+  } else {
+    DecideNewContainer(facts, decision);
+  }
+  return true;
+}
+
+bool DecideMove(const Facts& facts, Decision& decision) {
+  if (facts.target.held || facts.pair.present()) return false;
+  if (!facts.pair.elsewhere.empty()) {
+    const Presence::Place& place = facts.pair.elsewhere.front();
+    decision.from_server = place.host->server;
+    for (const v1::Container* container : place.owned->containers) {
+      decision.container_ids.push_back(container->id());
+    }
+    if (!place.host->online || !place.host->engine_up) {
+      Block(decision, v1::Gate::KIND_SERVER, v1::CONDITION_BLOCKED,
+            absl::StrCat("it is on ", place.host->server, ", which is offline"));
+    } else {
+      Act(decision, v1::STEP_ACTION_MOVE,
+          absl::StrCat("moves from ", place.host->server, " to ", facts.server_name));
+    }
+    return true;
+  }
+  if (facts.inventory == nullptr || facts.inventory->server().empty() ||
+      facts.inventory->server() == facts.server_name) {
+    return false;
+  }
+  // Nothing is seen there, but nobody can look either.
+  const ServerFacts& old = facts.context.Server(facts.inventory->server());
+  if (!old.declared || (old.host != nullptr && old.host->online)) return false;
+  decision.from_server = facts.inventory->server();
+  Block(decision, v1::Gate::KIND_SERVER, v1::CONDITION_BLOCKED,
+        absl::StrCat("it was applied on ", facts.inventory->server(), ", which is offline"));
+  return true;
+}
+
+bool DecideMissing(const Facts& facts, Decision& decision) {
+  const bool missing = facts.shape == Shape::kContainer ? facts.pair.current == nullptr
+                                                        : IsEmptyProject(facts);
+  if (!missing) return false;
+  if (facts.target.held) {
+    Rest(decision, v1::CONDITION_STOPPED, "held; nothing is there");
+    return true;
+  }
+  decision.heal = facts.WasApplied() || facts.target.invalid;
+  if (decision.heal && !facts.target.wish->heal()) {
+    Report(decision, "was removed");
+    decision.condition = v1::CONDITION_MISSING;
+    decision.degraded = true;
+    return true;
+  }
+  Act(decision, v1::STEP_ACTION_CREATE, decision.heal ? "was removed" : "missing");
+  return true;
+}
+
+bool DecideDiffers(const Facts& facts, Decision& decision) {
+  if (facts.target.held) return false;
+  if (!facts.hash_matches) {
+    decision.heal = facts.target.invalid;
+    Act(decision, v1::STEP_ACTION_REPLACE, DiffersReason(facts));
+    return true;
+  }
+  const std::vector<std::string> sections = ChangedByHand(facts);
+  std::string drift = sections.empty()
+                          ? ServiceDrift(facts)
+                          : absl::StrCat("changed by hand: ", absl::StrJoin(sections, ", "));
+  if (!drift.empty()) {
+    decision.heal = true;
+    if (facts.target.wish->heal()) {
+      Act(decision, v1::STEP_ACTION_REPLACE, std::move(drift));
+    } else {
+      Report(decision, std::move(drift));
+    }
+    return true;
+  }
+  const std::string dependency = RedeployedDependency(facts);
+  if (dependency.empty()) return false;
+  Act(decision, v1::STEP_ACTION_REPLACE, absl::StrCat(dependency, " was redeployed"));
+  return true;
+}
+
+bool DecideLiveField(const Facts& facts, Decision& decision) {
+  if (facts.target.held || facts.shape != Shape::kContainer) return false;
+  const v1::RestartMode mode = facts.target.spec->deployment().restart();
+  const absl::string_view wanted = RestartText(mode);
+  const std::string& live = facts.pair.current->restart_policy();
+  if (live == wanted || (live.empty() && wanted == "no")) return false;
+  decision.heal = facts.WasApplied() && facts.inventory->has_applied() &&
+                  facts.inventory->applied().deployment().restart() == mode;
+  std::string reason = absl::StrCat("restart policy ", live.empty() ? "no" : live, " -> ", wanted);
+  if (decision.heal && !facts.target.wish->heal()) {
+    Report(decision, std::move(reason));
+    return true;
+  }
+  decision.satisfied = facts.vitals.IsWell();
+  Act(decision, v1::STEP_ACTION_UPDATE, std::move(reason));
+  return true;
+}
+
+}  // namespace fairlead::sync

@@ -1,0 +1,161 @@
+#include "sync/step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+
+#include "sync/classify.h"
+
+namespace fairlead::sync {
+namespace {
+
+bool Runs(const v1::Container& container) {
+  return container.state() == v1::CONTAINER_STATE_RUNNING ||
+         container.state() == v1::CONTAINER_STATE_PAUSED ||
+         container.state() == v1::CONTAINER_STATE_RESTARTING;
+}
+
+template <typename Containers>
+void AddRunning(const Containers& containers, std::set<std::string>& names) {
+  for (const v1::Container* container : containers) {
+    if (Runs(*container)) names.insert(container->name());
+  }
+}
+
+// Names of the containers that the step stops.
+std::set<std::string> StoppedBy(const Facts& facts, const Decision& decision) {
+  std::set<std::string> names;
+  switch (decision.action) {
+    case v1::STEP_ACTION_REPLACE:
+    case v1::STEP_ACTION_STOP:
+    case v1::STEP_ACTION_RESTART:
+    case v1::STEP_ACTION_ROLLBACK:
+      AddRunning(facts.pair.members, names);
+      break;
+    case v1::STEP_ACTION_REMOVE_EXTRA:
+      AddRunning(facts.pair.extras, names);
+      break;
+    case v1::STEP_ACTION_MOVE:
+      for (const Presence::Place& place : facts.pair.elsewhere) {
+        AddRunning(place.owned->containers, names);
+      }
+      break;
+    case v1::STEP_ACTION_PRUNE:
+    case v1::STEP_ACTION_DESTROY:
+      if (facts.pair.here != nullptr) AddRunning(facts.pair.here->containers, names);
+      break;
+    default:
+      break;
+  }
+  return names;
+}
+
+// Seconds that the step took the last time; 0 when not known.
+double ExpectedSeconds(const Facts& facts, const Decision& decision) {
+  if (facts.inventory == nullptr) return 0;
+  if (decision.action == v1::STEP_ACTION_REPLACE) return facts.inventory->replace_seconds();
+  if (decision.action == v1::STEP_ACTION_CREATE) return facts.inventory->create_seconds();
+  return 0;
+}
+
+std::string PortsText(const Facts& facts) {
+  if (facts.pair.current == nullptr) return "";
+  std::set<std::string> ports;
+  for (const std::string& port : facts.pair.current->host_ports()) {
+    ports.insert(port.substr(0, port.find('/')));
+  }
+  if (ports.empty()) return "";
+  return absl::StrCat(ports.size() == 1 ? " (port " : " (ports ", absl::StrJoin(ports, ", "),
+                      ports.size() == 1 ? " is fixed)" : " are fixed)");
+}
+
+std::string Sentence(const Facts& facts, const Decision& decision,
+                     const std::set<std::string>& stops, double seconds) {
+  const std::string names = absl::StrJoin(stops, ", ");
+  switch (decision.action) {
+    case v1::STEP_ACTION_REPLACE: {
+      if (facts.shape == Shape::kProject) {
+        return "recreates the services that changed; the others stay";
+      }
+      if (stops.empty()) return "nothing runs that would stop";
+      const std::string time =
+          seconds > 0 ? absl::StrCat(" for about ", std::round(seconds * 10) / 10, " s") : "";
+      return absl::StrCat("stops ", names, time, PortsText(facts),
+                          "; the old container is kept until the new one is healthy");
+    }
+    case v1::STEP_ACTION_ROLLBACK:
+      return "removes the new container and starts the old one again";
+    case v1::STEP_ACTION_MOVE:
+      return absl::StrCat(stops.empty() ? "" : absl::StrCat("stops ", names, "; "),
+                          "removed on ", decision.from_server, ", then created on ",
+                          decision.server, "; volumes stay where they are");
+    case v1::STEP_ACTION_PRUNE:
+    case v1::STEP_ACTION_DESTROY:
+      return stops.empty() ? "volumes stay" : absl::StrCat("stops ", names, "; volumes stay");
+    case v1::STEP_ACTION_STOP:
+    case v1::STEP_ACTION_RESTART:
+    case v1::STEP_ACTION_REMOVE_EXTRA:
+      return stops.empty() ? "" : absl::StrCat("stops ", names);
+    default:
+      return "";
+  }
+}
+
+void FillImpact(const Facts& facts, const Decision& decision, v1::Step& step) {
+  const std::set<std::string> stops = StoppedBy(facts, decision);
+  const double seconds = ExpectedSeconds(facts, decision);
+  std::string sentence = Sentence(facts, decision, stops, seconds);
+  if (stops.empty() && sentence.empty() && seconds <= 0) return;
+  v1::Impact* impact = step.mutable_impact();
+  for (const std::string& name : stops) impact->add_stops(name);
+  impact->set_sentence(std::move(sentence));
+  if (seconds <= 0) return;
+  const double whole = std::floor(seconds);
+  impact->mutable_expected()->set_seconds(static_cast<int64_t>(whole));
+  impact->mutable_expected()->set_nanos(static_cast<int32_t>((seconds - whole) * 1e9));
+}
+
+std::string SyncNameOf(const Facts& facts) {
+  if (facts.desired != nullptr) return facts.desired->sync;
+  if (facts.inventory == nullptr) return "";
+  constexpr absl::string_view kPrefix = "resource_sync/";
+  const std::string& origin = facts.inventory->origin();
+  return origin.rfind(std::string(kPrefix), 0) == 0 ? origin.substr(kPrefix.size()) : origin;
+}
+
+}  // namespace
+
+bool ShowsChanges(const Facts& facts, const Decision& decision) {
+  if (decision.heal || facts.desired == nullptr || facts.desired->spec == nullptr) return false;
+  if (facts.inventory == nullptr || !facts.inventory->has_applied()) return false;
+  if (facts.target.uses_good_spec) return false;
+  return decision.action == v1::STEP_ACTION_REPLACE || decision.action == v1::STEP_ACTION_UPDATE ||
+         decision.action == v1::STEP_ACTION_MOVE;
+}
+
+v1::Step MakeStep(const Facts& facts, const Decision& decision) {
+  v1::Step step;
+  step.set_resource(facts.key);
+  step.set_action(decision.action);
+  step.set_reason(decision.reason);
+  step.set_rule(decision.rule);
+  if (decision.gate.kind() != v1::Gate::KIND_OPEN) *step.mutable_gate() = decision.gate;
+  step.set_server(decision.server);
+  step.set_sync(SyncNameOf(facts));
+  step.set_revision(RevisionOf(facts.input(), facts.desired, facts.inventory));
+  step.set_target_hash(decision.target_hash);
+  step.set_live_hash(decision.live_hash);
+  step.set_heal(decision.heal);
+  if (facts.host() != nullptr) step.set_live_generation(facts.host()->generation);
+  for (const std::string& id : decision.container_ids) step.add_container_ids(id);
+  FillImpact(facts, decision, step);
+  return step;
+}
+
+}  // namespace fairlead::sync
