@@ -46,9 +46,8 @@ std::string DerivedName(absl::string_view name, absl::string_view more) {
 
 bool IsDockerName(absl::string_view name) {
   return !name.empty() && IsAlnum(name.front()) &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return IsAlnum(c) || c == '_' || c == '.' || c == '-';
-         });
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return IsAlnum(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ParseMap(const std::string& text) {
@@ -72,7 +71,8 @@ struct PortRange {
 };
 
 absl::StatusOr<PortRange> ParseRange(absl::string_view text, uint32_t smallest) {
-  const std::pair<absl::string_view, absl::string_view> ends = absl::StrSplit(text, absl::MaxSplits('-', 1));
+  const std::pair<absl::string_view, absl::string_view> ends =
+      absl::StrSplit(text, absl::MaxSplits('-', 1));
   const bool is_range = absl::StrContains(text, '-');
   PortRange range;
   if (!absl::SimpleAtoi(ends.first, &range.first) ||
@@ -112,8 +112,7 @@ absl::Status AddPorts(absl::string_view text, std::vector<v1::ContainerSpec::Por
     text = text.substr(0, slash);
   }
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", protocol, "\" is not tcp, udp or sctp"));
+    return absl::InvalidArgumentError(absl::StrCat("\"", protocol, "\" is not tcp, udp or sctp"));
   }
   const std::size_t colon = text.rfind(':');
   if (colon == absl::string_view::npos) {
@@ -170,8 +169,7 @@ absl::Status SetPorts(const std::string& text, v1::ContainerSpec* spec) {
 
 // ---- mounts ----
 
-absl::Status AddMount(const std::string& source, const std::string& rest,
-                      v1::ContainerSpec* spec) {
+absl::Status AddMount(const std::string& source, const std::string& rest, v1::ContainerSpec* spec) {
   if (!absl::StartsWith(source, "/") && !IsDockerName(source)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "\"", source, "\" is neither an absolute path on the host nor the name of a volume"));

@@ -1,6 +1,5 @@
 #include "resources/diff.h"
 
-#include <google/protobuf/duration.pb.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/message_differencer.h>
 
@@ -15,7 +14,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/time.h"
 
 #include "resources/field_table.h"
 #include "resources/key_values.h"
@@ -86,10 +84,7 @@ std::string CompactText(const Message& message, const Field& field) {
       return TaggedText(reflection->GetMessage(message, descriptor), field);
     }
     if (field.message == nullptr) {
-      google::protobuf::Duration duration;
-      duration.CopyFrom(reflection->GetMessage(message, descriptor));
-      return absl::FormatDuration(absl::Seconds(duration.seconds()) +
-                                  absl::Nanoseconds(duration.nanos()));
+      return DurationText(reflection->GetMessage(message, descriptor));
     }
   }
   return ValueText(message, field, v1::DIALECT_TOML);
@@ -142,8 +137,8 @@ void DiffText(const std::string& path, const std::string& before, const std::str
   const std::vector<std::string> is = absl::StrSplit(after, '\n');
   std::size_t line = 0;
   while (line < was.size() && line < is.size() && was[line] == is[line]) ++line;
-  changes->push_back(Change(absl::StrCat(path, ":", line + 1),
-                            line < was.size() ? was[line] : "", line < is.size() ? is[line] : ""));
+  changes->push_back(Change(absl::StrCat(path, ":", line + 1), line < was.size() ? was[line] : "",
+                            line < is.size() ? is[line] : ""));
 }
 
 void DiffField(const Message& before, const Message& after, const Field& field,
@@ -179,8 +174,7 @@ void DiffField(const Message& before, const Message& after, const Field& field,
     // Empty and absent say the same.
     return;
   }
-  changes->push_back(
-      Change(field.display, CompactText(before, field), CompactText(after, field)));
+  changes->push_back(Change(field.display, CompactText(before, field), CompactText(after, field)));
 }
 
 void DiffMessage(const Message& before, const Message& after,
@@ -193,8 +187,7 @@ void DiffMessage(const Message& before, const Message& after,
 
 }  // namespace
 
-std::vector<v1::FieldChange> ComputeChanges(const v1::Resource& before,
-                                            const v1::Resource& after) {
+std::vector<v1::FieldChange> ComputeChanges(const v1::Resource& before, const v1::Resource& after) {
   std::vector<v1::FieldChange> changes;
   DiffMessage(before, after, &changes);
   const Kind* kind = KindOf(before);

@@ -55,9 +55,8 @@ void SetDefault(const Field& field, v1::Dialect dialect, Message* message) {
 const Message* AddMessage(const Descriptor* descriptor, v1::Dialect dialect, Defaults* all) {
   std::unique_ptr<Message>& slot = all->messages[{descriptor, dialect}];
   if (slot != nullptr) return slot.get();
-  Message* message = google::protobuf::MessageFactory::generated_factory()
-                         ->GetPrototype(descriptor)
-                         ->New();
+  Message* message =
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New();
   slot.reset(message);
   for (const Field& field : FieldsOf(descriptor).fields) {
     SetDefault(field, dialect, message);

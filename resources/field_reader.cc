@@ -56,8 +56,7 @@ void FieldReader::ReadField(const Field& field, const TomlEntry& entry, Message*
   const bool outer = secret_;
   // A variable may turn secret by a later key, so its value is never shown.
   secret_ = outer || field.rule->secret() ||
-            (field.key == "value" &&
-             out->GetDescriptor()->FindFieldByName("is_secret") != nullptr);
+            (field.key == "value" && out->GetDescriptor()->FindFieldByName("is_secret") != nullptr);
   switch (field.rule->form()) {
     case v1::FORM_STRING_LIST:
     case v1::FORM_ARRAY_ONLY:
@@ -159,9 +158,9 @@ void FieldReader::ReadScalar(const Field& field, const TomlValue& value, Message
       return;
     case FieldDescriptor::CPPTYPE_BOOL:
       if (value.type != TomlValue::Type::kBoolean) {
-        ReportWrongType(field.key, value, "a boolean",
-                        value.type == TomlValue::Type::kString ? "write true or false, unquoted"
-                                                               : "");
+        ReportWrongType(
+            field.key, value, "a boolean",
+            value.type == TomlValue::Type::kString ? "write true or false, unquoted" : "");
       } else if (field.descriptor->is_repeated()) {
         out->GetReflection()->AddBool(out, field.descriptor, value.boolean);
       } else {
@@ -243,8 +242,8 @@ void FieldReader::ReadInteger(const Field& field, const TomlValue& value, Messag
       break;
   }
   if (!stored) {
-    ReportBadValue(value, absl::StrCat("\"", field.key, "\" must be ", range, ", found ",
-                                       value.integer));
+    ReportBadValue(value,
+                   absl::StrCat("\"", field.key, "\" must be ", range, ", found ", value.integer));
   }
 }
 
@@ -276,8 +275,7 @@ void FieldReader::ReadFloat(const Field& field, const TomlValue& value, Message*
 void FieldReader::ReadEnum(const Field& field, const TomlValue& value, Message* out) {
   std::vector<std::string> texts;
   for (const EnumText& known : field.values) texts.push_back(known.text);
-  const std::string allowed =
-      absl::StrCat("one of \"", absl::StrJoin(texts, "\", \""), "\"");
+  const std::string allowed = absl::StrCat("one of \"", absl::StrJoin(texts, "\", \""), "\"");
   if (value.type != TomlValue::Type::kString) {
     ReportWrongType(field.key, value, allowed);
     return;
@@ -294,10 +292,9 @@ void FieldReader::ReadEnum(const Field& field, const TomlValue& value, Message* 
     }
     return;
   }
-  ReportBadValue(value,
-                 absl::StrCat("\"", field.key, "\" must be ", allowed, ", found \"", value.text,
-                              "\""),
-                 DidYouMean(value.text, texts));
+  ReportBadValue(
+      value, absl::StrCat("\"", field.key, "\" must be ", allowed, ", found \"", value.text, "\""),
+      DidYouMean(value.text, texts));
 }
 
 void FieldReader::ReportMissing(const TomlValue& table, const FieldTable& fields,

@@ -65,8 +65,7 @@ class FieldReader {
   void ReadNested(const Field& field, const TomlValue& value, google::protobuf::Message* out);
   void ReadElements(const Field& field, const TomlValue& value, google::protobuf::Message* out);
   void ReadStringList(const Field& field, const TomlValue& value, google::protobuf::Message* out);
-  void ReadFileContents(const Field& field, const TomlValue& value,
-                        google::protobuf::Message* out);
+  void ReadFileContents(const Field& field, const TomlValue& value, google::protobuf::Message* out);
   void ReadLines(const Field& field, const TomlValue& value, google::protobuf::Message* out);
   // The text lines of an array of {first, second} tables; false after a problem.
   bool ReadPairs(const Field& field, const TomlValue& value, std::string* text);
@@ -82,9 +81,8 @@ class FieldReader {
                      const std::string& where);
   void ReportBadValue(const TomlValue& value, const std::string& message,
                       const std::string& suggestion = "");
-  v1::Problem& Report(v1::Severity severity, absl::string_view code,
-                      const SourcePosition& position, const std::string& message,
-                      const std::string& suggestion);
+  v1::Problem& Report(v1::Severity severity, absl::string_view code, const SourcePosition& position,
+                      const std::string& message, const std::string& suggestion);
 
   const TomlSource& source_;
   const v1::Dialect dialect_;

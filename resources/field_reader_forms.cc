@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -109,8 +109,7 @@ void FieldReader::ReadLines(const Field& field, const TomlValue& value, Message*
     text = value.text;
     if (!text.empty() && text.back() != '\n') text += '\n';
     if (const auto bad = FindLineWithoutSeparator(text)) {
-      ReportError("bad-value",
-                  source_.LineOfString(value.position, *bad, NthLine(text, *bad)),
+      ReportError("bad-value", source_.LineOfString(value.position, *bad, NthLine(text, *bad)),
                   absl::StrCat("line ", *bad + 1, " of \"", field.key,
                                "\" has no '=' or ':' between name and value"));
       return;
@@ -136,9 +135,8 @@ bool FieldReader::ReadPairs(const Field& field, const TomlValue& value, std::str
     }
     for (const TomlEntry& entry : item.entries) {
       if (entry.key == form.first || entry.key == form.second) continue;
-      ReportUnknownKey(
-          entry, absl::StrCat("\"", field.key, "\""),
-          DidYouMean(entry.key, {std::string(form.first), std::string(form.second)}));
+      ReportUnknownKey(entry, absl::StrCat("\"", field.key, "\""),
+                       DidYouMean(entry.key, {std::string(form.first), std::string(form.second)}));
     }
     std::string first;
     std::string second;
@@ -185,9 +183,8 @@ void FieldReader::ReadVersion(const Field& field, const TomlValue& value, Messag
     for (std::size_t i = 0; i < field.message->fields.size() && i < parts.size(); ++i) {
       int32_t number = 0;
       if (!absl::SimpleAtoi(parts[i], &number) || number < 0) {
-        ReportBadValue(value, absl::StrCat("\"", field.key,
-                                           "\" must look like \"1.2.3\", found \"", value.text,
-                                           "\""));
+        ReportBadValue(value, absl::StrCat("\"", field.key, "\" must look like \"1.2.3\", found \"",
+                                           value.text, "\""));
         break;
       }
       version->GetReflection()->SetInt32(version, field.message->fields[i].descriptor, number);
@@ -248,15 +245,15 @@ void FieldReader::ReadTaggedTable(const Field& field, const TomlValue& value, Me
       ReportWrongType("params", params->value, "a table");
       return;
     }
-    ReadMessage(params->value, *member.message, absl::StrCat("\"", field.key, ".params\""),
-                nullptr, chosen);
+    ReadMessage(params->value, *member.message, absl::StrCat("\"", field.key, ".params\""), nullptr,
+                chosen);
     return;
   }
-  ReportBadValue(type->value,
-                 absl::StrCat("type of \"", field.key, "\" must be one of \"",
-                              absl::StrJoin(tags, "\", \""), "\", found \"", type->value.text,
-                              "\""),
-                 DidYouMean(type->value.text, tags));
+  ReportBadValue(
+      type->value,
+      absl::StrCat("type of \"", field.key, "\" must be one of \"", absl::StrJoin(tags, "\", \""),
+                   "\", found \"", type->value.text, "\""),
+      DidYouMean(type->value.text, tags));
 }
 
 void FieldReader::ReadDuration(const Field& field, const TomlValue& value, Message* out) {

@@ -32,8 +32,8 @@ std::vector<EnumText> EnumTexts(const google::protobuf::EnumDescriptor* type) {
   for (int i = 0; i < type->value_count(); ++i) {
     const v1::EnumRule& rule = type->value(i)->options().GetExtension(v1::value);
     if (rule.text().empty()) continue;
-    texts.push_back(EnumText{type->value(i)->number(), rule.text(),
-                             {rule.alias().begin(), rule.alias().end()}});
+    texts.push_back(EnumText{
+        type->value(i)->number(), rule.text(), {rule.alias().begin(), rule.alias().end()}});
   }
   return texts;
 }
@@ -66,8 +66,7 @@ const FieldTable* AddTable(const Descriptor* message, Tables* tables) {
     const FieldDescriptor* descriptor = message->field(i);
     const bool is_message =
         descriptor->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(descriptor);
-    const FieldTable* nested =
-        is_message ? AddTable(descriptor->message_type(), tables) : nullptr;
+    const FieldTable* nested = is_message ? AddTable(descriptor->message_type(), tables) : nullptr;
     if (is_resource && descriptor->containing_oneof() != nullptr) continue;
     Field field = MakeField(descriptor, table->fields.size());
     field.message = nested;
@@ -90,9 +89,8 @@ const Tables& AllTables() {
 }  // namespace
 
 bool Field::AppliesTo(absl::string_view kind) const {
-  return only_kinds.empty() ||
-         std::any_of(only_kinds.begin(), only_kinds.end(),
-                     [&](const std::string& only) { return kind == only; });
+  return only_kinds.empty() || std::any_of(only_kinds.begin(), only_kinds.end(),
+                                           [&](const std::string& only) { return kind == only; });
 }
 
 const std::string& Field::TextOf(int number) const {
@@ -196,7 +194,8 @@ void RewriteTexts(Message* message, const TextRewriter& rewrite) {
   for (const Field& field : TableWithSpec(*message, &spec).fields) {
     RewriteField(message, field, rewrite);
   }
-  if (spec != nullptr) RewriteTexts(message->GetReflection()->MutableMessage(message, spec), rewrite);
+  if (spec != nullptr)
+    RewriteTexts(message->GetReflection()->MutableMessage(message, spec), rewrite);
 }
 
 }  // namespace fairlead::resources

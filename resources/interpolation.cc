@@ -53,8 +53,7 @@ std::string Replace(absl::string_view text,
       continue;
     }
     const std::string name(text.substr(2, length - 4));
-    const std::optional<std::string> filled =
-        name == kReserved ? std::nullopt : value(name);
+    const std::optional<std::string> filled = name == kReserved ? std::nullopt : value(name);
     absl::StrAppend(&out, filled.has_value() ? absl::string_view(*filled) : text.substr(0, length));
     text.remove_prefix(length);
   }
@@ -115,21 +114,21 @@ Interpolated Interpolate(const v1::Resource& resource, const Variables& variable
   if (SkipsInterpolation(resource)) return result;
   const ResourceId id = IdOf(resource);
   std::set<std::string> unresolved;
-  RewriteTexts(&result.resource, [&](const google::protobuf::Message&, const Field& field,
-                                     const std::string& text) {
-    if (!field.rule->interpolate()) return text;
-    return Replace(text, [&](const std::string& name) -> std::optional<std::string> {
-      const auto found = variables.find(name);
-      if (found == variables.end()) {
-        if (unresolved.insert(name).second) {
-          result.problems.push_back(Unresolved(name, field, id, variables, dialect));
-        }
-        return std::nullopt;
-      }
-      if (found->second.is_secret) AddSecret(found->second.value, &result);
-      return found->second.value;
-    });
-  });
+  RewriteTexts(&result.resource,
+               [&](const google::protobuf::Message&, const Field& field, const std::string& text) {
+                 if (!field.rule->interpolate()) return text;
+                 return Replace(text, [&](const std::string& name) -> std::optional<std::string> {
+                   const auto found = variables.find(name);
+                   if (found == variables.end()) {
+                     if (unresolved.insert(name).second) {
+                       result.problems.push_back(Unresolved(name, field, id, variables, dialect));
+                     }
+                     return std::nullopt;
+                   }
+                   if (found->second.is_secret) AddSecret(found->second.value, &result);
+                   return found->second.value;
+                 });
+               });
   return result;
 }
 

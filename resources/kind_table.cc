@@ -86,8 +86,7 @@ const google::protobuf::Message& SpecOf(const v1::Resource& resource) {
 }
 
 std::string ServerOf(const v1::Resource& resource) {
-  static const auto& fields =
-      *new absl::flat_hash_map<int, const Field*>(BuildServerFields());
+  static const auto& fields = *new absl::flat_hash_map<int, const Field*>(BuildServerFields());
   const auto found = fields.find(static_cast<int>(resource.spec_case()));
   if (found == fields.end()) return "";
   const google::protobuf::Message& spec = SpecOf(resource);

@@ -71,7 +71,9 @@ NumberedGraph Number(const AfterGraph& graph) {
 class ComponentFinder {
  public:
   explicit ComponentFinder(const NumberedGraph& graph)
-      : graph_(graph), order_(graph.names.size(), kUnseen), low_(order_.size()),
+      : graph_(graph),
+        order_(graph.names.size(), kUnseen),
+        low_(order_.size()),
         component_(order_.size(), kUnseen) {}
 
   // The number of the component of each node.

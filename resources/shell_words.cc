@@ -21,8 +21,8 @@ class WordSplitter {
       } else if (c == '\'' || c == '"') {
         in_word_ = true;
         if (!ReadQuoted(c)) {
-          return absl::InvalidArgumentError(absl::StrCat("quote ", std::string(1, c),
-                                                         " has no end"));
+          return absl::InvalidArgumentError(
+              absl::StrCat("quote ", std::string(1, c), " has no end"));
         }
       } else if (c == '\\') {
         if (at_ == text_.size()) return absl::InvalidArgumentError("backslash at the end");

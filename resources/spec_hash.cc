@@ -170,9 +170,8 @@ std::string SpecHasher::Hash(const v1::Resource& resource,
 
 std::string SpecHasher::HashText(absl::string_view text) const {
   std::array<unsigned char, kHashBytes> hash{};
-  crypto_generichash(hash.data(), hash.size(),
-                     reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-                     reinterpret_cast<const unsigned char*>(key_.data()), key_.size());
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size(), reinterpret_cast<const unsigned char*>(key_.data()), key_.size());
   std::array<char, kHashBytes * 2 + 1> hex{};
   sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
   return std::string(hex.data());

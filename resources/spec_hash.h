@@ -21,7 +21,8 @@ class SpecHasher {
   // Over the fields marked `recreate` that differ from their type's default, compared by
   // meaning (order of sets, comments and spacing do not count), and over the files of a stack.
   // Requires: `resource` is interpolated.
-  std::string Hash(const v1::Resource& resource, const std::vector<v1::StackFile>& files = {}) const;
+  std::string Hash(const v1::Resource& resource,
+                   const std::vector<v1::StackFile>& files = {}) const;
 
   // Keyed hash of any text, 32 hex characters.
   std::string HashText(absl::string_view text) const;

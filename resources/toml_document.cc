@@ -39,9 +39,8 @@ void ConvertTable(const toml::table& table, TomlValue* value) {
     value->entries.push_back(
         TomlEntry{std::string(key.str()), PositionOf(key.source()), Convert(node)});
   }
-  std::stable_sort(
-      value->entries.begin(), value->entries.end(),
-      [](const TomlEntry& a, const TomlEntry& b) { return a.position < b.position; });
+  std::stable_sort(value->entries.begin(), value->entries.end(),
+                   [](const TomlEntry& a, const TomlEntry& b) { return a.position < b.position; });
 }
 
 void ConvertArray(const toml::array& array, TomlValue* value) {

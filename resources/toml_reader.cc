@@ -26,9 +26,8 @@ const FieldTable& EntryFields() { return FieldsOf(v1::Resource::descriptor()); }
 
 bool IsArrayOfTables(const TomlValue& value) {
   return value.type == TomlValue::Type::kArray && !value.items.empty() &&
-         std::all_of(value.items.begin(), value.items.end(), [](const TomlValue& item) {
-           return item.type == TomlValue::Type::kTable;
-         });
+         std::all_of(value.items.begin(), value.items.end(),
+                     [](const TomlValue& item) { return item.type == TomlValue::Type::kTable; });
 }
 
 bool IsKnownTable(absl::string_view key) {
@@ -42,11 +41,10 @@ bool HasControlCharacter(absl::string_view text) {
 }
 
 void SortByPosition(std::vector<v1::Problem>* problems) {
-  std::stable_sort(problems->begin(), problems->end(),
-                   [](const v1::Problem& a, const v1::Problem& b) {
-                     return std::make_tuple(a.line(), a.column()) <
-                            std::make_tuple(b.line(), b.column());
-                   });
+  std::stable_sort(
+      problems->begin(), problems->end(), [](const v1::Problem& a, const v1::Problem& b) {
+        return std::make_tuple(a.line(), a.column()) < std::make_tuple(b.line(), b.column());
+      });
 }
 
 // A key of the entry fields, the config fields or both, for a hint about a key one level off.
@@ -165,9 +163,9 @@ class FileReader {
  private:
   void ReportForeign(const TomlValue& root) {
     file_.foreign = true;
-    v1::Problem problem = source_.MakeProblem(v1::SEVERITY_NOTICE, "foreign-file",
-                                              SourcePosition{file_.path, 0, 0},
-                                              "no resources in this file; it is ignored");
+    v1::Problem problem =
+        source_.MakeProblem(v1::SEVERITY_NOTICE, "foreign-file", SourcePosition{file_.path, 0, 0},
+                            "no resources in this file; it is ignored");
     for (const TomlEntry& entry : root.entries) {
       const std::string table = NearestTable(entry.key);
       if (table.empty()) continue;
@@ -198,8 +196,7 @@ class FileReader {
           absl::StrCat("write [[", entry.key, "]]"));
       return;
     }
-    const bool table =
-        entry.value.type == TomlValue::Type::kTable || IsArrayOfTables(entry.value);
+    const bool table = entry.value.type == TomlValue::Type::kTable || IsArrayOfTables(entry.value);
     const std::string nearest = NearestTable(entry.key);
     file_.has_unknown_table = file_.has_unknown_table || table;
     Add(dialect_ == v1::DIALECT_KOMODO ? v1::SEVERITY_WARNING : v1::SEVERITY_ERROR,
@@ -224,8 +221,7 @@ class FileReader {
     declaration.id = ResourceId{kind.name, name};
     declaration.position = source_.Map(table.position);
     // Without a usable name there is no resource to blame: the problems are the file's.
-    std::vector<v1::Problem>* problems =
-        name.empty() ? &file_.problems : &declaration.problems;
+    std::vector<v1::Problem>* problems = name.empty() ? &file_.problems : &declaration.problems;
     FieldReader reader(source_, dialect_, name.empty() ? "" : declaration.id.ToString(), problems);
     auto resource = std::make_shared<v1::Resource>(DefaultResource(kind, dialect_));
     EntryReader(kind, table, &reader).Read(resource.get());
@@ -242,8 +238,7 @@ class FileReader {
   static std::string NameOfEntry(const TomlValue& table) {
     for (const TomlEntry& entry : table.entries) {
       if (entry.key == "name") {
-        return HasControlCharacter(entry.value.text) ||
-                       entry.value.type != TomlValue::Type::kString
+        return HasControlCharacter(entry.value.text) || entry.value.type != TomlValue::Type::kString
                    ? ""
                    : entry.value.text;
       }
@@ -257,16 +252,15 @@ class FileReader {
       // A wrong type has been reported with the field.
       if (entry.value.type != TomlValue::Type::kString) return;
       const bool empty = entry.value.text.empty();
-      reader->ReportError(
-          empty ? "missing-name" : "bad-value", reader->source().Map(entry.value.position),
-          absl::StrCat("name of this [[", kind.name, "]] ",
-                       empty ? "is empty" : "holds a control character"),
-          empty ? "" : "write it on one line");
+      reader->ReportError(empty ? "missing-name" : "bad-value",
+                          reader->source().Map(entry.value.position),
+                          absl::StrCat("name of this [[", kind.name, "]] ",
+                                       empty ? "is empty" : "holds a control character"),
+                          empty ? "" : "write it on one line");
       return;
     }
     reader->ReportError("missing-name", reader->source().Map(table.position),
-                        absl::StrCat("[[", kind.name, "]] has no \"name\""),
-                        "add name = \"...\"");
+                        absl::StrCat("[[", kind.name, "]] has no \"name\""), "add name = \"...\"");
   }
 
   void Add(v1::Severity severity, absl::string_view code, const SourcePosition& position,
@@ -297,8 +291,13 @@ bool MayHoldSecret(absl::string_view line) {
 }
 
 v1::Problem SyntaxProblem(const TomlSource& source, const TomlError& error) {
-  v1::Problem problem = source.MakeProblem(v1::SEVERITY_ERROR, "syntax",
-                                           source.Map(error.position), error.message);
+  const SourcePosition position = source.Map(error.position);
+  // The parser blames the line end itself for a one-line string that runs into it.
+  const bool open_string = absl::StrContains(error.message, "unescaped control characters") &&
+                           position.column > source.Line(position.line).size();
+  v1::Problem problem =
+      source.MakeProblem(v1::SEVERITY_ERROR, "syntax", position,
+                         open_string ? "string has no end on this line" : error.message);
   if (MayHoldSecret(problem.source_line())) problem.clear_source_line();
   return problem;
 }

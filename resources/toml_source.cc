@@ -177,8 +177,9 @@ std::optional<v1::Problem> TomlSource::CheckConflictMarker() const {
 std::optional<v1::Problem> TomlSource::CheckDepth() const {
   const std::size_t deep = DepthScanner(text()).Find();
   if (deep == absl::string_view::npos) return std::nullopt;
-  const auto line =
-      static_cast<uint32_t>(std::count(text().begin(), text().begin() + static_cast<std::ptrdiff_t>(deep), '\n')) + 1;
+  const auto line = static_cast<uint32_t>(std::count(
+                        text().begin(), text().begin() + static_cast<std::ptrdiff_t>(deep), '\n')) +
+                    1;
   return MakeProblem(v1::SEVERITY_ERROR, "too-deep", SourcePosition{path_, line, 1},
                      absl::StrCat("key has more than ", kDeepestKey, " parts"));
 }

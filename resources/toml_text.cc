@@ -36,13 +36,6 @@ std::string NumberText(T number) {
   return std::string(buffer.data(), end);
 }
 
-std::string DurationText(const Message& message) {
-  google::protobuf::Duration duration;
-  duration.CopyFrom(message);
-  return QuoteText(absl::FormatDuration(absl::Seconds(duration.seconds()) +
-                                        absl::Nanoseconds(duration.nanos())));
-}
-
 std::string TableText(const Message& message, const FieldTable& table, v1::Dialect dialect) {
   const Message& defaults = DefaultsOf(table.message, dialect);
   std::vector<std::string> entries;
@@ -71,14 +64,13 @@ std::string TaggedText(const Message& tagged, const Field& field, v1::Dialect di
 std::string VersionText(const Message& version, const Field& field) {
   std::vector<std::string> parts;
   for (const Field& part : field.message->fields) {
-    parts.push_back(
-        absl::StrCat(version.GetReflection()->GetInt32(version, part.descriptor)));
+    parts.push_back(absl::StrCat(version.GetReflection()->GetInt32(version, part.descriptor)));
   }
   return QuoteText(absl::StrJoin(parts, "."));
 }
 
 std::string MessageText(const Message& nested, const Field& field, v1::Dialect dialect) {
-  if (field.message == nullptr) return DurationText(nested);
+  if (field.message == nullptr) return QuoteText(DurationText(nested));
   switch (field.rule->form()) {
     case v1::FORM_TAGGED:
       return TaggedText(nested, field, dialect);
@@ -87,9 +79,9 @@ std::string MessageText(const Message& nested, const Field& field, v1::Dialect d
     case v1::FORM_STRING_OR_TABLE_LIST: {
       const std::vector<Field>& fields = field.message->fields;
       const Message& defaults = DefaultsOf(field.message->message, dialect);
-      const bool only_first = std::all_of(
-          fields.begin() + 1, fields.end(),
-          [&](const Field& other) { return FieldsEqual(nested, defaults, other); });
+      const bool only_first =
+          std::all_of(fields.begin() + 1, fields.end(),
+                      [&](const Field& other) { return FieldsEqual(nested, defaults, other); });
       return only_first ? ValueText(nested, fields.front(), dialect)
                         : TableText(nested, *field.message, dialect);
     }
@@ -170,18 +162,24 @@ std::string QuoteText(absl::string_view text) {
 }
 
 std::string QuoteBlock(absl::string_view text, v1::Dialect dialect) {
-  const bool printable = std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '\n' || c == '\t' || !IsControl(c);
-  });
+  const bool printable = std::all_of(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t' || !IsControl(c); });
   if (!absl::StrContains(text, '\n') || !printable || text.back() == '"') return QuoteText(text);
   if (dialect == v1::DIALECT_KOMODO) {
     // There a block has no escapes at all.
     if (absl::StrContains(text, "\"\"\"")) return QuoteText(text);
     return absl::StrCat("\"\"\"\n", text, "\"\"\"");
   }
-  const std::string escaped =
-      absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"\"\"", "\"\"\\\""}});
+  const std::string escaped = absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"\"\"", "\"\"\\\""}});
   return absl::StrCat("\"\"\"\n", escaped, "\"\"\"");
+}
+
+std::string DurationText(const Message& message) {
+  google::protobuf::Duration duration;
+  duration.CopyFrom(message);
+  const absl::Duration value =
+      absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+  return value == absl::ZeroDuration() ? "0s" : absl::FormatDuration(value);
 }
 
 std::string ValueText(const Message& message, const Field& field, v1::Dialect dialect) {

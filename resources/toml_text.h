@@ -18,6 +18,9 @@ std::string QuoteText(absl::string_view text);
 // A string; of several lines as a """ block where the dialect can hold it so.
 std::string QuoteBlock(absl::string_view text, v1::Dialect dialect);
 
+// A google.protobuf.Duration, such as "1h30m".
+std::string DurationText(const google::protobuf::Message& message);
+
 // The value of a field, as ReadToml accepts it. Fields of inner tables that have the default of
 // the dialect are left out.
 std::string ValueText(const google::protobuf::Message& message, const Field& field,

@@ -1,0 +1,26 @@
+#include "resources/spelling.h"
+
+#include "gtest/gtest.h"
+
+namespace fairlead::resources {
+namespace {
+
+TEST(SpellingTest, CountsEdits) {
+  EXPECT_EQ(EditDistance("", ""), 0u);
+  EXPECT_EQ(EditDistance("", "abc"), 3u);
+  EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
+  EXPECT_EQ(EditDistance("sevrer", "server"), 1u);
+  EXPECT_EQ(EditDistance("enviroment", "environment"), 1u);
+}
+
+TEST(SpellingTest, SuggestsOnlyWhatIsNear) {
+  EXPECT_EQ(NearestWord("resource-sync", {"stack", "resource_sync"}), "resource_sync");
+  EXPECT_EQ(NearestWord("Ports", {"ports", "port"}), "ports");
+  EXPECT_EQ(NearestWord("zzz", {"ports", "image"}), "");
+  EXPECT_EQ(NearestWord(std::string(1000, 'a'), {std::string(1000, 'a')}), "");
+  EXPECT_EQ(DidYouMean("imgae", {"image"}), "did you mean \"image\"?");
+  EXPECT_EQ(DidYouMean("nothing", {"image"}), "");
+}
+
+}  // namespace
+}  // namespace fairlead::resources
