@@ -51,13 +51,14 @@ const OutcomeRow& RowOf(WebhookOutcome outcome) {
                        [&](const OutcomeRow& row) { return row.outcome == outcome; });
 }
 
+bool IsHexDigit(char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); }
+
 // %XX decoded; in a form also '+'. nullopt for a broken escape.
 std::optional<std::string> Decode(absl::string_view text, bool is_form) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
-      if (i + 2 >= text.size() || !absl::ascii_isxdigit(text[i + 1]) ||
-          !absl::ascii_isxdigit(text[i + 2])) {
+      if (i + 2 >= text.size() || !IsHexDigit(text[i + 1]) || !IsHexDigit(text[i + 2])) {
         return std::nullopt;
       }
       decoded += absl::HexStringToBytes(text.substr(i + 1, 2));

@@ -33,40 +33,45 @@ std::string Redact(absl::string_view text, const SplitUrl& split) {
   return redacted;
 }
 
-absl::Status StatusOfExit(const base::SubprocessResult& result, const SplitUrl& split) {
-  if (result.exit_code == 0) return absl::OkStatus();
+}  // namespace
+
+absl::Status StatusOfExit(int exit_code, absl::string_view output, const SplitUrl& url) {
+  if (exit_code == 0) return absl::OkStatus();
   const std::string line =
-      Redact(absl::StripAsciiWhitespace(result.out.substr(0, result.out.find('\n'))), split);
-  const int code = result.exit_code - kExitCodeBase;
+      Redact(absl::StripAsciiWhitespace(output.substr(0, output.find('\n'))), url);
+  const int code = exit_code - kExitCodeBase;
   if (code > 0 && code <= static_cast<int>(absl::StatusCode::kUnauthenticated) && !line.empty()) {
     return absl::Status(static_cast<absl::StatusCode>(code), line);
   }
   return absl::UnavailableError(
-      absl::StrCat("fetch ", split.url, ": helper ended with code ", result.exit_code, ": ",
-                   Redact(absl::StripAsciiWhitespace(result.err), split)));
+      absl::StrCat("fetch ", url.url, ": helper ended with code ", exit_code, ": ", line));
 }
 
-}  // namespace
-
-absl::Status Fetch(const FetchRequest& request, const std::function<bool()>& is_cancelled) {
-  const SplitUrl split = SplitCredentials(request.url);
-  const auto result =
-      base::RunSubprocess({.argv = {request.helper_program, kFetchHelperFlag, split.url,
-                                    request.directory, request.reference},
-                           .environment = {{kUserInfoVariable, split.user_info}},
-                           .timeout = request.timeout,
-                           .output_limit = 64u << 10,
-                           .is_cancelled = is_cancelled});
-  const absl::Status status = result.ok() ? StatusOfExit(*result, split) : result.status();
-  // A child that was killed leaves its locks, and they would stop the next one.
-  if (!status.ok()) RemoveLeftovers(request.directory);
+absl::Status StatusOfEnd(const absl::Status& status, const SplitUrl& url, absl::Duration timeout) {
   if (absl::IsDeadlineExceeded(status)) {
-    return absl::DeadlineExceededError(absl::StrCat("fetch ", split.url, ": not finished after ",
-                                                    absl::FormatDuration(request.timeout)));
+    return absl::DeadlineExceededError(
+        absl::StrCat("fetch ", url.url, ": not finished after ", absl::FormatDuration(timeout)));
   }
   if (absl::IsCancelled(status)) {
-    return absl::CancelledError(absl::StrCat("fetch ", split.url, ": cancelled"));
+    return absl::CancelledError(absl::StrCat("fetch ", url.url, ": cancelled"));
   }
+  return base::Annotate(status, absl::StrCat("fetch ", url.url));
+}
+
+absl::Status Fetch(const FetchRequest& request, const std::function<bool()>& is_cancelled) {
+  const SplitUrl url = SplitCredentials(request.url);
+  const auto result = base::RunSubprocess({.argv = {request.helper_program, kFetchHelperFlag,
+                                                    url.url, request.directory, request.reference},
+                                           .environment = {{kUserInfoVariable, url.user_info}},
+                                           .timeout = request.timeout,
+                                           .output_limit = 64u << 10,
+                                           .is_cancelled = is_cancelled});
+  const absl::Status status =
+      result.ok()
+          ? StatusOfExit(result->exit_code, result->out.empty() ? result->err : result->out, url)
+          : StatusOfEnd(result.status(), url, request.timeout);
+  // A child that was killed leaves its locks, and they would stop the next one.
+  if (!status.ok()) RemoveLeftovers(request.directory);
   return status;
 }
 

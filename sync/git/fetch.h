@@ -40,8 +40,10 @@ absl::Status Fetch(const FetchRequest& request, const std::function<bool()>& is_
 // Whether the command line asks for RunFetchHelper.
 bool IsFetchHelper(int argc, const char* const* argv);
 
-// The child's whole life: argv is {program, "--fetch-helper", url, directory, reference}. Returns
-// the exit code and writes one line for Fetch to standard output.
+// The child's whole life: argv is {program, "--fetch-helper", url, directory, reference}, or
+// {program, "--fetch-helper"} of a child that Fetcher keeps. Returns the exit code, or ends
+// the process with it, after one line for Fetch on standard output. Requires: nothing else has
+// happened in the process.
 int RunFetchHelper(int argc, const char* const* argv);
 
 }  // namespace fairlead::git

@@ -1,8 +1,10 @@
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/algorithm/container.h"
@@ -23,6 +25,14 @@
 
 namespace fairlead::git {
 namespace {
+
+struct HelperRequest {
+  std::string url;
+  std::string directory;
+  std::string reference;
+  // As in SplitUrl.
+  std::string user_info;
+};
 
 // A branch or tag of the origin.
 struct Advertised {
@@ -70,11 +80,11 @@ bool IsLocalDamage(int code, int error_class) {
 // One fetch into one repository. Confined to its thread.
 class Fetching {
  public:
-  Fetching(std::string url, std::string directory, std::string reference)
-      : url_(std::move(url)),
-        directory_(std::move(directory)),
-        reference_(std::move(reference)),
-        credentials_(url_, UserInfo()) {}
+  explicit Fetching(const HelperRequest& request)
+      : url_(request.url),
+        directory_(request.directory),
+        reference_(request.reference),
+        credentials_(url_, request.user_info) {}
 
   absl::Status Run() {
     ASSIGN_OR_RETURN(repository_, OpenOrCreateRepository(directory_));
@@ -90,11 +100,6 @@ class Fetching {
   }
 
  private:
-  static std::string UserInfo() {
-    const char* value = std::getenv(kUserInfoVariable);
-    return value == nullptr ? "" : value;
-  }
-
   absl::Status Failure(int code) const {
     const git_error* error = git_error_last();
     const std::string text = LastError();
@@ -113,7 +118,7 @@ class Fetching {
 
   bool IsHash() const {
     return reference_.size() >= 4 && reference_.size() <= GIT_OID_HEXSZ &&
-           absl::c_all_of(reference_, [](char c) { return absl::ascii_isxdigit(c); });
+           absl::c_all_of(reference_, [](unsigned char c) { return absl::ascii_isxdigit(c); });
   }
 
   // Whether the reference is a hash of a commit that is here; `exact`: a full hash.
@@ -252,21 +257,59 @@ void WriteLine(std::string text) {
   }
 }
 
-}  // namespace
+// Waits for a request of Fetcher: the four fields, each ended by a zero byte. False when the
+// other end is gone.
+bool ReadRequest(HelperRequest& request) {
+  for (std::string* field :
+       {&request.url, &request.directory, &request.reference, &request.user_info}) {
+    char c = 0;
+    while (true) {
+      const ssize_t got = ::read(STDIN_FILENO, &c, 1);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return false;
+      if (c == '\0') break;
+      field->push_back(c);
+    }
+  }
+  return true;
+}
 
-int RunFetchHelper(int argc, const char* const* argv) {
-  if (argc != 5 || !IsFetchHelper(argc, argv)) {
-    WriteLine("usage: PROGRAM --fetch-helper URL DIRECTORY REFERENCE");
-    return kExitCodeBase + static_cast<int>(absl::StatusCode::kInternal);
-  }
-  absl::Status status = StartLibrary();
-  if (status.ok()) {
-    Fetching fetching(argv[2], argv[3], argv[4]);
-    status = base::Annotate(fetching.Run(), absl::StrCat("fetch ", argv[2]));
-  }
+// Ends this process with the one that wants its result, also when that one is killed.
+void EndWithParent() {
+  std::thread([] {
+    char ignored = 0;
+    while (::read(STDIN_FILENO, &ignored, 1) > 0) {
+    }
+    ::_exit(1);
+  }).detach();
+}
+
+int Finish(const absl::Status& status) {
   if (status.ok()) return 0;
   WriteLine(std::string(status.message()));
   return kExitCodeBase + static_cast<int>(status.code());
+}
+
+}  // namespace
+
+int RunFetchHelper(int argc, const char* const* argv) {
+  const bool waits = argc == 2;
+  if (!IsFetchHelper(argc, argv) || (!waits && argc != 5)) {
+    return Finish(absl::InternalError("usage: PROGRAM --fetch-helper URL DIRECTORY REFERENCE"));
+  }
+  if (const absl::Status started = StartLibrary(); !started.ok()) return Finish(started);
+  HelperRequest request;
+  if (waits) {
+    if (!ReadRequest(request)) return 0;
+    EndWithParent();
+  } else {
+    const char* user_info = std::getenv(kUserInfoVariable);
+    request = {argv[2], argv[3], argv[4], user_info == nullptr ? "" : user_info};
+  }
+  const int code =
+      Finish(base::Annotate(Fetching(request).Run(), absl::StrCat("fetch ", request.url)));
+  // Without the destructors of libraries, which would wait for nothing useful.
+  ::_exit(code);
 }
 
 }  // namespace fairlead::git

@@ -1,11 +1,8 @@
 #include "sync/git/fetch.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include <atomic>
 #include <filesystem>
@@ -18,6 +15,7 @@
 #include "base/subprocess.h"
 #include "sync/git/mirror.h"
 #include "sync/git/testing/git_origin.h"
+#include "sync/git/testing/silent_server.h"
 
 namespace fairlead::git {
 namespace {
@@ -73,29 +71,6 @@ class GitHttpServer {
   std::atomic<bool> stopped_ = false;
   std::string port_;
   std::thread thread_;
-};
-
-// Accepts connections in the kernel's queue and never answers.
-class SilentServer {
- public:
-  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), length), 0);
-    EXPECT_EQ(::listen(socket_, 16), 0);
-    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length), 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~SilentServer() { ::close(socket_); }
-  SilentServer(const SilentServer&) = delete;
-  SilentServer& operator=(const SilentServer&) = delete;
-  int port() const { return port_; }
-
- private:
-  int socket_;
-  int port_ = 0;
 };
 
 class FetchTest : public ::testing::Test {
@@ -210,7 +185,6 @@ TEST_F(FetchTest, EmptyRepositoryIsSaidToBeEmpty) {
 
 TEST_F(FetchTest, FailuresAreClassified) {
   origin_.CommitFile("a", "1");
-  SilentServer silent;
   struct Case {
     std::string url;
     absl::StatusCode code;

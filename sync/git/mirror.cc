@@ -29,7 +29,8 @@ constexpr std::size_t kMaxCachedSizes = 2'000'000;
 constexpr std::size_t kMaxDepth = 512;
 
 bool IsHexadecimal(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isxdigit(c); });
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return absl::ascii_isxdigit(c); });
 }
 
 // Length of the well-formed UTF-8 sequence at the start of `text`; 0 when there is none.

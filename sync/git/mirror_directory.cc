@@ -53,7 +53,8 @@ absl::Status RemoveContents(const std::string& directory, const std::vector<std:
 
 int OpenBare(Repository& repository, const std::string& directory) {
   return Fill(repository, git_repository_open_ext, directory.c_str(),
-              GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_BARE, nullptr);
+              unsigned{GIT_REPOSITORY_OPEN_NO_SEARCH} | unsigned{GIT_REPOSITORY_OPEN_BARE},
+              nullptr);
 }
 
 template <typename Iterator, typename Predicate>

@@ -8,6 +8,8 @@
 namespace fairlead::git {
 namespace {
 
+bool IsHexDigit(char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); }
+
 // Where "user@" of an address stands; length 0 when there is none.
 struct Span {
   std::size_t begin = 0;
@@ -66,8 +68,8 @@ std::string RedactUrls(absl::string_view text) {
 std::string DecodePercent(absl::string_view text) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && absl::ascii_isxdigit(text[i + 1]) &&
-        absl::ascii_isxdigit(text[i + 2])) {
+    if (text[i] == '%' && i + 2 < text.size() && IsHexDigit(text[i + 1]) &&
+        IsHexDigit(text[i + 2])) {
       decoded += absl::HexStringToBytes(text.substr(i + 1, 2));
       i += 2;
     } else {
