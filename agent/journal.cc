@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -19,6 +20,8 @@ namespace {
 constexpr std::size_t kHeaderSize = 8;
 constexpr uint32_t kMaximumRecord = 64u << 20;
 constexpr uint64_t kCompactAbove = 4u << 20;
+// Bytes of checksums computed at most in search of records behind a damage.
+constexpr uint64_t kSearchLimit = 256u << 20;
 
 uint32_t Crc32c(absl::string_view data) {
   static const std::array<uint32_t, 256> kTable = [] {
@@ -45,6 +48,34 @@ uint32_t GetU32(absl::string_view data) {
     value |= static_cast<uint32_t>(static_cast<uint8_t>(data[i])) << (8 * i);
   }
   return value;
+}
+
+// Reads the record at the start of `content`; 0 when there is none that is well, else its size.
+std::size_t DecodeOne(absl::string_view content, v1::JournalRecord* record) {
+  if (content.size() < kHeaderSize) return 0;
+  const uint32_t length = GetU32(content);
+  // An empty record is never written, but zeros left by a crash would read as one.
+  if (length == 0 || length > kMaximumRecord || content.size() - kHeaderSize < length) return 0;
+  const absl::string_view bytes = content.substr(kHeaderSize, length);
+  if (Crc32c(bytes) != GetU32(content.substr(4))) return 0;
+  if (!record->ParseFromArray(bytes.data(), static_cast<int>(length))) return 0;
+  return kHeaderSize + length;
+}
+
+// Whether a well record stands anywhere in `content`: then what is before it was not torn by a
+// crash but damaged.
+bool HoldsRecord(absl::string_view content) {
+  uint64_t searched = 0;
+  for (std::size_t i = 1; i + kHeaderSize <= content.size() && searched < kSearchLimit; ++i) {
+    const uint32_t length = GetU32(content.substr(i));
+    if (length <= content.size() - i - kHeaderSize) searched += length;
+    v1::JournalRecord record;
+    if (DecodeOne(content.substr(i), &record) != 0 &&
+        record.record_case() != v1::JournalRecord::RECORD_NOT_SET) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -89,17 +120,11 @@ std::string EncodeRecord(const v1::JournalRecord& record) {
 
 std::size_t DecodeRecords(absl::string_view content, std::vector<v1::JournalRecord>* records) {
   std::size_t position = 0;
-  while (content.size() - position >= kHeaderSize) {
-    const uint32_t length = GetU32(content.substr(position));
-    const uint32_t crc = GetU32(content.substr(position + 4));
-    if (length > kMaximumRecord || content.size() - position - kHeaderSize < length) break;
-    const absl::string_view bytes = content.substr(position + kHeaderSize, length);
-    v1::JournalRecord record;
-    if (Crc32c(bytes) != crc || !record.ParseFromArray(bytes.data(), static_cast<int>(length))) {
-      break;
-    }
+  v1::JournalRecord record;
+  while (const std::size_t size = DecodeOne(content.substr(position), &record)) {
     records->push_back(std::move(record));
-    position += kHeaderSize + length;
+    record.Clear();
+    position += size;
   }
   return position;
 }
@@ -109,7 +134,17 @@ absl::StatusOr<Journal> Journal::Open(const std::string& path) {
   if (!content.ok() && !absl::IsNotFound(content.status())) return content.status();
   std::vector<v1::JournalRecord> records;
   std::size_t good = 0;
-  if (content.ok()) good = DecodeRecords(*content, &records);
+  if (content.ok()) {
+    good = DecodeRecords(*content, &records);
+    if (HoldsRecord(absl::string_view(*content).substr(good))) {
+      return absl::DataLossError(absl::StrCat(
+          path, ": damaged at byte ", good, ", with records behind it; which actions ran cannot be ",
+          "told. Move the file away to start without them"));
+    }
+  } else {
+    // The folder's entry must be durable too, which an fsync of the file does not promise.
+    RETURN_IF_ERROR(base::WriteFileAtomically(path, ""));
+  }
   JournalState state;
   for (const v1::JournalRecord& record : records) state.Apply(record);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -123,7 +158,11 @@ absl::StatusOr<Journal> Journal::Open(const std::string& path) {
 }
 
 Journal::Journal(std::string path, int fd, uint64_t size, JournalState state)
-    : path_(std::move(path)), fd_(fd), size_(size), state_(std::move(state)) {}
+    : path_(std::move(path)),
+      fd_(fd),
+      size_(size),
+      compact_above_(kCompactAbove),
+      state_(std::move(state)) {}
 
 Journal::~Journal() {
   if (fd_ >= 0) ::close(fd_);
@@ -133,6 +172,7 @@ Journal::Journal(Journal&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
       size_(other.size_),
+      compact_above_(other.compact_above_),
       state_(std::move(other.state_)) {}
 
 absl::Status Journal::Append(const v1::JournalRecord& record) {
@@ -154,7 +194,7 @@ absl::Status Journal::Append(const v1::JournalRecord& record) {
   }
   if (!status.ok()) {
     // A part that stays behind would be dropped as torn, but must not precede a later record.
-    if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0) {
+    if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0 || ::fdatasync(fd_) != 0) {
       return base::Annotate(status, "and cannot be cut back");
     }
     return status;
@@ -162,7 +202,7 @@ absl::Status Journal::Append(const v1::JournalRecord& record) {
   size_ += bytes.size();
   state_.Apply(record);
   // A failed rewrite leaves the long file, which is as good.
-  if (size_ > kCompactAbove) Compact().IgnoreError();
+  if (size_ > compact_above_) Compact().IgnoreError();
   return absl::OkStatus();
 }
 
@@ -187,6 +227,8 @@ absl::Status Journal::Compact() {
   ::close(fd_);
   fd_ = fd;
   size_ = content.size();
+  // Large open actions must not make every append rewrite the file.
+  compact_above_ = std::max<uint64_t>(kCompactAbove, 2 * size_);
   return absl::OkStatus();
 }
 

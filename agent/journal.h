@@ -38,7 +38,8 @@ std::size_t DecodeRecords(absl::string_view content, std::vector<v1::JournalReco
 // The file. Confined to one thread.
 class Journal {
  public:
-  // Reads `path`, drops a torn end, and rewrites the file when most of it is forgotten.
+  // Reads `path`, drops a torn end, and rewrites a long file without what is forgotten. DataLoss
+  // when a record in the middle is damaged.
   static absl::StatusOr<Journal> Open(const std::string& path);
   ~Journal();
   Journal(Journal&& other) noexcept;
@@ -56,6 +57,7 @@ class Journal {
   std::string path_;
   int fd_ = -1;
   uint64_t size_ = 0;
+  uint64_t compact_above_ = 0;
   JournalState state_;
 };
 

@@ -12,6 +12,7 @@ namespace fairlead::agent {
 namespace {
 
 constexpr uint32_t kProtocol = 1;
+constexpr absl::Duration kShortestHeartbeat = absl::Milliseconds(100);
 
 v1::ActionOutcome FailedOutcome(const v1::Action& action, v1::ActionStatus status,
                                 const absl::Status& why) {
@@ -111,6 +112,8 @@ SessionCommands Session::OnMessage(const v1::ControllerMessage& message, absl::T
       }
       return {CloseStream{message.goodbye().message()}};
     case v1::ControllerMessage::kDispatch:
+      // Before the Welcome it is not known whose containers are ours.
+      if (!welcomed_) return {};
       return OnDispatch(message.dispatch().action());
     case v1::ControllerMessage::kCancel:
       if (!entries_.contains(message.cancel().action_id())) return {};
@@ -139,7 +142,8 @@ SessionCommands Session::OnWelcome(const v1::Welcome& welcome, absl::Time now) {
   SessionCommands commands;
   welcomed_ = true;
   if (welcome.has_heartbeat_interval()) {
-    heartbeat_interval_ = base::FromProto(welcome.heartbeat_interval());
+    heartbeat_interval_ =
+        std::max(kShortestHeartbeat, base::FromProto(welcome.heartbeat_interval()));
   }
   next_tick_ = now + heartbeat_interval_;
   const bool other_installation =
@@ -269,7 +273,9 @@ SessionCommands Session::OnLogs(const v1::LogLines& lines) {
 
 SessionCommands Session::OnTick(absl::Time now) {
   SessionCommands commands;
-  if (!welcomed_ || now < next_tick_) return commands;
+  // A tick too far away means that the clock was set back.
+  const bool early = now < next_tick_ && next_tick_ - now <= heartbeat_interval_;
+  if (!welcomed_ || early) return commands;
   next_tick_ = now + heartbeat_interval_;
   v1::AgentMessage message;
   *message.mutable_heartbeat()->mutable_now() = base::ToProto(now);

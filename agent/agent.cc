@@ -1,0 +1,220 @@
+#include "agent/agent.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "agent/instance.h"
+#include "base/log.h"
+
+namespace fairlead::agent {
+namespace {
+
+constexpr std::size_t kLogsOnTheirWay = 32;
+// Longest sleep of the session thread: the clock may be set back meanwhile.
+constexpr absl::Duration kLongestWait = absl::Seconds(10);
+
+}  // namespace
+
+Agent::Agent(AgentOptions options, Journal journal, AgentParts parts)
+    : options_(std::move(options)),
+      parts_(parts),
+      journal_(std::move(journal)),
+      session_(options_.identity, journal_.state()),
+      actions_(parts.runtime, parts.reporter, parts.clock, options_.workers, ActionCallbacks()),
+      logs_(parts.runtime, options_.log_streams,
+            [this](const v1::LogLines& lines) { PostLogs(lines); }) {}
+
+Agent::~Agent() { Stop(); }
+
+ActionRunner::Callbacks Agent::ActionCallbacks() {
+  return {
+      .on_progress =
+          [this](const v1::ActionProgress& progress) {
+            Post([this, progress] { return session_.OnProgress(progress); });
+          },
+      .on_group =
+          [this](const v1::JournalRecord::ProcessGroup& group) {
+            v1::JournalRecord record;
+            *record.mutable_group() = group;
+            Post([record] { return SessionCommands{WriteRecord{record}}; });
+          },
+      .on_finished =
+          [this](const v1::ActionOutcome& outcome) {
+            Post([this, outcome] { return session_.OnFinished(outcome); });
+          },
+  };
+}
+
+void Agent::Start() {
+  EndLeftoverGroups(journal_.state());
+  thread_ = std::thread([this] { Run(); });
+  StartConnection();
+}
+
+bool Agent::Stop() {
+  if (!thread_.joinable()) return true;
+  parts_.connection.Stop();
+  {
+    base::MutexLock lock(mutex_);
+    logs_dropped_ = true;
+    logs_taken_.SignalAll();
+  }
+  logs_.CancelAll();
+  // The session thread still runs: it writes the outcomes of what ends now.
+  const bool ended = actions_.Stop(options_.stop_grace);
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.SignalAll();
+  }
+  thread_.join();
+  if (reporter_started_) parts_.reporter.Stop();
+  return ended;
+}
+
+void Agent::StartConnection() {
+  parts_.connection.Start({
+      .on_connected =
+          [this](Connection::StreamId stream) {
+            Post([this, stream] {
+              stream_ = stream;
+              return session_.OnConnected(parts_.clock.Now());
+            });
+          },
+      .on_message =
+          [this](Connection::StreamId, const v1::ControllerMessage& message) {
+            Post([this, message] {
+              if (message.has_welcome()) {
+                base::LogInfo("agent", "connected to controller ",
+                              message.welcome().controller_version(), " as ",
+                              options_.identity.server);
+              }
+              return session_.OnMessage(message, parts_.clock.Now());
+            });
+          },
+      .on_disconnected =
+          [this](Connection::StreamId) {
+            Post([this] {
+              // Their request ids mean nothing to the next stream.
+              logs_.CancelAll();
+              return session_.OnDisconnected();
+            });
+          },
+  });
+}
+
+void Agent::StartReporter() {
+  parts_.reporter.Start({
+      .on_state =
+          [this](const v1::HostState& state) {
+            Post([this, state, view = view_.load()] {
+              return view == view_ ? session_.OnState(state) : SessionCommands{};
+            });
+          },
+      .on_delta =
+          [this](const v1::HostDelta& delta) {
+            Post([this, delta, view = view_.load()] {
+              return view == view_ ? session_.OnDelta(delta) : SessionCommands{};
+            });
+          },
+  });
+}
+
+void Agent::Post(Event event) {
+  base::MutexLock lock(mutex_);
+  if (stopping_) return;
+  events_.push_back(std::move(event));
+  wake_.Signal();
+}
+
+void Agent::PostLogs(const v1::LogLines& lines) {
+  parts_.connection.WaitForRoom();
+  base::MutexLock lock(mutex_);
+  while (logs_on_their_way_ >= kLogsOnTheirWay && !logs_dropped_) logs_taken_.Wait(mutex_);
+  if (logs_dropped_) return;
+  ++logs_on_their_way_;
+  events_.push_back([this, lines] {
+    {
+      base::MutexLock taken(mutex_);
+      --logs_on_their_way_;
+      logs_taken_.SignalAll();
+    }
+    return session_.OnLogs(lines);
+  });
+  wake_.Signal();
+}
+
+bool Agent::Take(Event& event) {
+  const absl::Duration until_tick = session_.NextTick() - parts_.clock.Now();
+  base::MutexLock lock(mutex_);
+  if (events_.empty() && !stopping_ && until_tick > absl::ZeroDuration()) {
+    wake_.WaitFor(mutex_, std::min(until_tick, kLongestWait));
+  }
+  if (events_.empty()) return !stopping_;
+  event = std::move(events_.front());
+  events_.pop_front();
+  return true;
+}
+
+void Agent::Run() {
+  while (true) {
+    Event event;
+    if (!Take(event)) return;
+    if (event) Perform(event());
+    Perform(session_.OnTick(parts_.clock.Now()));
+  }
+}
+
+void Agent::Perform(SessionCommands commands) {
+  for (SessionCommand& command : commands) {
+    std::visit([this](auto& one) { PerformOne(one); }, command);
+  }
+}
+
+void Agent::PerformOne(SendMessage& command) {
+  parts_.connection.Send(stream_, std::move(command.message));
+}
+
+void Agent::PerformOne(WriteRecord& command) {
+  const absl::Status status = journal_.Append(command.record);
+  if (!status.ok() && !journal_failing_) {
+    base::LogError("agent", "the journal cannot be written: ", status.message());
+  }
+  journal_failing_ = !status.ok();
+  Perform(session_.OnRecorded(command.record, status));
+}
+
+void Agent::PerformOne(StartAction& command) { actions_.Start(command.action); }
+
+void Agent::PerformOne(StopAction& command) { actions_.Cancel(command.action_id); }
+
+void Agent::PerformOne(StartLogs& command) {
+  const std::optional<v1::LogLines> refusal = logs_.Start(command.request);
+  if (refusal.has_value()) Perform(session_.OnLogs(*refusal));
+}
+
+void Agent::PerformOne(StopLogs& command) { logs_.Cancel(command.request_id); }
+
+void Agent::PerformOne(UseInstallation& command) {
+  ++view_;
+  parts_.runtime.SetInstallation(command.installation, command.key_id, command.key);
+  parts_.reporter.SetInstallation(command.installation, command.key_id, command.key);
+  // Not before: without the installation every container would be reported as foreign.
+  if (!reporter_started_) StartReporter();
+  reporter_started_ = true;
+}
+
+void Agent::PerformOne(CloseStream& command) {
+  absl::Duration delay = absl::ZeroDuration();
+  if (!session_.refusal().empty()) {
+    const double part = static_cast<double>(parts_.random.Next() % 1024) / 1024;
+    delay = options_.refusal_delay * (1 + 2 * part);
+    base::LogError("agent", "the controller refuses this agent: ", session_.refusal());
+  } else {
+    base::LogInfo("agent", "the controller ends the session: ", command.why);
+  }
+  parts_.connection.Close(stream_, delay);
+}
+
+}  // namespace fairlead::agent

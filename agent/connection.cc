@@ -1,0 +1,230 @@
+#include "agent/connection.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "fairlead/v1/agent.grpc.pb.h"
+
+namespace fairlead::agent {
+namespace {
+
+constexpr int kMessageLimit = 64 << 20;
+constexpr std::size_t kRoom = 1u << 20;
+// A stream that lived so long was a success: the backoff begins anew.
+constexpr absl::Duration kGoodStream = absl::Seconds(10);
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
+    const std::optional<TlsFiles>& tls) {
+  if (!tls.has_value()) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions options;
+  ASSIGN_OR_RETURN(options.pem_cert_chain, base::ReadFile(tls->certificate), "TLS certificate");
+  ASSIGN_OR_RETURN(options.pem_private_key, base::ReadFile(tls->key), "TLS key");
+  if (!tls->ca.empty()) {
+    ASSIGN_OR_RETURN(options.pem_root_certs, base::ReadFile(tls->ca), "TLS CA");
+  }
+  return grpc::SslCredentials(options);
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const ConnectionOptions& options,
+                                           const std::shared_ptr<grpc::ChannelCredentials>& with) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMessageLimit);
+  arguments.SetMaxSendMessageSize(kMessageLimit);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // Without it a new channel inherits the backoff of the one before.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // Also the time that one dial may take.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  if (IsLoopback(options.address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(options.address, with, arguments);
+}
+
+}  // namespace
+
+absl::Status CheckTlsFiles(const TlsFiles& files) { return MakeCredentials(files).status(); }
+
+bool IsLoopback(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:") || absl::StartsWith(address, "unix-abstract:")) {
+    return true;
+  }
+  if (absl::StartsWith(address, "[")) return absl::StartsWith(address, "[::1]");
+  const absl::string_view host = address.substr(0, address.find(':'));
+  if (host == "localhost") return true;
+  // Digits and dots only: a name such as 127.example.org can be anywhere.
+  return absl::StartsWith(host, "127.") &&
+         host.find_first_not_of("0123456789.") == absl::string_view::npos;
+}
+
+Connection::Connection(ConnectionOptions options, base::Clock& clock, base::Random& random)
+    : options_(std::move(options)), clock_(clock), random_(random) {}
+
+Connection::~Connection() { Stop(); }
+
+void Connection::Start(Callbacks callbacks) {
+  callbacks_ = std::move(callbacks);
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Connection::Stop() {
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+    CancelStreamLocked();
+    changed_.SignalAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Connection::CancelStreamLocked() {
+  open_ = false;
+  closed_here_ = true;
+  queue_.clear();
+  queued_bytes_ = 0;
+  if (context_ != nullptr) context_->TryCancel();
+  changed_.SignalAll();
+}
+
+void Connection::Send(StreamId stream, v1::AgentMessage message) {
+  const std::size_t size = message.ByteSizeLong();
+  base::MutexLock lock(mutex_);
+  if (!open_ || stream != stream_) return;
+  if (message.has_progress() && queued_bytes_ > kRoom) return;
+  // One message may be of any size: a snapshot that never fits would never arrive.
+  if (!queue_.empty() && queued_bytes_ + size > options_.queue_bytes) {
+    base::LogWarning("agent", "the controller reads too slowly: ", queued_bytes_,
+                     " bytes wait; connecting again");
+    CancelStreamLocked();
+    return;
+  }
+  queued_bytes_ += size;
+  queue_.push_back(std::move(message));
+  changed_.SignalAll();
+}
+
+void Connection::Close(StreamId stream, absl::Duration delay) {
+  base::MutexLock lock(mutex_);
+  if (stream != stream_ || context_ == nullptr) return;
+  next_delay_ = delay;
+  CancelStreamLocked();
+}
+
+void Connection::WaitForRoom() {
+  base::MutexLock lock(mutex_);
+  while (open_ && queued_bytes_ > kRoom) changed_.Wait(mutex_);
+}
+
+void Connection::Run() {
+  int attempt = 0;
+  bool told = false;
+  while (true) {
+    const absl::Time began = clock_.Now();
+    const absl::Status why = Attempt();
+    if (clock_.Now() - began >= kGoodStream) {
+      attempt = 0;
+      told = false;
+    }
+    const absl::Duration backoff = base::ComputeJitteredDelay(options_.backoff, ++attempt, random_);
+    if (!why.ok()) {
+      // The first failure is news, its repetitions are not.
+      base::Log(told ? base::LogLevel::kDebug : base::LogLevel::kWarning, "agent",
+                absl::StrCat("no connection to the controller at ", options_.address, ": ",
+                             why.message(), "; trying again"));
+      told = true;
+    }
+    if (!Pause(backoff)) return;
+  }
+}
+
+bool Connection::Pause(absl::Duration delay) {
+  base::MutexLock lock(mutex_);
+  // Waiting is real time, whatever the clock says.
+  const absl::Time end = base::Clock::Real().Now() + std::max(delay, next_delay_);
+  next_delay_ = absl::ZeroDuration();
+  while (!stopping_) {
+    const absl::Duration left = end - base::Clock::Real().Now();
+    if (left <= absl::ZeroDuration()) return true;
+    changed_.WaitFor(mutex_, left);
+  }
+  return false;
+}
+
+bool Connection::OpenStream(grpc::ClientContext& context, StreamId* stream) {
+  base::MutexLock lock(mutex_);
+  if (stopping_) return false;
+  context_ = &context;
+  open_ = true;
+  closed_here_ = false;
+  *stream = ++stream_;
+  return true;
+}
+
+void Connection::EndWriting() {
+  base::MutexLock lock(mutex_);
+  open_ = false;
+  queue_.clear();
+  queued_bytes_ = 0;
+  changed_.SignalAll();
+}
+
+absl::Status Connection::Attempt() {
+  ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options_.tls));
+  const auto stub = v1::AgentService::NewStub(MakeChannel(options_, credentials));
+  grpc::ClientContext context;
+  StreamId id = 0;
+  if (!OpenStream(context, &id)) return absl::OkStatus();
+  // Blocks until the dial has succeeded or failed; a cancel ends it.
+  const auto stream = stub->Connect(&context);
+  callbacks_.on_connected(id);
+  std::thread writer([this, &stream] { Write(*stream); });
+  v1::ControllerMessage message;
+  while (stream->Read(&message)) callbacks_.on_message(id, message);
+  EndWriting();
+  writer.join();
+  const grpc::Status status = stream->Finish();
+  bool closed_here = false;
+  {
+    base::MutexLock lock(mutex_);
+    context_ = nullptr;
+    closed_here = closed_here_;
+  }
+  callbacks_.on_disconnected(id);
+  // Whoever closed it has said why.
+  if (closed_here) return absl::OkStatus();
+  if (status.ok()) return absl::UnavailableError("the controller closed the stream");
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+template <typename Stream>
+void Connection::Write(Stream& stream) {
+  while (true) {
+    v1::AgentMessage message;
+    {
+      base::MutexLock lock(mutex_);
+      while (open_ && queue_.empty()) changed_.Wait(mutex_);
+      if (!open_) return;
+      message = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    const std::size_t size = message.ByteSizeLong();
+    if (!stream.Write(message)) return;
+    base::MutexLock lock(mutex_);
+    queued_bytes_ -= std::min(queued_bytes_, size);
+    changed_.SignalAll();
+  }
+}
+
+}  // namespace fairlead::agent

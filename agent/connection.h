@@ -1,0 +1,118 @@
+// The agent's stream to the controller: dials, keeps one stream, dials again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/mutex.h"
+#include "fairlead/v1/agent.pb.h"
+
+namespace grpc {
+class ClientContext;
+}
+
+namespace fairlead::agent {
+
+// Paths of PEM files, read anew for every attempt, so that renewed ones are picked up.
+struct TlsFiles {
+  std::string certificate;
+  std::string key;
+  // Empty uses the machine's roots.
+  std::string ca;
+};
+
+// OK when the files can be read.
+absl::Status CheckTlsFiles(const TlsFiles& files);
+
+// Whether `address` ("host:port", "[::1]:7400", "unix:/path") never leaves this machine.
+bool IsLoopback(absl::string_view address);
+
+struct ConnectionOptions {
+  // As gRPC takes it: "host:port" or "unix:/path".
+  std::string address;
+  // Absent: without encryption.
+  std::optional<TlsFiles> tls;
+  base::BackoffPolicy backoff{.initial = absl::Milliseconds(200), .maximum = absl::Seconds(10)};
+  // A stream that waits with more than this is given up.
+  std::size_t queue_bytes = 32u << 20;
+};
+
+// Thread-safe. Two threads: one dials and reads, one writes. No call of it blocks on the network
+// but WaitForRoom and Stop.
+class Connection {
+ public:
+  // Streams are numbered from 1, so that nothing meant for one goes to its successor.
+  using StreamId = uint64_t;
+
+  // Called from one thread, in order: on_connected, on_message..., on_disconnected, each stream
+  // after the other. A stream that never reached the controller is announced too.
+  struct Callbacks {
+    std::function<void(StreamId)> on_connected;
+    std::function<void(StreamId, const v1::ControllerMessage&)> on_message;
+    std::function<void(StreamId)> on_disconnected;
+  };
+
+  // `clock` and `random` must outlive it.
+  Connection(ConnectionOptions options, base::Clock& clock, base::Random& random);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Called once.
+  void Start(Callbacks callbacks);
+  // Closes the stream and ends the threads; no callback follows.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Queues. Dropped when `stream` is no longer open: the successor begins with a full report.
+  // Progress is also dropped when much waits.
+  void Send(StreamId stream, v1::AgentMessage message) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends `stream`. The next attempt comes not before `delay`; zero leaves it to the backoff.
+  void Close(StreamId stream, absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Blocks a thread that could fill the queue, until less than 1 MiB waits or the stream is gone.
+  void WaitForRoom() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Run();
+  // One stream from dial to end; why it ended, OK when this end closed it.
+  absl::Status Attempt() ABSL_LOCKS_EXCLUDED(mutex_);
+  template <typename Stream>
+  void Write(Stream& stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool OpenStream(grpc::ClientContext& context, StreamId* stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndWriting() ABSL_LOCKS_EXCLUDED(mutex_);
+  // False when the connection is to stop.
+  bool Pause(absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
+  void CancelStreamLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const ConnectionOptions options_;
+  base::Clock& clock_;
+  base::Random& random_;
+  Callbacks callbacks_;
+
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool open_ ABSL_GUARDED_BY(mutex_) = false;
+  // This end closed the stream.
+  bool closed_here_ ABSL_GUARDED_BY(mutex_) = false;
+  StreamId stream_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of the open stream; valid while not null.
+  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::deque<v1::AgentMessage> queue_ ABSL_GUARDED_BY(mutex_);
+  std::size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration next_delay_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace fairlead::agent
