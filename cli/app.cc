@@ -1,0 +1,318 @@
+#include "cli/app.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "cli/commands.h"
+#include "resources/spelling.h"
+
+namespace fairlead::cli {
+namespace {
+
+constexpr char kFooter[] = R"(Examples:
+  fairlead validate .                   check files, without a controller
+  fairlead plan                         what would happen, and why
+  fairlead sync main --wait             make it so, and watch
+  fairlead describe deployment/web      the story of one resource
+
+Exit codes: 0 all is well; 1 an error; 2 the plan has changes; 3 not converged.
+The controller is found by --controller, FAIRLEAD_CONTROLLER,
+~/.config/fairlead/config.toml (controller = "host:port"), else 127.0.0.1:7400.)";
+
+using Command = std::function<absl::StatusOr<int>(Session&)>;
+
+// The CLI11 application, the values it fills, and the command that was chosen.
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.footer(kFooter);
+    app_.set_version_flag("--version", std::string("fairlead ") + FAIRLEAD_VERSION);
+    app_.require_subcommand(1);
+    // Global options may stand after the command too.
+    app_.fallthrough();
+    AddGlobalOptions();
+    AddPlanningCommands();
+    AddResourceCommands();
+    AddExecutionCommands();
+    AddStreamCommands();
+    AddOtherCommands();
+  }
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
+
+  CLI::App& app() { return app_; }
+  const GlobalOptions& global() const { return global_; }
+  const Command& chosen() const { return chosen_; }
+
+ private:
+  // `options` are filled by the parser, then given to `run`.
+  template <typename Options>
+  CLI::App* Add(const char* name, const char* description, const char* example,
+                const std::shared_ptr<Options>& options,
+                absl::StatusOr<int> (*run)(Session&, const Options&)) {
+    CLI::App* command = app_.add_subcommand(name, description);
+    command->fallthrough();
+    if (*example != '\0') command->footer(std::string("Examples:\n") + example);
+    command->callback([this, options, run] {
+      chosen_ = [options, run](Session& session) { return run(session, *options); };
+    });
+    return command;
+  }
+
+  static void AddOutput(CLI::App* command, OutputFormat& output,
+                        std::map<std::string, OutputFormat> formats) {
+    std::vector<std::string> names;
+    for (const auto& [name, format] : formats) names.push_back(name);
+    command->add_option("-o,--output", output, "Output: " + absl::StrJoin(names, ", "))
+        ->transform(CLI::CheckedTransformer(std::move(formats)).description(""))
+        ->type_name("FORMAT");
+  }
+  static void AddTableOrJson(CLI::App* command, OutputFormat& output) {
+    AddOutput(command, output, {{"table", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+  }
+  static void AddDialect(CLI::App* command, std::string& dialect) {
+    command->add_option("--dialect", dialect, "How files are read: toml or komodo")
+        ->check(CLI::IsMember({"toml", "komodo"}));
+  }
+  static void AddResource(CLI::App* command, ResourceArguments& resource, bool required = true) {
+    command->add_option("resource", resource.first, "KIND/NAME, KIND NAME, or a unique NAME")
+        ->required(required);
+    command->add_option("name", resource.second, "Name, after a KIND");
+  }
+
+  void AddGlobalOptions() {
+    app_.add_option("--controller", global_.connection.controller, "Controller, HOST:PORT");
+    app_.add_option("--tls-cert", global_.connection.tls_cert, "Client certificate, PEM file");
+    app_.add_option("--tls-key", global_.connection.tls_key, "Its key, PEM file");
+    app_.add_option("--tls-ca", global_.connection.tls_ca, "Authority of the controller, PEM file");
+    app_.add_option("--timeout", global_.timeout, "Longest wait for an answer, such as 30s");
+  }
+  void AddPlanningCommands();
+  void AddResourceCommands();
+  void AddExecutionCommands();
+  void AddStreamCommands();
+  void AddOtherCommands();
+
+  CLI::App app_{"Keeps Docker hosts equal to what a git repository says.", "fairlead"};
+  GlobalOptions global_;
+  Command chosen_;
+};
+
+void CommandLine::AddPlanningCommands() {
+  const auto validate = std::make_shared<ValidateOptions>();
+  CLI::App* command = Add("validate", "Check files, without a controller",
+                          "  fairlead validate .\n  fairlead validate --dialect komodo stacks/",
+                          validate, &RunValidate);
+  command->add_option("path", validate->paths, "Files or folders")->required();
+  AddDialect(command, validate->dialect);
+  AddOutput(command, validate->output,
+            {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+
+  const auto plan = std::make_shared<PlanOptions>();
+  command = Add("plan", "Show what would happen, and why; changes nothing",
+                "  fairlead plan\n  fairlead plan --dir . main\n"
+                "  fairlead plan --revision 4f2a91c -o json",
+                plan, &RunPlan);
+  command->add_option("sync", plan->sync, "Only this sync");
+  command->add_option("--dir", plan->directory, "Plan a working tree instead of a commit");
+  command->add_option("--revision", plan->revision, "Plan any commit, branch or tag");
+  AddDialect(command, plan->dialect);
+  AddTableOrJson(command, plan->output);
+
+  const auto sync = std::make_shared<SyncOptions>();
+  command = Add("sync", "Fetch and reconcile now",
+                "  fairlead sync main --wait\n  fairlead sync main --plan 8c1d03", sync, &RunSync);
+  command->add_option("sync", sync->sync, "Only this sync");
+  command->add_option("--plan", sync->plan_id, "Run exactly this plan, or refuse");
+  command->add_flag("--wait", sync->wait, "Wait until converged, and show progress");
+  command->add_option("--allow-delete", sync->allow_delete, "Let it remove so many resources");
+  command->add_option("--timeout", sync->timeout, "Longest --wait (default 10m)");
+  AddTableOrJson(command, sync->output);
+
+  const auto wait = std::make_shared<WaitOptions>();
+  command = Add("wait", "Wait until what git says is true",
+                "  fairlead wait --for converged --timeout 5m main", wait, &RunWait);
+  command->add_option("sync", wait->sync, "Only this sync");
+  command->add_option("--for", wait->condition, "What to wait for: converged");
+  command->add_option("--timeout", wait->timeout, "Longest wait (default 5m)");
+
+  const auto status = std::make_shared<StatusOptions>();
+  command = Add("status", "Show syncs, servers and what is not well",
+                "  fairlead status\n  fairlead status -o json", status, &RunStatus);
+  command->add_option("sync", status->sync, "Only this sync");
+  AddTableOrJson(command, status->output);
+}
+
+void CommandLine::AddResourceCommands() {
+  const auto get = std::make_shared<GetOptions>();
+  CLI::App* command = Add("get", "List resources, or print one",
+                          "  fairlead get all\n  fairlead get stacks\n"
+                          "  fairlead get deployment web -o toml",
+                          get, &RunGet);
+  command->add_option("kind", get->kind, "Kind, KIND/NAME, or all")->required();
+  command->add_option("name", get->name, "Only this one");
+  AddOutput(command, get->output,
+            {{"table", OutputFormat::kText},
+             {"json", OutputFormat::kJson},
+             {"toml", OutputFormat::kToml}});
+
+  const auto describe = std::make_shared<DescribeOptions>();
+  command = Add("describe", "Tell the story of one resource",
+                "  fairlead describe deployment/web\n  fairlead describe stack metrics", describe,
+                &RunDescribe);
+  AddResource(command, describe->resource);
+  AddOutput(command, describe->output,
+            {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+
+  const auto apply = std::make_shared<ApplyOptions>();
+  command = Add("apply", "Declare resources by hand, outside git",
+                "  fairlead apply -f bootstrap.toml\n  cat a.toml | fairlead apply -f -", apply,
+                &RunApply);
+  command->add_option("-f,--filename", apply->files, "File, folder, or - for standard input")
+      ->required();
+  AddDialect(command, apply->dialect);
+  AddTableOrJson(command, apply->output);
+}
+
+void CommandLine::AddExecutionCommands() {
+  using Verb = ExecuteOptions::Verb;
+  struct Row {
+    const char* name;
+    const char* description;
+    const char* example;
+    Verb verb;
+  };
+  for (const Row& row : {
+           Row{"start", "End a stop hold and any backoff, and start",
+               "  fairlead start deployment/web", Verb::kStart},
+           Row{"stop", "Stop, and keep stopped until released",
+               "  fairlead stop deployment/web --for 2h --why \"disk swap\"", Verb::kStop},
+           Row{"restart", "Restart the containers", "  fairlead restart stack/web",
+               Verb::kRestart},
+           Row{"release", "End a stop hold", "  fairlead release deployment/web", Verb::kRelease},
+           Row{"retry", "Try a failed spec again", "  fairlead retry deployment/web",
+               Verb::kRetry},
+       }) {
+    const auto options = std::make_shared<ExecuteOptions>();
+    options->verb = row.verb;
+    CLI::App* command = Add(row.name, row.description, row.example, options, &RunExecute);
+    AddResource(command, options->resource);
+    command->add_option("--why", options->why, "Kept with the request, for those who ask later");
+    if (row.verb == Verb::kStop) {
+      command->add_option("--for", options->span, "How long, such as 2h; else until released");
+    }
+    AddTableOrJson(command, options->output);
+  }
+}
+
+void CommandLine::AddStreamCommands() {
+  const auto logs = std::make_shared<LogsOptions>();
+  CLI::App* command = Add("logs", "Print the logs of a resource's containers",
+                          "  fairlead logs deployment/web -f --tail 20", logs, &RunLogs);
+  AddResource(command, logs->resource);
+  command->add_flag("-f,--follow", logs->follow, "Stay and print what comes");
+  command->add_option("--tail", logs->tail, "Lines from the end (default 100); -1 is all");
+  command->add_flag("-t,--timestamps", logs->timestamps, "Print when each line was written");
+
+  const auto events = std::make_shared<EventsOptions>();
+  command = Add("events", "Print what happened",
+                "  fairlead events -w\n  fairlead events deployment/web -o json", events,
+                &RunEvents);
+  AddResource(command, events->resource, false);
+  command->add_flag("-w,--watch", events->watch, "Stay and print what comes");
+  command->add_option("--tail", events->tail, "Past events to print first (default 100)");
+  AddTableOrJson(command, events->output);
+}
+
+void CommandLine::AddOtherCommands() {
+  const auto version = std::make_shared<VersionOptions>();
+  CLI::App* command =
+      Add("version", "Print the versions of client and controller", "", version, &RunVersion);
+  AddOutput(command, version->output,
+            {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+
+  const auto completion = std::make_shared<CompletionOptions>();
+  command = Add("completion", "Print a completion script",
+                "  source <(fairlead completion bash)\n"
+                "  fairlead completion fish > ~/.config/fish/completions/fairlead.fish",
+                completion, &RunCompletion);
+  command->add_option("shell", completion->shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+
+  const auto complete = std::make_shared<CompleteOptions>();
+  command = Add("__complete", "For the completion scripts", "", complete, &RunComplete);
+  command->add_option("what", complete->what, "kinds or names")->required();
+  command->add_option("kind", complete->kind, "Kind of the names");
+  // No group: not in the help.
+  command->group("");
+}
+
+std::vector<std::string> VisibleNames(CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
+  return names;
+}
+
+// CLI11 says only that an argument was not expected.
+std::string ParseErrorText(CLI::App& app, const CLI::ParseError& error,
+                           const std::vector<std::string>& arguments) {
+  const std::vector<CLI::App*> commands = app.get_subcommands();
+  if (commands.empty()) {
+    const auto word = std::find_if(arguments.begin(), arguments.end(), [](const std::string& a) {
+      return !absl::StartsWith(a, "-");
+    });
+    if (word != arguments.end()) {
+      const std::string hint = resources::DidYouMean(*word, VisibleNames(app));
+      return absl::StrCat("\"", *word, "\" is not a command", hint.empty() ? "." : "; ", hint,
+                          " See: fairlead --help");
+    }
+  }
+  const std::string command =
+      commands.empty() ? "" : absl::StrCat(" ", commands.front()->get_name());
+  return absl::StrCat(error.what(), ". See: fairlead", command, " --help");
+}
+
+}  // namespace
+
+std::vector<std::string> CommandNames() {
+  CommandLine line;
+  return VisibleNames(line.app());
+}
+
+int Run(const std::vector<std::string>& arguments, Environment& environment) {
+  CommandLine line;
+  if (arguments.empty()) {
+    environment.err << line.app().help();
+    return kExitError;
+  }
+  try {
+    // CLI11 takes them from the back.
+    line.app().parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      return line.app().exit(error, environment.out, environment.err);
+    }
+    environment.err << "fairlead: " << ParseErrorText(line.app(), error, arguments) << "\n";
+    return kExitError;
+  }
+  Session session(environment, line.global());
+  const absl::StatusOr<int> code = line.chosen()(session);
+  if (code.ok()) return *code;
+  environment.err << "fairlead: " << PrintableLines(code.status().message(), "") << "\n";
+  return kExitError;
+}
+
+}  // namespace fairlead::cli

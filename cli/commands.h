@@ -1,0 +1,136 @@
+// The commands: options in, exit code out. An error is a sentence for the user.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "cli/session.h"
+
+namespace fairlead::cli {
+
+enum class OutputFormat { kText, kJson, kToml };
+
+struct ValidateOptions {
+  std::vector<std::string> paths;
+  // "toml" or "komodo".
+  std::string dialect = "toml";
+  OutputFormat output = OutputFormat::kText;
+};
+// Offline. 1 when there is an error in a file.
+absl::StatusOr<int> RunValidate(Session& session, const ValidateOptions& options);
+
+struct PlanOptions {
+  std::string sync;
+  // A working tree, or a commit; at most one of them.
+  std::string directory;
+  std::string revision;
+  std::string dialect = "toml";
+  OutputFormat output = OutputFormat::kText;
+};
+// 0 nothing to do, 2 something, 1 when a file cannot be read.
+absl::StatusOr<int> RunPlan(Session& session, const PlanOptions& options);
+
+struct SyncOptions {
+  std::string sync;
+  std::string plan_id;
+  uint32_t allow_delete = 0;
+  bool wait = false;
+  std::string timeout = "10m";
+  OutputFormat output = OutputFormat::kText;
+};
+// With `wait` 3 when it does not converge.
+absl::StatusOr<int> RunSync(Session& session, const SyncOptions& options);
+
+struct WaitOptions {
+  std::string sync;
+  std::string condition = "converged";
+  std::string timeout = "5m";
+};
+// 3 when it is not so in time.
+absl::StatusOr<int> RunWait(Session& session, const WaitOptions& options);
+
+struct StatusOptions {
+  std::string sync;
+  OutputFormat output = OutputFormat::kText;
+};
+// 3 when something is not converged.
+absl::StatusOr<int> RunStatus(Session& session, const StatusOptions& options);
+
+// A resource as people write it: KIND NAME, KIND/NAME, or NAME alone where it is unique.
+struct ResourceArguments {
+  std::string first;
+  std::string second;
+};
+
+struct GetOptions {
+  std::string kind;
+  std::string name;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunGet(Session& session, const GetOptions& options);
+
+struct DescribeOptions {
+  ResourceArguments resource;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunDescribe(Session& session, const DescribeOptions& options);
+
+struct ApplyOptions {
+  // "-" is standard input.
+  std::vector<std::string> files;
+  std::string dialect = "toml";
+  OutputFormat output = OutputFormat::kText;
+};
+// 1 when there is an error in a file.
+absl::StatusOr<int> RunApply(Session& session, const ApplyOptions& options);
+
+struct ExecuteOptions {
+  enum class Verb { kStart, kStop, kRestart, kRelease, kRetry };
+  Verb verb = Verb::kStart;
+  ResourceArguments resource;
+  std::string why;
+  // Of a stop: how long; empty is until released.
+  std::string span;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunExecute(Session& session, const ExecuteOptions& options);
+
+struct LogsOptions {
+  ResourceArguments resource;
+  bool follow = false;
+  int64_t tail = 100;
+  bool timestamps = false;
+};
+absl::StatusOr<int> RunLogs(Session& session, const LogsOptions& options);
+
+struct EventsOptions {
+  ResourceArguments resource;
+  bool watch = false;
+  uint32_t tail = 0;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunEvents(Session& session, const EventsOptions& options);
+
+struct VersionOptions {
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunVersion(Session& session, const VersionOptions& options);
+
+struct CompletionOptions {
+  // bash, zsh or fish.
+  std::string shell;
+};
+absl::StatusOr<int> RunCompletion(Session& session, const CompletionOptions& options);
+
+struct CompleteOptions {
+  // "kinds" or "names".
+  std::string what;
+  std::string kind;
+};
+// What the completion scripts ask for. Never fails: a shell has no use for an error.
+absl::StatusOr<int> RunComplete(Session& session, const CompleteOptions& options);
+
+}  // namespace fairlead::cli

@@ -1,0 +1,219 @@
+#include "cli/controller_client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <utility>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "cli/rpc_error.h"
+#include "fairlead/v1/service.grpc.pb.h"
+
+namespace fairlead::cli {
+namespace {
+
+std::chrono::system_clock::time_point DeadlineAfter(absl::Duration timeout) {
+  return std::chrono::system_clock::now() +
+         absl::ToChronoMilliseconds(std::min(timeout, absl::Hours(24 * 365)));
+}
+
+absl::StatusOr<std::string> ReadPem(const std::string& path) {
+  if (path.empty()) return std::string();
+  return base::ReadFile(path, 1u << 20);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(
+    const ConnectionOptions& options) {
+  if (options.tls_cert.empty() && options.tls_ca.empty()) {
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions ssl;
+  ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem(options.tls_ca), "--tls-ca");
+  ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadPem(options.tls_cert), "--tls-cert");
+  ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem(options.tls_key), "--tls-key");
+  return grpc::SslCredentials(ssl);
+}
+
+// Reads ahead by one item, on a completion queue of its own: so a wait can end by time without
+// losing what comes.
+class GrpcEventStream final : public EventStream {
+ public:
+  GrpcEventStream(v1::EventService::Stub& stub, const v1::WatchRequest& request,
+                  std::string address)
+      : address_(std::move(address)), reader_(stub.PrepareAsyncWatch(&context_, request, &queue_)) {
+    reader_->StartCall(this);
+  }
+  ~GrpcEventStream() override {
+    context_.TryCancel();
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  Outcome Next(absl::Duration timeout, v1::WatchResponse& item) override {
+    const auto deadline = DeadlineAfter(timeout);
+    while (stage_ != Stage::kEnded) {
+      void* tag = nullptr;
+      bool ok = false;
+      if (queue_.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::GOT_EVENT) {
+        return Outcome::kTimeout;
+      }
+      if (stage_ == Stage::kFinishing) {
+        stage_ = Stage::kEnded;
+      } else if (!ok) {
+        stage_ = Stage::kFinishing;
+        reader_->Finish(&status_, this);
+      } else {
+        const bool has_item = stage_ == Stage::kReading;
+        if (has_item) item = std::move(next_);
+        stage_ = Stage::kReading;
+        next_.Clear();
+        reader_->Read(&next_, this);
+        if (has_item) return Outcome::kItem;
+      }
+    }
+    return Outcome::kEnd;
+  }
+
+  absl::Status status() const override {
+    return DescribeRpcError(status_, address_, absl::InfiniteDuration());
+  }
+
+ private:
+  enum class Stage { kStarting, kReading, kFinishing, kEnded };
+
+  const std::string address_;
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<grpc::ClientAsyncReader<v1::WatchResponse>> reader_;
+  Stage stage_ = Stage::kStarting;
+  v1::WatchResponse next_;
+  grpc::Status status_;
+};
+
+}  // namespace
+
+struct ControllerClient::Connection {
+  template <typename Request, typename Response, typename Stub>
+  absl::StatusOr<Response> Call(Stub& stub,
+                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
+                                const Request& request) {
+    grpc::ClientContext context;
+    context.set_deadline(DeadlineAfter(timeout));
+    Response response;
+    RETURN_IF_ERROR(
+        DescribeRpcError((stub.*method)(&context, request, &response), address, timeout));
+    return response;
+  }
+
+  std::string address;
+  absl::Duration timeout;
+  std::unique_ptr<v1::ResourceService::Stub> resources;
+  std::unique_ptr<v1::SyncService::Stub> syncs;
+  std::unique_ptr<v1::ExecutionService::Stub> executions;
+  std::unique_ptr<v1::EventService::Stub> events;
+};
+
+absl::StatusOr<std::unique_ptr<ControllerClient>> ControllerClient::Create(
+    const ConnectionOptions& options, absl::Duration timeout) {
+  ASSIGN_OR_RETURN(const auto credentials, CredentialsOf(options));
+  grpc::ChannelArguments arguments;
+  // Lists of large fleets go beyond gRPC's 4 MB.
+  arguments.SetMaxReceiveMessageSize(256 << 20);
+  const auto channel = grpc::CreateCustomChannel(options.controller, credentials, arguments);
+  auto connection = std::make_unique<Connection>();
+  connection->address = options.controller;
+  connection->timeout = timeout;
+  connection->resources = v1::ResourceService::NewStub(channel);
+  connection->syncs = v1::SyncService::NewStub(channel);
+  connection->executions = v1::ExecutionService::NewStub(channel);
+  connection->events = v1::EventService::NewStub(channel);
+  return std::unique_ptr<ControllerClient>(new ControllerClient(std::move(connection)));
+}
+
+ControllerClient::ControllerClient(std::unique_ptr<Connection> connection)
+    : connection_(std::move(connection)) {}
+
+ControllerClient::~ControllerClient() = default;
+
+const std::string& ControllerClient::address() const { return connection_->address; }
+
+absl::StatusOr<v1::ListResourcesResponse> ControllerClient::ListResources(
+    const v1::ListResourcesRequest& request) {
+  return connection_->Call(*connection_->resources, &v1::ResourceService::Stub::ListResources,
+                           request);
+}
+
+absl::StatusOr<v1::GetResourceResponse> ControllerClient::GetResource(
+    const v1::GetResourceRequest& request) {
+  return connection_->Call(*connection_->resources, &v1::ResourceService::Stub::GetResource,
+                           request);
+}
+
+absl::StatusOr<v1::ApplyResponse> ControllerClient::Apply(const v1::ApplyRequest& request) {
+  grpc::ClientContext context;
+  context.set_deadline(DeadlineAfter(connection_->timeout));
+  v1::ApplyResponse response;
+  const grpc::Status status = connection_->resources->Apply(&context, request, &response);
+  // A refusal carries its problems as details, since gRPC drops the response of a failed call.
+  v1::ApplyResponse details;
+  if (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT &&
+      details.ParseFromString(status.error_details()) && !details.problems().empty()) {
+    return details;
+  }
+  RETURN_IF_ERROR(DescribeRpcError(status, connection_->address, connection_->timeout));
+  return response;
+}
+
+absl::StatusOr<v1::GetStatusResponse> ControllerClient::GetStatus(
+    const v1::GetStatusRequest& request) {
+  return connection_->Call(*connection_->syncs, &v1::SyncService::Stub::GetStatus, request);
+}
+
+absl::StatusOr<v1::PlanResponse> ControllerClient::Plan(const v1::PlanRequest& request) {
+  return connection_->Call(*connection_->syncs, &v1::SyncService::Stub::Plan, request);
+}
+
+absl::StatusOr<v1::SyncResponse> ControllerClient::Sync(const v1::SyncRequest& request) {
+  return connection_->Call(*connection_->syncs, &v1::SyncService::Stub::Sync, request);
+}
+
+absl::StatusOr<v1::ExecutionResponse> ControllerClient::Execute(
+    Execution execution, const v1::ExecutionRequest& request) {
+  using Stub = v1::ExecutionService::Stub;
+  Stub& stub = *connection_->executions;
+  switch (execution) {
+    case Execution::kStart:
+      return connection_->Call(stub, &Stub::Start, request);
+    case Execution::kRestart:
+      return connection_->Call(stub, &Stub::Restart, request);
+    case Execution::kRelease:
+      return connection_->Call(stub, &Stub::Release, request);
+    case Execution::kRetry:
+      return connection_->Call(stub, &Stub::Retry, request);
+  }
+  return absl::InternalError("unknown execution");
+}
+
+absl::StatusOr<v1::ExecutionResponse> ControllerClient::Stop(const v1::StopRequest& request) {
+  return connection_->Call(*connection_->executions, &v1::ExecutionService::Stub::Stop, request);
+}
+
+absl::Status ControllerClient::Logs(const v1::LogsRequest& request,
+                                    const std::function<void(const v1::LogsResponse&)>& on_lines) {
+  grpc::ClientContext context;
+  const auto reader = connection_->resources->Logs(&context, request);
+  v1::LogsResponse response;
+  while (reader->Read(&response)) on_lines(response);
+  return DescribeRpcError(reader->Finish(), connection_->address, connection_->timeout);
+}
+
+std::unique_ptr<EventStream> ControllerClient::Watch(const v1::WatchRequest& request) {
+  return std::make_unique<GrpcEventStream>(*connection_->events, request, connection_->address);
+}
+
+}  // namespace fairlead::cli

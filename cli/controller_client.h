@@ -1,0 +1,64 @@
+// The controller's services as plain calls.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "cli/config.h"
+#include "fairlead/v1/service.pb.h"
+
+namespace fairlead::cli {
+
+// Events as they come. Confined to one thread; ends its call when destroyed.
+class EventStream {
+ public:
+  enum class Outcome { kItem, kTimeout, kEnd };
+  virtual ~EventStream() = default;
+  // Waits at most `timeout` for an item. After kEnd `status` says why.
+  virtual Outcome Next(absl::Duration timeout, v1::WatchResponse& item) = 0;
+  virtual absl::Status status() const = 0;
+};
+
+// One connection to a controller. Calls block, at most for the timeout; errors are sentences for
+// the user that name the controller and the way out. Thread-safe.
+class ControllerClient {
+ public:
+  // Only reads the PEM files; the first call connects. `timeout` is of each call that answers
+  // once.
+  static absl::StatusOr<std::unique_ptr<ControllerClient>> Create(const ConnectionOptions& options,
+                                                                  absl::Duration timeout);
+  ~ControllerClient();
+
+  absl::StatusOr<v1::ListResourcesResponse> ListResources(const v1::ListResourcesRequest& request);
+  absl::StatusOr<v1::GetResourceResponse> GetResource(const v1::GetResourceRequest& request);
+  // Problems come in the response, whether the controller took the files or not.
+  absl::StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request);
+  absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request);
+  absl::StatusOr<v1::PlanResponse> Plan(const v1::PlanRequest& request);
+  absl::StatusOr<v1::SyncResponse> Sync(const v1::SyncRequest& request);
+
+  enum class Execution { kStart, kRestart, kRelease, kRetry };
+  absl::StatusOr<v1::ExecutionResponse> Execute(Execution execution,
+                                                const v1::ExecutionRequest& request);
+  absl::StatusOr<v1::ExecutionResponse> Stop(const v1::StopRequest& request);
+
+  // Calls `on_lines` with each answer until the end.
+  absl::Status Logs(const v1::LogsRequest& request,
+                    const std::function<void(const v1::LogsResponse&)>& on_lines);
+  // The client must outlive the stream.
+  std::unique_ptr<EventStream> Watch(const v1::WatchRequest& request);
+
+  const std::string& address() const;
+
+ private:
+  struct Connection;
+  explicit ControllerClient(std::unique_ptr<Connection> connection);
+  const std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace fairlead::cli

@@ -1,0 +1,30 @@
+// What a run of the client reaches outside itself.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+
+#include "base/clock.h"
+
+namespace fairlead::cli {
+
+// The streams, variables and clock of one run. Everything in it outlives the run.
+struct Environment {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  const base::Clock& clock;
+  // Value of an environment variable, or nothing.
+  std::function<std::optional<std::string>(const std::string&)> variable;
+  // Whether `out` is a terminal, and its width.
+  bool out_is_terminal = false;
+  std::size_t width = 100;
+  absl::TimeZone zone = absl::UTCTimeZone();
+};
+
+}  // namespace fairlead::cli

@@ -1,0 +1,40 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cli/app.h"
+
+namespace {
+
+std::optional<std::string> Variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+std::size_t TerminalWidth() {
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 100;
+  return size.ws_col;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // gRPC's own log lines say less than the error that follows.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  fairlead::cli::Environment environment{.in = std::cin,
+                                         .out = std::cout,
+                                         .err = std::cerr,
+                                         .clock = fairlead::base::Clock::Real(),
+                                         .variable = Variable,
+                                         .out_is_terminal = isatty(STDOUT_FILENO) == 1,
+                                         .width = TerminalWidth(),
+                                         .zone = absl::LocalTimeZone()};
+  return fairlead::cli::Run(std::vector<std::string>(argv + 1, argv + argc), environment);
+}

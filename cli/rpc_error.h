@@ -1,0 +1,17 @@
+// gRPC statuses as sentences for people.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace fairlead::cli {
+
+// What, where and why, then the way out. `timeout` is of the call.
+absl::Status DescribeRpcError(const grpc::Status& status, const std::string& address,
+                              absl::Duration timeout);
+
+}  // namespace fairlead::cli

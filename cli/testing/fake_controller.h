@@ -1,0 +1,74 @@
+// A controller that answers what it is told to, on a real port.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "fairlead/v1/service.grpc.pb.h"
+
+namespace fairlead::cli {
+
+// Answers and errors are set before the call; requests are read after it. The services run on
+// gRPC's threads, so neither may be touched during a call.
+class FakeController {
+ public:
+  FakeController();
+  ~FakeController();
+
+  // "127.0.0.1:PORT".
+  const std::string& address() const { return address_; }
+  // Ends all calls; later ones find nobody.
+  void Shutdown();
+
+  // When not OK every call fails with it.
+  grpc::Status error;
+  v1::ListResourcesResponse resources;
+  v1::GetResourceResponse resource;
+  v1::ApplyResponse apply;
+  std::vector<v1::LogsResponse> logs;
+  // One for each call; the last one is repeated.
+  std::vector<v1::GetStatusResponse> statuses = {v1::GetStatusResponse()};
+  v1::PlanResponse plan;
+  v1::SyncResponse sync;
+  v1::ExecutionResponse execution;
+  // Past events, then `caught_up`, then with `watch` the later ones; then the stream stays open.
+  std::vector<v1::Event> past;
+  std::vector<v1::WatchResponse> later;
+
+  // The last one of each.
+  v1::ListResourcesRequest list_request;
+  v1::GetResourceRequest get_request;
+  v1::ApplyRequest apply_request;
+  v1::LogsRequest logs_request;
+  v1::GetStatusRequest status_request;
+  v1::PlanRequest plan_request;
+  v1::SyncRequest sync_request;
+  v1::ExecutionRequest execution_request;
+  v1::StopRequest stop_request;
+  v1::WatchRequest watch_request;
+  // "Stop", "Start", ... in order.
+  std::vector<std::string> executed;
+
+ private:
+  class Resources;
+  class Syncs;
+  class Executions;
+  class Events;
+
+  std::unique_ptr<Resources> resource_service_;
+  std::unique_ptr<Syncs> sync_service_;
+  std::unique_ptr<Executions> execution_service_;
+  std::unique_ptr<Events> event_service_;
+  std::size_t status_calls_ = 0;
+  base::Mutex mutex_;
+  base::CondVar stopping_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+}  // namespace fairlead::cli
