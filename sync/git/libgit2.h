@@ -30,7 +30,6 @@ using TreeEntry = Handle<git_tree_entry, git_tree_entry_free>;
 using Object = Handle<git_object, git_object_free>;
 using ObjectDatabase = Handle<git_odb, git_odb_free>;
 using DatabaseObject = Handle<git_odb_object, git_odb_object_free>;
-using Diff = Handle<git_diff, git_diff_free>;
 using PackBuilder = Handle<git_packbuilder, git_packbuilder_free>;
 
 // Calls function(&raw, arguments...) and lets `handle` own what it made. Returns libgit2's code.

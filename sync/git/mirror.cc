@@ -91,6 +91,11 @@ int ParseId(git_oid& id, absl::string_view text) {
   return git_oid_fromstrn(&id, text.data(), text.size());
 }
 
+int TooDeep() {
+  git_error_set_str(GIT_ERROR_TREE, "folders are nested too deeply");
+  return GIT_ERROR;
+}
+
 void SortUnique(std::vector<std::string>& paths) {
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
@@ -143,8 +148,16 @@ struct Mirror::State {
     files.push_back(std::move(file));
     return 0;
   }
+  // Leaves `tree` null for no entry.
+  int ReadFolder(const git_tree_entry* entry, Tree& tree) const {
+    if (entry == nullptr) return 0;
+    return Fill(tree, git_tree_lookup, repository.get(), git_tree_entry_id(entry));
+  }
   // Adds everything below `root`, whose own path is `prefix`.
   int Walk(Tree root, std::string prefix, FileList& files);
+  // Adds the paths that differ. Equal folders are skipped unread, which libgit2's own diff does
+  // several times slower.
+  int Compare(Tree old_root, Tree new_root, std::vector<std::string>& paths);
 };
 
 int Mirror::State::Walk(Tree root, std::string prefix, FileList& files) {
@@ -158,10 +171,7 @@ int Mirror::State::Walk(Tree root, std::string prefix, FileList& files) {
   while (!open.empty()) {
     const Folder folder = std::move(open.back());
     open.pop_back();
-    if (folder.depth > kMaxDepth) {
-      git_error_set_str(GIT_ERROR_TREE, "folders are nested too deeply");
-      return GIT_ERROR;
-    }
+    if (folder.depth > kMaxDepth) return TooDeep();
     const std::size_t count = git_tree_entrycount(folder.tree.get());
     for (std::size_t i = 0; i < count; ++i) {
       const git_tree_entry* entry = git_tree_entry_byindex(folder.tree.get(), i);
@@ -178,6 +188,57 @@ int Mirror::State::Walk(Tree root, std::string prefix, FileList& files) {
       } else if (const int code = Append(entry, std::move(path), files); code != 0) {
         return code;
       }
+    }
+  }
+  return 0;
+}
+
+int Mirror::State::Compare(Tree old_root, Tree new_root, std::vector<std::string>& paths) {
+  // Both sides of one folder; a side that has no such folder is null.
+  struct Folder {
+    Tree before;
+    Tree after;
+    std::string path;
+    std::size_t depth;
+  };
+  std::vector<Folder> open;
+  open.push_back({std::move(old_root), std::move(new_root), "", 0});
+  while (!open.empty()) {
+    const Folder folder = std::move(open.back());
+    open.pop_back();
+    if (folder.depth > kMaxDepth) return TooDeep();
+    const auto at = [](const Tree& tree, std::size_t i) {
+      return tree == nullptr ? nullptr : git_tree_entry_byindex(tree.get(), i);
+    };
+    std::size_t i = 0;
+    std::size_t j = 0;
+    while (true) {
+      const git_tree_entry* before = at(folder.before, i);
+      const git_tree_entry* after = at(folder.after, j);
+      if (before == nullptr && after == nullptr) break;
+      // A file and a folder of one name are two names in git's order.
+      const int order = before == nullptr  ? 1
+                        : after == nullptr ? -1
+                                           : git_tree_entry_cmp(before, after);
+      if (order <= 0) ++i;
+      if (order >= 0) ++j;
+      if (order < 0) after = nullptr;
+      if (order > 0) before = nullptr;
+      if (order == 0 && git_oid_equal(git_tree_entry_id(before), git_tree_entry_id(after)) != 0 &&
+          git_tree_entry_filemode(before) == git_tree_entry_filemode(after)) {
+        continue;
+      }
+      const git_tree_entry* either = before != nullptr ? before : after;
+      std::string path =
+          absl::StrCat(folder.path, folder.path.empty() ? "" : "/", git_tree_entry_name(either));
+      if (git_tree_entry_type(either) != GIT_OBJECT_TREE) {
+        paths.push_back(std::move(path));
+        continue;
+      }
+      Folder child{nullptr, nullptr, std::move(path), folder.depth + 1};
+      if (const int code = ReadFolder(before, child.before); code != 0) return code;
+      if (const int code = ReadFolder(after, child.after); code != 0) return code;
+      open.push_back(std::move(child));
     }
   }
   return 0;
@@ -330,18 +391,9 @@ absl::StatusOr<std::vector<std::string>> Mirror::ChangedFiles(const std::string&
       return absl::NotFoundError(absl::StrCat("commit ", commit, ": ", LastError()));
     }
   }
-  git_diff_options options = GIT_DIFF_OPTIONS_INIT;
-  options.flags = GIT_DIFF_SKIP_BINARY_CHECK | GIT_DIFF_INCLUDE_TYPECHANGE;
-  Diff diff;
   std::vector<std::string> paths;
-  if (Fill(diff, git_diff_tree_to_tree, state_->repository.get(), old_tree.get(), new_tree.get(),
-           &options) != 0) {
+  if (state_->Compare(std::move(old_tree), std::move(new_tree), paths) != 0) {
     return Damaged("compare commits");
-  }
-  for (std::size_t i = 0; i < git_diff_num_deltas(diff.get()); ++i) {
-    const git_diff_delta* delta = git_diff_get_delta(diff.get(), i);
-    paths.emplace_back(delta->old_file.path);
-    paths.emplace_back(delta->new_file.path);
   }
   SortUnique(paths);
   return paths;

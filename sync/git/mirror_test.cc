@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 #include "sync/git/fetch.h"
 #include "sync/git/testing/git_origin.h"
@@ -184,6 +186,46 @@ TEST_F(MirrorTest, ComparesCommits) {
   EXPECT_THAT(*mirror->ChangedFiles(second, second), IsEmpty());
   EXPECT_EQ(mirror->ChangedFiles(std::string(40, '0'), second).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+// git's own diff is the judge.
+TEST_F(MirrorTest, ComparesAsGitDoes) {
+  const std::vector<std::string> names = {"a",     "a.b", "a/b",     "a/b/c",
+                                          "a-b/x", "ab",  "b/c/d/e", "b0"};
+  std::vector<std::string> commits;
+  for (unsigned set = 0; set < 24; ++set) {
+    for (const auto& entry : std::filesystem::directory_iterator(origin_.path())) {
+      if (entry.path().filename() != ".git") std::filesystem::remove_all(entry.path());
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      // A fixed mixture of present, absent and changed.
+      const unsigned roll = (set * 7 + static_cast<unsigned>(i) * 5 + set * set) % 11;
+      const std::string path = absl::StrCat(origin_.path(), "/", names[i]);
+      std::error_code blocked;
+      const bool parent_is_file =
+          std::filesystem::is_regular_file(std::filesystem::path(path).parent_path(), blocked) ||
+          std::filesystem::is_regular_file(std::filesystem::path(path).parent_path().parent_path(),
+                                           blocked);
+      if (roll < 5 && !parent_is_file && !std::filesystem::exists(path, blocked)) {
+        origin_.Write(names[i], std::to_string(roll));
+      }
+    }
+    commits.push_back(origin_.CommitAll("set"));
+  }
+  const auto mirror = Fetched();
+  std::size_t compared = 0;
+  for (std::size_t i = 1; i < commits.size(); ++i) {
+    const std::string expected = origin_.Git({"-c", "core.quotePath=false", "diff-tree", "-r",
+                                              "--name-only", commits[i - 1], commits[i]});
+    const auto changed = mirror->ChangedFiles(commits[i - 1], commits[i]);
+    ASSERT_TRUE(changed.ok()) << changed.status();
+    std::vector<std::string> judged = absl::StrSplit(expected, '\n', absl::SkipEmpty());
+    std::sort(judged.begin(), judged.end());
+    judged.erase(std::unique(judged.begin(), judged.end()), judged.end());
+    EXPECT_EQ(*changed, judged) << i;
+    compared += judged.size();
+  }
+  EXPECT_GT(compared, commits.size());
 }
 
 TEST_F(MirrorTest, TreeIdChangesWithContentOnly) {
