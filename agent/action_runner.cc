@@ -23,11 +23,6 @@ v1::ActionOutcome NotRun(const v1::Action& action, v1::ActionStatus status,
   return outcome;
 }
 
-// Whether the action changes what the reporter knows without an event of the engine.
-bool NeedsRefresh(const v1::Action& action) {
-  return action.has_apply_stack() || action.has_remove_stack() || action.has_adopt();
-}
-
 }  // namespace
 
 ActionRunner::ActionRunner(Runtime& runtime, Reporter& reporter, base::Clock& clock,
@@ -147,7 +142,8 @@ v1::ActionOutcome ActionRunner::Perform(Job& job) const {
   outcome.set_action_id(action.id());
   outcome.set_resource(action.resource());
   if (!outcome.has_took()) *outcome.mutable_took() = base::ToProto(clock_.Now() - began);
-  if (NeedsRefresh(action)) reporter_.Refresh();
+  // The effect is to be reported before the outcome: who hears of the end looks at the state.
+  reporter_.Refresh();
   return outcome;
 }
 

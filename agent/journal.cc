@@ -138,8 +138,8 @@ absl::StatusOr<Journal> Journal::Open(const std::string& path) {
     good = DecodeRecords(*content, &records);
     if (HoldsRecord(absl::string_view(*content).substr(good))) {
       return absl::DataLossError(absl::StrCat(
-          path, ": damaged at byte ", good, ", with records behind it; which actions ran cannot be ",
-          "told. Move the file away to start without them"));
+          path, ": damaged at byte ", good, ", with records behind it; which actions ran cannot ",
+          "be told. Move the file away to start without them"));
     }
   } else {
     // The folder's entry must be durable too, which an fsync of the file does not promise.
