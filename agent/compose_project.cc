@@ -68,7 +68,7 @@ std::set<std::string> TiedTo(const json::object& service) {
   return tied;
 }
 
-// Source of a volume in its short or long form.
+// Source of a volume, secret or config in its short or long form.
 std::string VolumeSource(const json::value& volume) {
   if (const json::object* object = volume.if_object(); object != nullptr) {
     return TextAt(*object, {"source"});
@@ -146,15 +146,15 @@ class Analysis {
       const json::array* used = ArrayAt(service, {kind});
       if (used == nullptr) continue;
       for (const json::value& entry : *used) {
-        const std::string name = entry.is_object() ? TextAt(entry.as_object(), {"source"})
-                                                   : std::string(entry.as_string().c_str());
+        const std::string name = VolumeSource(entry);
         paths.insert(TextAt(question_.config, {kind, name, "file"}));
       }
     }
     for (const char* kind : {"networks", "volumes"}) {
       for (const std::string& name : UsedNames(service, kind)) {
         const json::value* definition = ValueAt(question_.config, {kind, name});
-        if (definition != nullptr) absl::StrAppend(&text, kind, ".", name, "=", Canonical(*definition), "\n");
+        if (definition == nullptr) continue;
+        absl::StrAppend(&text, kind, ".", name, "=", Canonical(*definition), "\n");
       }
     }
     for (const std::string& path : paths) {
@@ -181,14 +181,16 @@ class Analysis {
     const auto found = services_.find(name);
     if (found == services_.end() || !placed_.insert(name).second) return;
     const json::object& service = *found->second;
-    std::set<std::string> before = TiedTo(service);
+    const std::set<std::string> tied = TiedTo(service);
+    std::set<std::string> before = tied;
     for (const std::string& other : NamesAt(service, "depends_on")) before.insert(other);
     for (const std::string& other : before) Place(other);
     ordered_.push_back({.name = name,
                         .hash = hashes_[name],
                         .replicas = ReplicasOf(service),
                         .image = TextAt(service, {"image"}),
-                        .builds = ValueAt(service, {"build"}) != nullptr});
+                        .builds = ValueAt(service, {"build"}) != nullptr,
+                        .tied_to = tied});
   }
 
   const ComposeQuestion& question_;

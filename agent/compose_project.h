@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct ComposeService {
   // Empty when it is built without a name.
   std::string image;
   bool builds = false;
+  // Services whose containers this one shares namespaces or volumes with: it must be recreated
+  // after them, which compose does not do.
+  std::set<std::string> tied_to;
 };
 
 struct ComposeQuestion {

@@ -55,7 +55,16 @@ bool ContainerWatch::IsOurs(const v1::Container& container) const {
   return record && record->adopted;
 }
 
-absl::StatusOr<ContainerWatch::Look> ContainerWatch::LookAtAll() {
+bool ContainerWatch::IsCurrent(const v1::Container& known, const v1::Container& listed) const {
+  const std::optional<ContainerRecord> record = records_.Find(listed.id());
+  // One that was foreign when it was said has no section hashes.
+  return known.state() == listed.state() && known.name() == listed.name() &&
+         known.section_hash_size() > 0 &&
+         known.adopted() == (record.has_value() && record->adopted);
+}
+
+absl::StatusOr<ContainerWatch::Look> ContainerWatch::LookAtAll(
+    const LiveView* known) {
   Look look;
   look.projects = ReadProjects(data_directory_);
   projects_.clear();
@@ -69,7 +78,10 @@ absl::StatusOr<ContainerWatch::Look> ContainerWatch::LookAtAll() {
     if (!element.is_object()) continue;
     v1::Container container = ToBriefContainer(element.as_object());
     ids.insert(container.id());
-    if (IsOurs(container)) {
+    const v1::Container* said = known == nullptr ? nullptr : known->Find(container.id());
+    if (said != nullptr && IsOurs(container) && IsCurrent(*said, container)) {
+      container = *said;
+    } else if (IsOurs(container)) {
       absl::StatusOr<v1::Container> inspected = Inspect(container.id());
       if (absl::IsNotFound(inspected.status())) continue;
       RETURN_IF_ERROR(inspected.status());

@@ -36,7 +36,8 @@ class ContainerWatch {
     std::vector<v1::Container> containers;
     std::vector<v1::Project> projects;
   };
-  absl::StatusOr<Look> LookAtAll();
+  // With `known` a container of ours that the list shows unchanged is taken from there.
+  absl::StatusOr<Look> LookAtAll(const LiveView* known);
 
   // The container of `event` as it is now. NotFound when it is gone; FailedPrecondition when it
   // is no concern of the event (a network of somebody else's container).
@@ -47,6 +48,8 @@ class ContainerWatch {
 
  private:
   bool IsOurs(const v1::Container& container) const;
+  // `known` says what the list says.
+  bool IsCurrent(const v1::Container& known, const v1::Container& listed) const;
   absl::StatusOr<v1::Container> Inspect(const std::string& id);
   std::string LogTailOf(const v1::Container& container, bool tty);
   CallLimits Limits(absl::Duration time) const;

@@ -13,6 +13,7 @@ namespace {
 constexpr absl::Duration kListInterval = absl::Seconds(60);
 constexpr absl::Duration kListRetry = absl::Seconds(1);
 constexpr absl::Duration kDescribeTime = absl::Seconds(10);
+constexpr absl::Duration kRefreshTime = absl::Seconds(5);
 // The engine replays its last events: they tell which ends were kills before the agent ran.
 constexpr absl::Duration kHistory = absl::Minutes(60);
 // A stream that lived so long ends a row of failures.
@@ -59,9 +60,16 @@ void DockerReporter::SetInstallation(const std::string& installation, const std:
 }
 
 void DockerReporter::Refresh() {
+  const absl::Time end = clock_.Now() + kRefreshTime;
   base::MutexLock lock(mutex_);
+  const uint64_t ticket = ++asked_;
   work_.refresh = true;
+  work_.ticket = ticket;
   changed_.SignalAll();
+  while (!stopping_ && answered_ < ticket) {
+    const absl::Duration left = end - clock_.Now();
+    if (left <= absl::ZeroDuration() || !changed_.WaitFor(mutex_, left)) return;
+  }
 }
 
 bool DockerReporter::stopping() const {
@@ -132,7 +140,23 @@ absl::Status DockerReporter::WatchOnce() {
 }
 
 void DockerReporter::Report() {
-  for (std::optional<Work> work = Take(); work; work = Take()) Do(*work);
+  for (std::optional<Work> work = Take(); work; work = Take()) {
+    Do(*work);
+    if (work->ticket > 0) Answer(*work);
+  }
+}
+
+void DockerReporter::Answer(const Work& work) {
+  // What the action before the Refresh did is in the stream by now; not all of it is in a list.
+  std::vector<EngineEvent> events;
+  {
+    base::MutexLock lock(mutex_);
+    events.swap(work_.events);
+  }
+  OnEvents(events);
+  base::MutexLock lock(mutex_);
+  answered_ = work.ticket;
+  changed_.SignalAll();
 }
 
 std::optional<DockerReporter::Work> DockerReporter::Take() {
@@ -141,6 +165,7 @@ std::optional<DockerReporter::Work> DockerReporter::Take() {
     const absl::Duration left = next_list_ - clock_.Now();
     if (left <= absl::ZeroDuration()) {
       work_.refresh = true;
+      work_.inspect_all = true;
       break;
     }
     changed_.WaitFor(mutex_, std::min(left, kListInterval));
@@ -167,7 +192,7 @@ void DockerReporter::Do(const Work& work) {
   } else if (work.hasher != nullptr || (work.refresh && owes_all_)) {
     SayAll();
   } else if (work.refresh) {
-    LookAgain();
+    LookAgain(work.inspect_all);
   }
   OnEvents(work.events);
 }
@@ -192,7 +217,7 @@ void DockerReporter::SayAll() {
   // Neither an answer nor a refusal yet: the event thread is still asking.
   if (!connected_at_ && error_.empty()) return;
   if (connected_at_) {
-    const absl::StatusOr<ContainerWatch::Look> look = watch_.LookAtAll();
+    const absl::StatusOr<ContainerWatch::Look> look = watch_.LookAtAll(nullptr);
     PlanNextList(look.status());
     up_ = look.ok();
     error_ = std::string(look.status().message());
@@ -211,10 +236,11 @@ void DockerReporter::SayState() {
   callbacks_.on_state(state);
 }
 
-void DockerReporter::LookAgain() {
+void DockerReporter::LookAgain(bool inspect_all) {
   if (!connected_at_) return;
-  const absl::StatusOr<ContainerWatch::Look> look = watch_.LookAtAll();
-  PlanNextList(look.status());
+  const absl::StatusOr<ContainerWatch::Look> look =
+      watch_.LookAtAll(inspect_all ? nullptr : &view_);
+  if (inspect_all || !look.ok()) PlanNextList(look.status());
   if (!look.ok()) {
     SayDown(std::string(look.status().message()));
     return;

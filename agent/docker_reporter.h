@@ -1,6 +1,7 @@
 // Live state of a Docker engine.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,7 +30,8 @@ class DockerReporter final : public Reporter {
  public:
   // All references outlive this; `records` are loaded.
   DockerReporter(const DockerOptions& options, ContainerRecords& records,
-                 const SecretTexts& secrets, const base::Clock& clock, base::Random& random);
+                 const SecretTexts& secrets, const base::Clock& clock,
+                 base::Random& random = base::Random::Real());
   ~DockerReporter() override;
 
   void Start(Callbacks callbacks) override;
@@ -49,7 +51,11 @@ class DockerReporter final : public Reporter {
     // Say everything again under this identity.
     std::shared_ptr<const resources::SpecHasher> hasher;
     std::string installation;
+    // Look again: at what the list shows to have changed, or at every container.
     bool refresh = false;
+    bool inspect_all = false;
+    // The newest Refresh that this answers.
+    uint64_t ticket = 0;
     std::vector<EngineEvent> events;
 
     bool IsEmpty() const {
@@ -68,10 +74,12 @@ class DockerReporter final : public Reporter {
   void Report() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<Work> Take() ABSL_LOCKS_EXCLUDED(mutex_);
   void Do(const Work& work);
+  // Ends the Refresh calls that `work` answers.
+  void Answer(const Work& work) ABSL_LOCKS_EXCLUDED(mutex_);
   void SayDown(const std::string& error);
   void SayAll();
   void SayState();
-  void LookAgain();
+  void LookAgain(bool inspect_all);
   void PlanNextList(const absl::Status& status);
   void OnEvents(const std::vector<EngineEvent>& events);
   void Look(const EngineEvent& event, v1::HostDelta& delta);
@@ -100,6 +108,9 @@ class DockerReporter final : public Reporter {
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   Work work_ ABSL_GUARDED_BY(mutex_);
+  // Refresh calls so far, and those that are answered.
+  uint64_t asked_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t answered_ ABSL_GUARDED_BY(mutex_) = 0;
   bool identified_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };

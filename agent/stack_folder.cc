@@ -107,7 +107,9 @@ absl::Status CheckProjectName(const std::string& project) {
 }
 
 StackFolder::StackFolder(const std::string& data_directory, const std::string& project)
-    : directory_(absl::StrCat(data_directory, "/stacks/", project)) {}
+    // Compose reads relative paths from the run directory.
+    : directory_((fs::absolute(data_directory) / "stacks" / project).lexically_normal().string()) {
+}
 
 std::string StackFolder::PathOf(const std::string& name) const {
   return absl::StrCat(directory_, "/", name);

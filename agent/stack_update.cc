@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
@@ -37,6 +38,21 @@ std::vector<std::string> ProfilesIn(const std::string& environment) {
 bool IsCompleted(const v1::Container& container) {
   return container.state() == v1::CONTAINER_STATE_EXITED && container.exit_code() == 0 &&
          (container.restart_policy() == "no" || container.restart_policy() == "on-failure");
+}
+
+// One of the namespaces of `inspect` is that of a container outside `listed`.
+bool SharesWithMissing(const boost::json::object& inspect, const boost::json::array& listed) {
+  for (const char* field : {"NetworkMode", "PidMode", "IpcMode"}) {
+    const std::string mode = TextAt(inspect, {"HostConfig", field});
+    absl::string_view id = mode;
+    if (!absl::ConsumePrefix(&id, "container:")) continue;
+    const bool is_there =
+        std::any_of(listed.begin(), listed.end(), [&](const boost::json::value& element) {
+          return element.is_object() && TextAt(element.as_object(), {"Id"}) == id;
+        });
+    if (!is_there) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -89,6 +105,7 @@ absl::Status StackUpdate::Survey() {
     const std::optional<ContainerRecord> made = scope_.records.Find(id);
     present.changed = made && made->action == container.action() && !made->section_hash.empty() &&
                       made->section_hash != ComputeSectionHashes(*inspect, *scope_.hasher);
+    present.detached = SharesWithMissing(*inspect, listed);
     present_[container.compose_service()].push_back(std::move(present));
   }
   if (!stranger.empty() && !ours) {
@@ -156,20 +173,25 @@ bool StackUpdate::IsRight(const ComposeService& service) const {
   return std::all_of(found->second.begin(), found->second.end(), [&](const Present& present) {
     const bool runs = present.container.state() == v1::CONTAINER_STATE_RUNNING ||
                       present.container.state() == v1::CONTAINER_STATE_RESTARTING;
-    return HasHash(present, service) && !present.changed &&
+    return HasHash(present, service) && !present.changed && !present.detached &&
            (runs || request_.leave_stopped() || IsCompleted(present.container));
   });
 }
 
 void StackUpdate::Decide() {
+  std::set<std::string> touched;
+  // In order of dependency, so that what a service is tied to is decided before it.
   for (const ComposeService& service : services_) {
-    if (IsRight(service)) continue;
+    const bool follows =
+        std::any_of(service.tied_to.begin(), service.tied_to.end(),
+                    [&](const std::string& other) { return touched.contains(other); });
+    if (IsRight(service) && !follows) continue;
+    touched.insert(service.name);
     touched_.push_back(service.name);
-    const auto found = present_.find(service.name);
-    if (found == present_.end()) continue;
-    // Compose itself would not see what was changed by hand.
-    for (const Present& present : found->second) {
-      if (present.changed && HasHash(present, service)) forced_.insert(service.name);
+    // Compose itself sees neither what was changed by hand nor a shared namespace that is gone.
+    for (const Present& present : present_[service.name]) {
+      const bool unseen = present.changed || present.detached || follows;
+      if (unseen && HasHash(present, service)) forced_.insert(service.name);
     }
   }
 }
@@ -204,7 +226,9 @@ absl::Status StackUpdate::EnsureImages() {
     const absl::Status present = scope_.engine.ImageId(service.image, scope_.limits).status();
     if (!present.ok() && !absl::IsNotFound(present)) return present;
     if (!present.ok()) absent.push_back(service.image);
-    if (!present.ok() || request_.pull() == v1::PULL_POLICY_ALWAYS) pullable.push_back(service.name);
+    if (!present.ok() || request_.pull() == v1::PULL_POLICY_ALWAYS) {
+      pullable.push_back(service.name);
+    }
   }
   if (request_.pull() == v1::PULL_POLICY_NEVER) {
     return absent.empty() ? absl::OkStatus()
@@ -247,10 +271,11 @@ absl::Status StackUpdate::Up() {
   }
   std::vector<std::string> plain = touched_;
   std::erase_if(plain, [&](const std::string& name) { return forced_.contains(name); });
-  if (!forced_.empty()) {
-    RETURN_IF_ERROR(UpServices({forced_.begin(), forced_.end()}, true));
-  }
-  return plain.empty() ? absl::OkStatus() : UpServices(plain, false);
+  if (!plain.empty()) RETURN_IF_ERROR(UpServices(plain, false));
+  // What shares a namespace comes behind what it shares.
+  std::vector<std::string> forced = touched_;
+  std::erase_if(forced, [&](const std::string& name) { return !forced_.contains(name); });
+  return forced.empty() ? absl::OkStatus() : UpServices(forced, true);
 }
 
 absl::Status StackUpdate::UpServices(const std::vector<std::string>& services, bool force) {

@@ -36,6 +36,8 @@ class StackUpdate {
     v1::Container container;
     // Changed by hand since it was made.
     bool changed = false;
+    // Shares a namespace of a container that is gone.
+    bool detached = false;
   };
 
   absl::Status Analyse();
