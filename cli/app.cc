@@ -197,11 +197,9 @@ void CommandLine::AddExecutionCommands() {
                "  fairlead start deployment/web", Verb::kStart},
            Row{"stop", "Stop, and keep stopped until released",
                "  fairlead stop deployment/web --for 2h --why \"disk swap\"", Verb::kStop},
-           Row{"restart", "Restart the containers", "  fairlead restart stack/web",
-               Verb::kRestart},
+           Row{"restart", "Restart the containers", "  fairlead restart stack/web", Verb::kRestart},
            Row{"release", "End a stop hold", "  fairlead release deployment/web", Verb::kRelease},
-           Row{"retry", "Try a failed spec again", "  fairlead retry deployment/web",
-               Verb::kRetry},
+           Row{"retry", "Try a failed spec again", "  fairlead retry deployment/web", Verb::kRetry},
        }) {
     const auto options = std::make_shared<ExecuteOptions>();
     options->verb = row.verb;
@@ -225,9 +223,9 @@ void CommandLine::AddStreamCommands() {
   command->add_flag("-t,--timestamps", logs->timestamps, "Print when each line was written");
 
   const auto events = std::make_shared<EventsOptions>();
-  command = Add("events", "Print what happened",
-                "  fairlead events -w\n  fairlead events deployment/web -o json", events,
-                &RunEvents);
+  command =
+      Add("events", "Print what happened",
+          "  fairlead events -w\n  fairlead events deployment/web -o json", events, &RunEvents);
   AddResource(command, events->resource, false);
   command->add_flag("-w,--watch", events->watch, "Stay and print what comes");
   command->add_option("--tail", events->tail, "Past events to print first (default 100)");
@@ -271,9 +269,8 @@ std::string ParseErrorText(CLI::App& app, const CLI::ParseError& error,
                            const std::vector<std::string>& arguments) {
   const std::vector<CLI::App*> commands = app.get_subcommands();
   if (commands.empty()) {
-    const auto word = std::find_if(arguments.begin(), arguments.end(), [](const std::string& a) {
-      return !absl::StartsWith(a, "-");
-    });
+    const auto word = std::find_if(arguments.begin(), arguments.end(),
+                                   [](const std::string& a) { return !absl::StartsWith(a, "-"); });
     if (word != arguments.end()) {
       const std::string hint = resources::DidYouMean(*word, VisibleNames(app));
       return absl::StrCat("\"", *word, "\" is not a command", hint.empty() ? "." : "; ", hint,

@@ -102,8 +102,9 @@ TEST_F(CommandTest, OptionBeatsVariableBeatsFile) {
 
 TEST_F(CommandTest, BrokenConfigurationNamesTheLine) {
   Write(".config/fairlead/config.toml", "\ncontroler = \"x\"\n");
-  EXPECT_THAT(RunCommand({"status"}).err,
-              AllOf(HasSubstr("config.toml:2: unknown key \"controler\""), HasSubstr("controller")));
+  EXPECT_THAT(
+      RunCommand({"status"}).err,
+      AllOf(HasSubstr("config.toml:2: unknown key \"controler\""), HasSubstr("controller")));
   EXPECT_FALSE(ParseConfig("c", "controller = x").ok());
   EXPECT_FALSE(ParseConfig("c", "controller").ok());
   EXPECT_EQ(ParseConfig("c", "tls_ca = 'a\\b' # c")->at("tls_ca"), "a\\b");
@@ -291,8 +292,10 @@ TEST_F(CommandTest, ResourcesAreNamedInThreeWays) {
   *controller_.resources.add_resources() = ViewOf("stack/both");
   *controller_.resources.add_resources() = ViewOf("deployment/both");
   *controller_.resource.mutable_resource() = ViewOf("deployment/web");
-  for (const auto& words : {std::vector<std::string>{"deployment/web"}, {"deployment", "web"},
-                            {"deployments/web"}, {"web"}}) {
+  for (const auto& words : {std::vector<std::string>{"deployment/web"},
+                            {"deployment", "web"},
+                            {"deployments/web"},
+                            {"web"}}) {
     std::vector<std::string> arguments = {"describe"};
     arguments.insert(arguments.end(), words.begin(), words.end());
     EXPECT_EQ(RunCommand(arguments).code, 0);
@@ -316,8 +319,7 @@ TEST_F(CommandTest, ExecutionsCarryResourceAndReason) {
   EXPECT_EQ(RunCommand({"stop", "stack", "a", "--for", "2h", "--why", "swap"}).code, 0);
   EXPECT_EQ(controller_.stop_request.resource(), "stack/a");
   EXPECT_EQ(controller_.stop_request.expires_in().seconds(), 7200);
-  EXPECT_THAT(controller_.executed,
-              ElementsAre("Start", "Restart", "Release", "Retry", "Stop"));
+  EXPECT_THAT(controller_.executed, ElementsAre("Start", "Restart", "Release", "Retry", "Stop"));
   EXPECT_EQ(RunCommand({"stop", "stack/a"}).code, 0);
   EXPECT_FALSE(controller_.stop_request.has_expires_in());
 }

@@ -47,8 +47,8 @@ absl::StatusOr<int> RunVersion(Session& session, const VersionOptions& options) 
     }
     RETURN_IF_ERROR(session.PrintJson(versions));
   } else if (controller.ok()) {
-    session.Print(absl::StrCat("fairlead ", FAIRLEAD_VERSION, "\ncontroller ",
-                               Printable(*controller), "\n"));
+    session.Print(
+        absl::StrCat("fairlead ", FAIRLEAD_VERSION, "\ncontroller ", Printable(*controller), "\n"));
   } else {
     session.Print(absl::StrCat("fairlead ", FAIRLEAD_VERSION, "\n",
                                Printable(controller.status().message()), "\n"));

@@ -67,11 +67,11 @@ absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view
     }
     const std::string key(absl::StripAsciiWhitespace(line.substr(0, equals)));
     if (KnownKeys().count(key) == 0) {
-      return absl::InvalidArgumentError(absl::StrCat(place, ": unknown key \"", key, "\"; known are ",
-                                                     absl::StrJoin(KnownKeys(), ", ")));
+      return absl::InvalidArgumentError(absl::StrCat(
+          place, ": unknown key \"", key, "\"; known are ", absl::StrJoin(KnownKeys(), ", ")));
     }
-    ASSIGN_OR_RETURN(values[key],
-                     ParseQuoted(absl::StripAsciiWhitespace(line.substr(equals + 1))), place);
+    ASSIGN_OR_RETURN(values[key], ParseQuoted(absl::StripAsciiWhitespace(line.substr(equals + 1))),
+                     place);
   }
   return values;
 }

@@ -67,12 +67,12 @@ bool IsConverged(const v1::GetStatusResponse& status, const std::string& sync) {
 
 // A state that needs a person, with nothing on its way.
 bool IsSettled(const v1::GetStatusResponse& status) {
-  const bool busy = std::any_of(
-      status.not_ok().begin(), status.not_ok().end(), [](const v1::ResourceStatus& resource) {
-        return resource.condition() == v1::CONDITION_PROGRESSING;
-      });
-  const bool bad = std::any_of(
-      status.syncs().begin(), status.syncs().end(), [](const v1::SyncStatus& sync) {
+  const bool busy = std::any_of(status.not_ok().begin(), status.not_ok().end(),
+                                [](const v1::ResourceStatus& resource) {
+                                  return resource.condition() == v1::CONDITION_PROGRESSING;
+                                });
+  const bool bad =
+      std::any_of(status.syncs().begin(), status.syncs().end(), [](const v1::SyncStatus& sync) {
         return sync.state() == "degraded" || sync.state() == "failed";
       });
   return bad && !busy;

@@ -28,8 +28,7 @@ absl::StatusOr<int> RunPlan(Session& session, const PlanOptions& options) {
     RETURN_IF_ERROR(session.PrintJson(response));
   } else {
     const bool in_effect = options.directory.empty() && options.revision.empty();
-    session.Print(
-        RenderPlan(response.plan(), {.runnable = in_effect}, session.text_options()));
+    session.Print(RenderPlan(response.plan(), {.runnable = in_effect}, session.text_options()));
   }
   if (HasErrors(response.plan())) return kExitError;
   return HasChanges(response.plan()) ? kExitChanges : kExitOk;

@@ -26,13 +26,12 @@ absl::StatusOr<resources::ResourceId> FindByName(Session& session, const std::st
   if (matches.size() == 1) return *resources::ResourceId::Parse(matches[0]);
   if (matches.empty()) {
     const std::string hint = resources::DidYouMean(name, names);
-    return absl::NotFoundError(absl::StrCat("no resource is called \"", name, "\"",
-                                            hint.empty() ? ". List them with: fairlead get all"
-                                                         : absl::StrCat("; ", hint)));
+    return absl::NotFoundError(absl::StrCat(
+        "no resource is called \"", name, "\"",
+        hint.empty() ? ". List them with: fairlead get all" : absl::StrCat("; ", hint)));
   }
-  return absl::InvalidArgumentError(absl::StrCat("several resources are called \"", name,
-                                                 "\". Write one of: ",
-                                                 absl::StrJoin(matches, ", ")));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "several resources are called \"", name, "\". Write one of: ", absl::StrJoin(matches, ", ")));
 }
 
 }  // namespace

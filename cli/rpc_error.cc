@@ -17,9 +17,13 @@ constexpr absl::string_view kWayOut =
 // gRPC's own words for a connection that does not come to be; what the controller says itself
 // has none of them.
 bool IsConnectionFailure(const std::string& message) {
-  constexpr std::array<absl::string_view, 7> kWords = {
-      "failed to connect", "connections to all backends", "socket closed", "dns resolution",
-      "connection reset",  "handshake",                   "goaway"};
+  constexpr std::array<absl::string_view, 7> kWords = {"failed to connect",
+                                                       "connections to all backends",
+                                                       "socket closed",
+                                                       "dns resolution",
+                                                       "connection reset",
+                                                       "handshake",
+                                                       "goaway"};
   const std::string lower = absl::AsciiStrToLower(message);
   for (const absl::string_view word : kWords) {
     if (absl::StrContains(lower, word)) return true;
@@ -65,9 +69,9 @@ absl::Status DescribeRpcError(const grpc::Status& status, const std::string& add
                                              " does not know this request: it is older than this ",
                                              "client. Compare with: fairlead version"));
     case grpc::StatusCode::UNAUTHENTICATED:
-      return absl::Status(code, absl::StrCat("the controller at ", address,
-                                             " does not know who you are: ", message,
-                                             ". Give --tls-cert and --tls-key."));
+      return absl::Status(
+          code, absl::StrCat("the controller at ", address, " does not know who you are: ", message,
+                             ". Give --tls-cert and --tls-key."));
     case grpc::StatusCode::UNKNOWN:
     case grpc::StatusCode::INTERNAL:
       return absl::Status(code, absl::StrCat("the controller at ", address, " failed: ", message,

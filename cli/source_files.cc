@@ -101,8 +101,7 @@ absl::StatusOr<std::vector<v1::SourceFile>> ReadWorkingTree(const std::string& r
     const std::string name = fs::path(path).lexically_relative(fs::path(root).lexically_normal());
     ASSIGN_OR_RETURN(files.emplace_back(), ReadSource(path, name));
     added.insert(name);
-    const resources::ParsedFile parsed =
-        resources::ReadToml(name, files.back().content(), dialect);
+    const resources::ParsedFile parsed = resources::ReadToml(name, files.back().content(), dialect);
     for (const resources::Declaration& declaration : parsed.declarations) {
       if (declaration.spec == nullptr || !declaration.spec->has_stack()) continue;
       for (const std::string& file : FilesOf(declaration.spec->stack())) referenced.insert(file);

@@ -20,8 +20,10 @@ std::string LogText(const v1::LogLines::Line& line, bool with_source, bool with_
     absl::StrAppend(&text, options.painter.Paint(Color::kDim, Printable(line.source())), " | ");
   }
   if (with_time) {
-    absl::StrAppend(&text, absl::FormatTime("%Y-%m-%dT%H:%M:%E3S%Ez", base::FromProto(line.time()),
-                                            options.zone), " ");
+    absl::StrAppend(
+        &text,
+        absl::FormatTime("%Y-%m-%dT%H:%M:%E3S%Ez", base::FromProto(line.time()), options.zone),
+        " ");
   }
   absl::StrAppend(&text, absl::StripSuffix(line.text(), "\n"), "\n");
   return text;

@@ -34,8 +34,9 @@ int ReportOutcome(Session& session, const ConvergenceResult& result, absl::Durat
       session.Print("converged\n");
       return kExitOk;
     case Convergence::kSettled:
-      session.Print(absl::StrCat(RenderNotOk(result.last, options),
-                                 "not converged, and nothing is under way. See: fairlead status\n"));
+      session.Print(
+          absl::StrCat(RenderNotOk(result.last, options),
+                       "not converged, and nothing is under way. See: fairlead status\n"));
       return kExitNotConverged;
     case Convergence::kTimedOut:
       break;
@@ -85,8 +86,7 @@ absl::StatusOr<int> RunSync(Session& session, const SyncOptions& options) {
     }
     if (response.syncs().empty()) session.Print("no sync is declared: nothing to fetch\n");
   }
-  const bool failed =
-      std::any_of(response.statuses().begin(), response.statuses().end(), IsFailed);
+  const bool failed = std::any_of(response.statuses().begin(), response.statuses().end(), IsFailed);
   return failed ? kExitError : kExitOk;
 }
 
@@ -99,8 +99,7 @@ absl::StatusOr<int> RunWait(Session& session, const WaitOptions& options) {
   ASSIGN_OR_RETURN(ControllerClient* const controller, session.Controller());
   const std::unique_ptr<EventStream> events = WatchProgress(*controller);
   ASSIGN_OR_RETURN(const ConvergenceResult result,
-                   AwaitConvergence(session, *events,
-                                    {.sync = options.sync, .timeout = timeout}));
+                   AwaitConvergence(session, *events, {.sync = options.sync, .timeout = timeout}));
   return ReportOutcome(session, result, timeout);
 }
 

@@ -1,7 +1,7 @@
 // fairlead validate: what can be said of files without a controller.
 #include <algorithm>
 #include <map>
-#include <set>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -53,7 +53,8 @@ void CollectDeclarations(Validation& validation) {
     for (const Declaration& declaration : file.declarations) {
       validation.problems.insert(validation.problems.end(), declaration.problems.begin(),
                                  declaration.problems.end());
-      const auto [first, is_new] = validation.declarations.try_emplace(declaration.id, &declaration);
+      const auto [first, is_new] =
+          validation.declarations.try_emplace(declaration.id, &declaration);
       if (is_new) continue;
       validation.problems.push_back(
           ProblemAt(declaration, v1::SEVERITY_ERROR, "duplicate",
@@ -94,10 +95,9 @@ resources::AfterGraph CheckReferences(Validation& validation) {
       const std::optional<ResourceId> target = resources::Resolve(reference, exists);
       if (target && reference.field == "after") graph[id].push_back(*target);
       if (target) continue;
-      v1::Problem problem = ProblemAt(
-          *declaration, v1::SEVERITY_WARNING, "unresolved-reference",
-          absl::StrCat(reference.field, " names \"", reference.text, "\", which these files do ",
-                       "not declare"));
+      v1::Problem problem = ProblemAt(*declaration, v1::SEVERITY_WARNING, "unresolved-reference",
+                                      absl::StrCat(reference.field, " names \"", reference.text,
+                                                   "\", which these files do ", "not declare"));
       problem.set_suggestion(absl::StrCat("declare it, or ignore this if another sync does (",
                                           absl::StrJoin(reference.kinds, ", "), ")"));
       validation.problems.push_back(std::move(problem));
@@ -118,8 +118,8 @@ void CheckCycles(Validation& validation, const resources::AfterGraph& graph) {
 }
 
 bool ByPlace(const v1::Problem& a, const v1::Problem& b) {
-  return std::make_tuple(a.file(), a.line(), a.column()) <
-         std::make_tuple(b.file(), b.line(), b.column());
+  return std::make_tuple(a.file(), a.line(), a.column(), a.code(), a.message()) <
+         std::make_tuple(b.file(), b.line(), b.column(), b.code(), b.message());
 }
 
 // The caret print needs the source line; what is found here has none yet.
@@ -141,9 +141,8 @@ void AddSourceLines(const std::vector<v1::SourceFile>& files, std::vector<v1::Pr
 }
 
 int CountOf(const std::vector<v1::Problem>& problems, v1::Severity severity) {
-  return static_cast<int>(std::count_if(problems.begin(), problems.end(), [&](const auto& p) {
-    return p.severity() == severity;
-  }));
+  return static_cast<int>(std::count_if(problems.begin(), problems.end(),
+                                        [&](const auto& p) { return p.severity() == severity; }));
 }
 
 }  // namespace
@@ -162,7 +161,7 @@ absl::StatusOr<int> RunValidate(Session& session, const ValidateOptions& options
   CollectDeclarations(validation);
   CheckDockerNames(validation);
   CheckCycles(validation, CheckReferences(validation));
-  std::stable_sort(validation.problems.begin(), validation.problems.end(), ByPlace);
+  std::sort(validation.problems.begin(), validation.problems.end(), ByPlace);
   AddSourceLines(files, validation.problems);
   const int errors = CountOf(validation.problems, v1::SEVERITY_ERROR);
 
@@ -176,13 +175,11 @@ absl::StatusOr<int> RunValidate(Session& session, const ValidateOptions& options
     for (const v1::Problem& problem : validation.problems) {
       session.Print(resources::FormatProblem(problem));
     }
-    const auto warnings =
-        static_cast<uint64_t>(CountOf(validation.problems, v1::SEVERITY_WARNING));
-    session.Print(absl::StrCat(
-        Count(files.size(), "file", "files"), ", ",
-        Count(validation.declarations.size(), "resource", "resources"), ": ",
-        Count(static_cast<uint64_t>(errors), "error", "errors"), ", ",
-        Count(warnings, "warning", "warnings"), "\n"));
+    const auto warnings = static_cast<uint64_t>(CountOf(validation.problems, v1::SEVERITY_WARNING));
+    session.Print(absl::StrCat(Count(files.size(), "file", "files"), ", ",
+                               Count(validation.declarations.size(), "resource", "resources"), ": ",
+                               Count(static_cast<uint64_t>(errors), "error", "errors"), ", ",
+                               Count(warnings, "warning", "warnings"), "\n"));
   }
   return errors > 0 ? kExitError : kExitOk;
 }

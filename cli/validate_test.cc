@@ -42,16 +42,15 @@ TEST_F(ValidateTest, ErrorsPrintLikeACompiler) {
   EXPECT_THAT(outcome.out,
               AllOf(HasSubstr("a.toml:10:1: error: "), HasSubstr("[unknown-key]"),
                     HasSubstr("enviroment = \"A=b\""), HasSubstr("^"),
-                    HasSubstr("did you mean \"environment\"?"),
-                    HasSubstr("1 error, 0 warnings")));
+                    HasSubstr("did you mean \"environment\"?"), HasSubstr("1 error, 0 warnings")));
 }
 
 TEST_F(ValidateTest, DuplicateNamesBothPlaces) {
-  const Outcome outcome =
-      Validate(absl::StrCat(kServer, Deployment("web"), Deployment("web")));
+  const Outcome outcome = Validate(absl::StrCat(kServer, Deployment("web"), Deployment("web")));
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("a.toml:11:1: error: deployment/web is declared already"),
-                                 HasSubstr("a.toml:4 [duplicate]")));
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("a.toml:11:1: error: deployment/web is declared already"),
+                    HasSubstr("a.toml:4 [duplicate]")));
 }
 
 TEST_F(ValidateTest, DuplicateInAnotherFileIsFoundToo) {
@@ -65,8 +64,8 @@ TEST_F(ValidateTest, DuplicateInAnotherFileIsFoundToo) {
 TEST_F(ValidateTest, UnresolvedReferenceIsAWarning) {
   const Outcome outcome = Validate(absl::StrCat(kServer, Deployment("web", "\"db\"")));
   EXPECT_EQ(outcome.code, 0);
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("warning: after names \"db\""),
-                                 HasSubstr("0 errors, 1 warning")));
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("warning: after names \"db\""), HasSubstr("0 errors, 1 warning")));
 }
 
 TEST_F(ValidateTest, CycleIsAnErrorWithItsPath) {
@@ -77,15 +76,15 @@ TEST_F(ValidateTest, CycleIsAnErrorWithItsPath) {
 }
 
 TEST_F(ValidateTest, SameContainerNameOnOneServerIsAnError) {
-  const Outcome outcome = Validate(absl::StrCat(
-      kServer, Deployment("web"), Deployment("other", "", "custom_name = \"web\"\n")));
+  const Outcome outcome = Validate(
+      absl::StrCat(kServer, Deployment("web"), Deployment("other", "", "custom_name = \"web\"\n")));
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("[name-collision]"), HasSubstr("deployment/web")));
 }
 
 TEST_F(ValidateTest, DialectDecidesAboutUnknownKeys) {
-  const std::string path = Write(
-      "a.toml", absl::StrCat(kServer, Deployment("web", "", "some_future_key = 1\n")));
+  const std::string path =
+      Write("a.toml", absl::StrCat(kServer, Deployment("web", "", "some_future_key = 1\n")));
   EXPECT_EQ(RunCommand({"validate", path}).code, 1);
   EXPECT_EQ(RunCommand({"validate", path, "--dialect", "komodo"}).code, 0);
 }
@@ -120,7 +119,8 @@ TEST_F(CompletionTest, ScriptsNameEveryCommand) {
 // What bash offers for a line; `fairlead` is a function that answers as the client does.
 std::string Complete(const std::string& words, int current) {
   const std::string script = absl::StrCat(
-      "fairlead() { case \"$1 $2${3:+ $3}\" in '__complete kinds') printf 'deployment\\nstack\\n';; "
+      "fairlead() { case \"$1 $2${3:+ $3}\" in '__complete kinds') printf "
+      "'deployment\\nstack\\n';; "
       "'__complete names deployment') printf 'web\\nworker\\n';; "
       "'__complete names resource_sync') echo main;; esac; }\n",
       CompletionScript("bash"), "\nCOMP_WORDS=(", words, "); COMP_CWORD=", current,

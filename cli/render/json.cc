@@ -46,8 +46,8 @@ absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message, Jso
       Resolver(), absl::StrCat(kPrefix, "/", message.GetDescriptor()->full_name()),
       SerializeInOrder(message), &json, options);
   if (!status.ok()) {
-    return absl::InternalError(absl::StrCat("write ", message.GetTypeName(), " as JSON: ",
-                                            std::string(status.message())));
+    return absl::InternalError(
+        absl::StrCat("write ", message.GetTypeName(), " as JSON: ", std::string(status.message())));
   }
   if (json.empty() || json.back() != '\n') json += '\n';
   return json;

@@ -35,8 +35,8 @@ std::string RenderHead(const v1::Plan& plan, const TextOptions& options) {
 std::string ReasonOf(const v1::Step& step) {
   std::string reason = step.heal() ? "drift: " : "";
   const bool waits = step.gate().kind() != v1::Gate::KIND_OPEN;
-  absl::StrAppend(&reason, waits && !step.gate().reason().empty() ? step.gate().reason()
-                                                                  : step.reason());
+  absl::StrAppend(&reason,
+                  waits && !step.gate().reason().empty() ? step.gate().reason() : step.reason());
   return Printable(reason);
 }
 
@@ -135,17 +135,15 @@ bool HasChanges(const v1::Plan& plan) {
 
 bool HasErrors(const v1::Plan& plan) {
   return std::any_of(plan.syncs().begin(), plan.syncs().end(), [](const v1::PlanSync& sync) {
-    return std::any_of(sync.problems().begin(), sync.problems().end(), [](const v1::Problem& p) {
-      return p.severity() == v1::SEVERITY_ERROR;
-    });
+    return std::any_of(sync.problems().begin(), sync.problems().end(),
+                       [](const v1::Problem& p) { return p.severity() == v1::SEVERITY_ERROR; });
   });
 }
 
 std::string RenderPlan(const v1::Plan& plan, const PlanTextOptions& plan_options,
                        const TextOptions& options) {
   std::string text = RenderHead(plan, options);
-  const std::string body =
-      absl::StrCat(RenderSteps(plan, options), RenderProblems(plan, options));
+  const std::string body = absl::StrCat(RenderSteps(plan, options), RenderProblems(plan, options));
   if (!body.empty()) absl::StrAppend(&text, "\n", body);
   absl::StrAppend(&text, "\n", RenderCounts(plan));
   if (!plan.id().empty()) absl::StrAppend(&text, "     plan ", Printable(plan.id()));

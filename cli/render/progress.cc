@@ -59,8 +59,8 @@ void Progress::OnEvent(const v1::Event& event) {
 }
 
 void Progress::OnProgress(const v1::ActionProgress& progress, absl::Time now) {
-  ActionLine& line = actions_.try_emplace(progress.action_id(), ActionLine{.started = now})
-                         .first->second;
+  ActionLine& line =
+      actions_.try_emplace(progress.action_id(), ActionLine{.started = now}).first->second;
   line.updated = now;
   line.text = progress.phase();
   if (!progress.detail().empty()) absl::StrAppend(&line.text, " ", progress.detail());
@@ -117,12 +117,16 @@ std::vector<std::string> Progress::Lines(const TextOptions& options, std::size_t
     text.append(room - DisplayWidth(text), ' ');
     const bool busy = row.mark == Mark::kBusy;
     const bool done = row.mark == Mark::kDone;
-    result.push_back(absl::StrCat(
-        "  ",
-        options.painter.Paint(busy ? Color::kYellow : done ? Color::kGreen : Color::kRed,
-                              busy ? ".." : done ? "ok" : "!!"),
-        " ", row.name, std::string(widest - DisplayWidth(row.name) + 2, ' '), text, "  ",
-        row.took));
+    result.push_back(absl::StrCat("  ",
+                                  options.painter.Paint(busy   ? Color::kYellow
+                                                        : done ? Color::kGreen
+                                                               : Color::kRed,
+                                                        busy   ? ".."
+                                                        : done ? "ok"
+                                                               : "!!"),
+                                  " ", row.name,
+                                  std::string(widest - DisplayWidth(row.name) + 2, ' '), text, "  ",
+                                  row.took));
   }
   return result;
 }

@@ -1,5 +1,5 @@
-#include <google/protobuf/text_format.h>
 #include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
@@ -76,16 +76,25 @@ TEST(TextTest, ColourDoesNotChangeTheColumns) {
 constexpr char kPlan[] = R"pb(
   id: "8c1d03"
   syncs {
-    name: "main" revision: "4f2a91c0000000000000000000000000000000aa" subject: "web: 1.4.2"
-    files: 7 resources: 23
+    name: "main"
+    revision: "4f2a91c0000000000000000000000000000000aa"
+    subject: "web: 1.4.2"
+    files: 7
+    resources: 23
     problems {
-      file: "stacks/paperless.toml" line: 14 column: 1 severity: SEVERITY_ERROR
-      resource: "stack/paperless" message: "unknown key \"enviroment\" in [stack.config]"
+      file: "stacks/paperless.toml"
+      line: 14
+      column: 1
+      severity: SEVERITY_ERROR
+      resource: "stack/paperless"
+      message: "unknown key \"enviroment\" in [stack.config]"
       suggestion: "did you mean \"environment\"?"
     }
   }
   steps {
-    resource: "deployment/web" action: STEP_ACTION_REPLACE server: "edge-1"
+    resource: "deployment/web"
+    action: STEP_ACTION_REPLACE
+    server: "edge-1"
     reason: "spec hash differs"
     gate { kind: KIND_AFTER reason: "waits for deployment/db" }
     changes { path: "image" before: "nginx:1.4.1" after: "nginx:1.4.2" }
@@ -94,10 +103,15 @@ constexpr char kPlan[] = R"pb(
   }
   steps { resource: "stack/metrics" action: STEP_ACTION_CREATE server: "edge-2" reason: "missing" }
   steps {
-    resource: "deployment/old" action: STEP_ACTION_PRUNE server: "edge-1"
+    resource: "deployment/old"
+    action: STEP_ACTION_PRUNE
+    server: "edge-1"
     reason: "declared until 91bb0e2"
   }
-  unchanged: 19 invalid: 1 servers: 2 took { nanos: 3000000 }
+  unchanged: 19
+  invalid: 1
+  servers: 2
+  took { nanos: 3000000 }
 )pb";
 
 TEST(PlanTextTest, SaysWhatWillHappen) {
@@ -134,8 +148,11 @@ TEST(PlanTextTest, EmptyPlanIsQuiet) {
 TEST(PlanTextTest, DriftAndBlockedStepsSaySo) {
   const auto plan = Parse<v1::Plan>(R"pb(
     steps { resource: "stack/a" action: STEP_ACTION_REPLACE heal: true reason: "image changed" }
-    steps { resource: "stack/b" action: STEP_ACTION_BLOCKED
-            gate { kind: KIND_SERVER reason: "edge-2 is offline" } })pb");
+    steps {
+      resource: "stack/b"
+      action: STEP_ACTION_BLOCKED
+      gate { kind: KIND_SERVER reason: "edge-2 is offline" }
+    })pb");
   const std::string text = RenderPlan(plan, {}, Plain());
   EXPECT_THAT(text, HasSubstr("~ stack/a"));
   EXPECT_THAT(text, HasSubstr("drift: image changed"));
@@ -147,30 +164,50 @@ TEST(PlanTextTest, DriftAndBlockedStepsSaySo) {
 TEST(PlanTextTest, WaitingAloneIsNoChangeAndWarningsAreNoErrors) {
   EXPECT_FALSE(HasChanges(Parse<v1::Plan>("steps { action: STEP_ACTION_WAIT }")));
   EXPECT_TRUE(HasChanges(Parse<v1::Plan>("steps { action: STEP_ACTION_BLOCKED }")));
-  EXPECT_FALSE(HasErrors(
-      Parse<v1::Plan>("syncs { problems { severity: SEVERITY_WARNING } }")));
+  EXPECT_FALSE(HasErrors(Parse<v1::Plan>("syncs { problems { severity: SEVERITY_WARNING } }")));
   EXPECT_TRUE(HasErrors(Parse<v1::Plan>("syncs { problems { severity: SEVERITY_ERROR } }")));
 }
 
 TEST(StatusTextTest, ShowsSyncsServersAndWhatIsNotWell) {
   const auto status = Parse<v1::GetStatusResponse>(absl::StrCat(R"pb(
     syncs {
-      name: "main" revision: "4f2a91c0000000000000000000000000000000aa" state: "converged"
+      name: "main"
+      revision: "4f2a91c0000000000000000000000000000000aa"
+      state: "converged"
       conditions { key: "CONDITION_CONVERGED" value: 20 }
       conditions { key: "ready" value: 2 }
       conditions { key: "invalid" value: 1 }
       last_change { seconds: 1699999988 }
     }
-    servers { name: "edge-1" state: "online" containers_ok: 14 agent_version: "0.3.0"
-              lag { nanos: 2000000 } }
-    servers { name: "edge-2" state: "offline" containers_ok: 9 containers_bad: 1
-              reason: "no session" last_seen { seconds: 1699999400 } }
+    servers {
+      name: "edge-1"
+      state: "online"
+      containers_ok: 14
+      agent_version: "0.3.0"
+      lag { nanos: 2000000 }
+    }
+    servers {
+      name: "edge-2"
+      state: "offline"
+      containers_ok: 9
+      containers_bad: 1
+      reason: "no session"
+      last_seen { seconds: 1699999400 }
+    }
     not_ok {
-      resource: "stack/paperless" condition: CONDITION_INVALID reason: "cannot be read"
-      problems { file: "stacks/paperless.toml" line: 14 column: 1 severity: SEVERITY_ERROR
-                 message: "unknown key \"enviroment\"" }
+      resource: "stack/paperless"
+      condition: CONDITION_INVALID
+      reason: "cannot be read"
+      problems {
+        file: "stacks/paperless.toml"
+        line: 14
+        column: 1
+        severity: SEVERITY_ERROR
+        message: "unknown key \"enviroment\""
+      }
     })pb"));
-  EXPECT_EQ(RenderStatus(status, Plain()), R"(SYNC   REVISION   STATE       RESOURCES          LAST CHANGE
+  EXPECT_EQ(RenderStatus(status, Plain()),
+            R"(SYNC   REVISION   STATE       RESOURCES          LAST CHANGE
 main   4f2a91c    converged   22 ok, 1 invalid   12 s ago
 SERVER   STATE     CONTAINERS    AGENT   LAG
 edge-1   online    14 ok         0.3.0   2 ms
@@ -194,24 +231,38 @@ TEST(StatusTextTest, RevisionThatIsFetchedButNotInEffectIsShown) {
 }
 
 TEST(DescriptionTest, TellsTheStory) {
-  const auto response = Parse<v1::GetResourceResponse>(absl::StrCat(R"pb(
-    resource {
-      status {
-        resource: "deployment/web" server: "edge-1" condition: CONDITION_DEGRADED
-        since { seconds: 1699999931 }
-        wanted: "nginx:1.4.2" revision: "4f2a91c" wanted_hash: "v1:k1:9e0c77"
-        running: "nginx:1.4.1" live_hash: "v1:k1:111111"
-        reason: "1.4.2 exited with 1 after 0.8 s"
-        log_tail: "nginx: [emerg] invalid port\nbye\n"
-        next: "tried again on a new spec or: fairlead retry deployment/web"
-        file: "web.toml" line: 3 origin: "resource_sync/main"
-      }
-    }
-    inventory { applied_revision: "91bb0e2" }
-    containers { name: "web" state: CONTAINER_STATE_RUNNING health: CONTAINER_HEALTH_HEALTHY }
-    containers { name: "web-old" state: CONTAINER_STATE_EXITED exit_code: 1 }
-    history { at { seconds: 1699999930 } type: "step-started" message: "replace" }
-    history { at)pb", kNowText, R"pb( type: "rolled-back" message: "old one is back" warning: true })pb"));
+  const auto response = Parse<v1::GetResourceResponse>(absl::StrCat(
+      R"pb(
+        resource {
+          status {
+            resource: "deployment/web"
+            server: "edge-1"
+            condition: CONDITION_DEGRADED
+            since { seconds: 1699999931 }
+            wanted: "nginx:1.4.2"
+            revision: "4f2a91c"
+            wanted_hash: "v1:k1:9e0c77"
+            running: "nginx:1.4.1"
+            live_hash: "v1:k1:111111"
+            reason: "1.4.2 exited with 1 after 0.8 s"
+            log_tail: "nginx: [emerg] invalid port\nbye\n"
+            next: "tried again on a new spec or: fairlead retry deployment/web"
+            file: "web.toml"
+            line: 3
+            origin: "resource_sync/main"
+          }
+        }
+        inventory { applied_revision: "91bb0e2" }
+        containers { name: "web" state: CONTAINER_STATE_RUNNING health: CONTAINER_HEALTH_HEALTHY }
+        containers { name: "web-old" state: CONTAINER_STATE_EXITED exit_code: 1 }
+        history {
+          at { seconds: 1699999930 }
+          type: "step-started"
+          message: "replace"
+        }
+        history { at)pb",
+      kNowText,
+      R"pb(            type: "rolled-back" message: "old one is back" warning: true })pb"));
   EXPECT_EQ(RenderDescription(response, Plain()),
             R"(deployment/web on edge-1                                    Degraded since 22:12:11
   wanted    nginx:1.4.2   revision 4f2a91c   spec v1:k1:9e0c77
@@ -230,7 +281,7 @@ TEST(DescriptionTest, TellsTheStory) {
 TEST(DescriptionTest, HoldSaysWhoWhyAndUntilWhen) {
   const auto response = Parse<v1::GetResourceResponse>(absl::StrCat(
       R"pb(resource { status { resource: "stack/a" condition: CONDITION_STOPPED
-                      hold { who: "ann" why: "disk swap" at)pb",
+                               hold { who: "ann" why: "disk swap" at)pb",
       kNowText, " expires_at { seconds: 1700003600 } } } }"));
   EXPECT_THAT(RenderDescription(response, Plain()),
               HasSubstr("  hold      stopped by ann 22:13:20: disk swap; until 23:13:20\n"));
@@ -238,8 +289,16 @@ TEST(DescriptionTest, HoldSaysWhoWhyAndUntilWhen) {
 
 TEST(ResourceTableTest, OneRowEach) {
   const auto list = Parse<v1::ListResourcesResponse>(R"pb(
-    resources { status { resource: "deployment/web" condition: CONDITION_CONVERGED server: "edge-1"
-                         revision: "abc" wanted: "nginx:1" since { seconds: 1699999700 } } }
+    resources {
+      status {
+        resource: "deployment/web"
+        condition: CONDITION_CONVERGED
+        server: "edge-1"
+        revision: "abc"
+        wanted: "nginx:1"
+        since { seconds: 1699999700 }
+      }
+    }
     resources { status { resource: "variable/X" condition: CONDITION_READY } })pb");
   EXPECT_EQ(RenderResources(list, Plain()),
             "RESOURCE         STATE       SERVER   REVISION   SINCE       WANTED\n"
@@ -250,9 +309,8 @@ TEST(ResourceTableTest, OneRowEach) {
 TEST(ProgressTest, FollowsEventsAndStatus) {
   Progress progress;
   const auto event = [](const std::string& type, const std::string& resource, int64_t second) {
-    return Parse<v1::Event>(absl::StrCat("type: '", type, "' resource: '", resource,
-                                         "' message: '", type, "' at { seconds: ",
-                                         1'700'000'000 + second, " }"));
+    return Parse<v1::Event>(absl::StrCat("type: '", type, "' resource: '", resource, "' message: '",
+                                         type, "' at { seconds: ", 1'700'000'000 + second, " }"));
   };
   progress.OnEvent(event("step-started", "deployment/db", 0));
   progress.OnEvent(event("step-started", "deployment/web", 1));
@@ -312,7 +370,8 @@ TEST(JsonTest, MapsAreInOrderOfKey) {
     (*sync.mutable_conditions())[name] = 1;
   }
   const std::string json = *ToJson(sync, JsonStyle::kLine);
-  EXPECT_THAT(json, HasSubstr("{\"alpha\":1,\"beta\":1,\"eta\":1,\"mid\":1,\"omega\":1,\"zeta\":1}"));
+  EXPECT_THAT(json,
+              HasSubstr("{\"alpha\":1,\"beta\":1,\"eta\":1,\"mid\":1,\"omega\":1,\"zeta\":1}"));
 }
 
 TEST(NamesTest, EveryEnumValueHasWords) {

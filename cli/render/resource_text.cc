@@ -31,7 +31,8 @@ std::string Row(absl::string_view label, const std::string& text) {
 std::string WantedText(const v1::ResourceStatus& status) {
   std::string text = Printable(status.wanted());
   if (!status.revision().empty()) {
-    absl::StrAppend(&text, text.empty() ? "" : "   ", "revision ", ShortRevision(status.revision()));
+    absl::StrAppend(&text, text.empty() ? "" : "   ", "revision ",
+                    ShortRevision(status.revision()));
   }
   if (!status.wanted_hash().empty()) {
     absl::StrAppend(&text, text.empty() ? "" : "   ", "spec ", Printable(status.wanted_hash()));
@@ -57,9 +58,9 @@ std::string ContainerText(const v1::Container& container) {
   const auto word = [](const std::string& name, absl::string_view prefix) {
     return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
   };
-  std::string text = absl::StrCat(Printable(container.name()), " ",
-                                  word(v1::ContainerState_Name(container.state()),
-                                       "CONTAINER_STATE_"));
+  std::string text =
+      absl::StrCat(Printable(container.name()), " ",
+                   word(v1::ContainerState_Name(container.state()), "CONTAINER_STATE_"));
   if (container.state() == v1::CONTAINER_STATE_EXITED) {
     absl::StrAppend(&text, " with ", container.exit_code());
   } else if (container.health() != v1::CONTAINER_HEALTH_NONE) {
@@ -122,8 +123,7 @@ std::string ServerText(const v1::ServerStatus& server, const TextOptions& option
   if (!server.agent_version().empty()) {
     absl::StrAppend(&text, ", agent ", Printable(server.agent_version()));
   }
-  return absl::StrCat(text, ", seen ",
-                      FormatAge(base::FromProto(server.last_seen()), options.now));
+  return absl::StrCat(text, ", seen ", FormatAge(base::FromProto(server.last_seen()), options.now));
 }
 
 }  // namespace
@@ -134,19 +134,18 @@ std::string RenderResources(const v1::ListResourcesResponse& list, const TextOpt
   table.AddRow({{"RESOURCE"}, {"STATE"}, {"SERVER"}, {"REVISION"}, {"SINCE"}, {"WANTED"}});
   for (const v1::ResourceView& view : list.resources()) {
     const v1::ResourceStatus& status = view.status();
-    table.AddRow({{Printable(status.resource())},
-                  {ConditionName(status.condition()), ConditionColor(status.condition())},
-                  {status.server().empty() ? "-" : Printable(status.server())},
-                  {RevisionOf(status)},
-                  {status.has_since() ? FormatAge(base::FromProto(status.since()), options.now)
-                                      : "-"},
-                  {Printable(status.wanted())}});
+    table.AddRow(
+        {{Printable(status.resource())},
+         {ConditionName(status.condition()), ConditionColor(status.condition())},
+         {status.server().empty() ? "-" : Printable(status.server())},
+         {RevisionOf(status)},
+         {status.has_since() ? FormatAge(base::FromProto(status.since()), options.now) : "-"},
+         {Printable(status.wanted())}});
   }
   return table.Render(options.painter);
 }
 
-std::string RenderDescription(const v1::GetResourceResponse& response,
-                              const TextOptions& options) {
+std::string RenderDescription(const v1::GetResourceResponse& response, const TextOptions& options) {
   const v1::ResourceView& view = response.resource();
   const v1::ResourceStatus& status = view.status();
   std::string head = Printable(status.resource());
@@ -157,9 +156,9 @@ std::string RenderDescription(const v1::GetResourceResponse& response,
           ? absl::StrCat(" since ", FormatMoment(base::FromProto(status.since()), options))
           : "";
   const std::size_t gap = head.size() < 58 ? 60 - head.size() : 2;
-  std::string text = absl::StrCat(
-      options.painter.Paint(Color::kBold, head), std::string(gap, ' '),
-      options.painter.Paint(ConditionColor(status.condition()), state), since, "\n");
+  std::string text =
+      absl::StrCat(options.painter.Paint(Color::kBold, head), std::string(gap, ' '),
+                   options.painter.Paint(ConditionColor(status.condition()), state), since, "\n");
 
   absl::StrAppend(&text, Row("wanted", WantedText(status)), Row("running", RunningText(response)),
                   Row("why", WhyText(status)));
@@ -168,9 +167,9 @@ std::string RenderDescription(const v1::GetResourceResponse& response,
   if (view.has_sync()) absl::StrAppend(&text, Row("sync", SyncText(view.sync(), options)));
   if (view.has_server()) absl::StrAppend(&text, Row("server", ServerText(view.server(), options)));
   if (!status.file().empty()) {
-    absl::StrAppend(&text, Row("declared", absl::StrCat(Printable(status.file()), ":",
-                                                        status.line(), " (",
-                                                        Printable(status.origin()), ")")));
+    absl::StrAppend(&text,
+                    Row("declared", absl::StrCat(Printable(status.file()), ":", status.line(), " (",
+                                                 Printable(status.origin()), ")")));
   }
   std::vector<std::string> containers;
   for (const v1::Container& container : response.containers()) {
@@ -182,8 +181,7 @@ std::string RenderDescription(const v1::GetResourceResponse& response,
 }
 
 std::string RenderEvent(const v1::Event& event, const TextOptions& options) {
-  const std::string subject =
-      event.resource().empty() ? event.server() : event.resource();
+  const std::string subject = event.resource().empty() ? event.server() : event.resource();
   std::string text = absl::StrCat(FormatMoment(base::FromProto(event.at()), options), "  ",
                                   Printable(subject), subject.empty() ? "" : "  ");
   absl::StrAppend(&text, options.painter.Paint(event.warning() ? Color::kYellow : Color::kNone,

@@ -17,8 +17,8 @@ namespace {
 
 // "converged" of a condition's text in any spelling of the API.
 std::string ConditionWord(const std::string& name) {
-  return absl::StrReplaceAll(
-      absl::AsciiStrToLower(absl::StripPrefix(name, "CONDITION_")), {{"_", " "}, {"-", " "}});
+  return absl::StrReplaceAll(absl::AsciiStrToLower(absl::StripPrefix(name, "CONDITION_")),
+                             {{"_", " "}, {"-", " "}});
 }
 
 bool IsOkWord(const std::string& word) {
@@ -83,14 +83,13 @@ std::string RenderServers(const v1::GetStatusResponse& status, const TextOptions
   table.AddRow({{"SERVER"}, {"STATE"}, {"CONTAINERS"}, {"AGENT"}, {"LAG"}});
   for (const v1::ServerStatus& server : status.servers()) {
     const bool online = server.state() == "online";
-    table.AddRow(
-        {{Printable(server.name())},
-         {Printable(server.state()), StateColor(server.state())},
-         {ContainerCounts(server)},
-         {server.agent_version().empty() ? "-" : Printable(server.agent_version())},
-         {online ? FormatSpan(base::FromProto(server.lag()))
-                 : absl::StrCat("seen ",
-                                FormatAge(base::FromProto(server.last_seen()), options.now))}});
+    table.AddRow({{Printable(server.name())},
+                  {Printable(server.state()), StateColor(server.state())},
+                  {ContainerCounts(server)},
+                  {server.agent_version().empty() ? "-" : Printable(server.agent_version())},
+                  {online ? FormatSpan(base::FromProto(server.lag()))
+                          : absl::StrCat("seen ", FormatAge(base::FromProto(server.last_seen()),
+                                                            options.now))}});
   }
   std::string text = table.Render(options.painter);
   for (const v1::ServerStatus& server : status.servers()) {

@@ -46,7 +46,8 @@ std::string Printable(absl::string_view text) {
     } else if (c == '\t') {
       result += ' ';
     } else if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
-      absl::StrAppendFormat(&result, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      absl::StrAppendFormat(&result, "\\x%02x",
+                            static_cast<unsigned>(static_cast<unsigned char>(c)));
     } else {
       result += c;
     }
@@ -80,10 +81,10 @@ std::string Truncate(absl::string_view text, std::size_t width) {
 }
 
 std::string ShortRevision(absl::string_view revision) {
-  const bool commit =
-      (revision.size() == 40 || revision.size() == 64) &&
-      std::all_of(revision.begin(), revision.end(),
-                  [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); });
+  const bool commit = (revision.size() == 40 || revision.size() == 64) &&
+                      std::all_of(revision.begin(), revision.end(), [](char c) {
+                        return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+                      });
   return Printable(commit ? revision.substr(0, 7) : revision);
 }
 

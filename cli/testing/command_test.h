@@ -28,8 +28,7 @@ struct Outcome {
 class CommandTest : public ::testing::Test {
  protected:
   CommandTest() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "fairlead-cli-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "fairlead-cli-XXXXXX").string();
     folder_ = mkdtemp(name.data());
     variables_["HOME"] = folder_;
     variables_["FAIRLEAD_CONTROLLER"] = controller_.address();

@@ -52,14 +52,12 @@ class FakeController::Syncs final : public v1::SyncService::Service {
     *response = fake_.statuses[std::min(fake_.status_calls_++, fake_.statuses.size() - 1)];
     return fake_.error;
   }
-  Status Plan(ServerContext*, const v1::PlanRequest* request,
-              v1::PlanResponse* response) override {
+  Status Plan(ServerContext*, const v1::PlanRequest* request, v1::PlanResponse* response) override {
     fake_.plan_request = *request;
     *response = fake_.plan;
     return fake_.error;
   }
-  Status Sync(ServerContext*, const v1::SyncRequest* request,
-              v1::SyncResponse* response) override {
+  Status Sync(ServerContext*, const v1::SyncRequest* request, v1::SyncResponse* response) override {
     fake_.sync_request = *request;
     *response = fake_.sync;
     return fake_.error;
@@ -136,14 +134,14 @@ class FakeController::Events final : public v1::EventService::Service {
   FakeController& fake_;
 };
 
-FakeController::FakeController()
+FakeController::FakeController(const std::shared_ptr<grpc::ServerCredentials>& credentials)
     : resource_service_(std::make_unique<Resources>(*this)),
       sync_service_(std::make_unique<Syncs>(*this)),
       execution_service_(std::make_unique<Executions>(*this)),
       event_service_(std::make_unique<Events>(*this)) {
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort("127.0.0.1:0", credentials, &port);
   builder.RegisterService(resource_service_.get());
   builder.RegisterService(sync_service_.get());
   builder.RegisterService(execution_service_.get());

@@ -16,7 +16,8 @@ namespace fairlead::cli {
 // gRPC's threads, so neither may be touched during a call.
 class FakeController {
  public:
-  FakeController();
+  explicit FakeController(const std::shared_ptr<grpc::ServerCredentials>& credentials =
+                              grpc::InsecureServerCredentials());
   ~FakeController();
 
   // "127.0.0.1:PORT".

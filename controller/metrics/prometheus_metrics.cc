@@ -86,9 +86,8 @@ struct PrometheusMetrics::Series {
       ABSL_LOCKS_EXCLUDED(mutex);
 
   prometheus::Registry registry;
-  Family<Histogram>& plan_duration =
-      Make(BuildHistogram(), registry, "fairlead_plan_duration_seconds",
-           "Time of a planning pass.");
+  Family<Histogram>& plan_duration = Make(
+      BuildHistogram(), registry, "fairlead_plan_duration_seconds", "Time of a planning pass.");
   Family<Gauge>& open_steps =
       Make(BuildGauge(), registry, "fairlead_open_steps",
            "Steps of the last plan that are not done yet, waiting ones included.");
@@ -109,15 +108,15 @@ struct PrometheusMetrics::Series {
                                        "Times such a difference was put right.");
   Family<Gauge>& queue_depth = Make(BuildGauge(), registry, "fairlead_queue_depth",
                                     "Events that wait for the reconcile loop.");
-  Family<Gauge>& agents_connected = Make(BuildGauge(), registry, "fairlead_agents_connected",
-                                         "Agents with an open session.");
+  Family<Gauge>& agents_connected =
+      Make(BuildGauge(), registry, "fairlead_agents_connected", "Agents with an open session.");
   Family<Gauge>& agent_lag =
       Make(BuildGauge(), registry, "fairlead_agent_lag_seconds",
            "Time from a change on a host to its arrival at the controller, last seen.");
   Family<Counter>& webhooks = Make(BuildCounter(), registry, "fairlead_webhooks_total",
                                    "Webhook calls, by provider and outcome.");
-  Family<Counter>& events = Make(BuildCounter(), registry, "fairlead_events_total",
-                                 "Events recorded, by type.");
+  Family<Counter>& events =
+      Make(BuildCounter(), registry, "fairlead_events_total", "Events recorded, by type.");
   Family<Gauge>& build_info = Make(BuildGauge(), registry, "fairlead_build_info",
                                    "Always 1; the label tells the controller's version.");
 
@@ -223,8 +222,7 @@ void PrometheusMetrics::OnAgentLag(const std::string& server, absl::Duration lag
 }
 
 void PrometheusMetrics::OnWebhook(absl::string_view provider, absl::string_view outcome) {
-  series_->webhooks
-      .Add({{"provider", std::string(provider)}, {"outcome", std::string(outcome)}})
+  series_->webhooks.Add({{"provider", std::string(provider)}, {"outcome", std::string(outcome)}})
       .Increment();
 }
 

@@ -71,10 +71,12 @@ TEST(PrometheusMetricsTest, CountsWhatItIsTold) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   // Labels come in the order of their names.
-  EXPECT_THAT(text, HasSubstr("fairlead_actions_total{action=\"replace\",outcome=\"succeeded\"} 1"));
-  EXPECT_THAT(text, HasSubstr("fairlead_webhooks_total{outcome=\"accepted\",provider=\"github\"} 1"));
-  EXPECT_THAT(
-      text, HasSubstr("fairlead_fetch_duration_seconds_count{outcome=\"ok\",sync=\"main\"} 1"));
+  EXPECT_THAT(text,
+              HasSubstr("fairlead_actions_total{action=\"replace\",outcome=\"succeeded\"} 1"));
+  EXPECT_THAT(text,
+              HasSubstr("fairlead_webhooks_total{outcome=\"accepted\",provider=\"github\"} 1"));
+  EXPECT_THAT(text,
+              HasSubstr("fairlead_fetch_duration_seconds_count{outcome=\"ok\",sync=\"main\"} 1"));
   EXPECT_THAT(text, HasSubstr("fairlead_fetch_duration_seconds_count{outcome=\"deadline_exceeded\","
                               "sync=\"main\"} 1"));
 }
@@ -98,14 +100,13 @@ TEST(PrometheusMetricsTest, EveryStateOfAKnownKindHasASeries) {
   metrics.OnResources({{{"stack", v1::CONDITION_DEGRADED}, 1}});
   EXPECT_THAT(metrics.Text(),
               HasSubstr("fairlead_resources{kind=\"stack\",state=\"converged\"} 0"));
-  EXPECT_THAT(metrics.Text(),
-              HasSubstr("fairlead_resources{kind=\"stack\",state=\"degraded\"} 1"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("fairlead_resources{kind=\"stack\",state=\"degraded\"} 1"));
 }
 
 TEST(PrometheusMetricsTest, KindThatVanishedLosesItsSeriesAndMayComeBack) {
   PrometheusMetrics metrics("1");
-  metrics.OnResources({{{"stack", v1::CONDITION_CONVERGED}, 3},
-                       {{"deployment", v1::CONDITION_CONVERGED}, 1}});
+  metrics.OnResources(
+      {{{"stack", v1::CONDITION_CONVERGED}, 3}, {{"deployment", v1::CONDITION_CONVERGED}, 1}});
   metrics.OnResources({{{"deployment", v1::CONDITION_CONVERGED}, 1}});
   EXPECT_THAT(metrics.Text(), Not(HasSubstr("kind=\"stack\"")));
   metrics.OnResources({{{"stack", v1::CONDITION_CONVERGED}, 2}});

@@ -13,8 +13,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Fake, StoreContractTest, FakeFactory);
 TEST(FakeStoreTest, ApplyFailsWhenToldAndLeavesNothing) {
   FakeStore store;
   store.apply_fails = true;
-  EXPECT_EQ(store.Apply({.put_holds = {HoldOf("a")}}).code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(store.Apply({.put_holds = {HoldOf("a")}}).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(store.Load()->holds.empty());
   EXPECT_EQ(store.applied, 0u);
   store.apply_fails = false;

@@ -31,11 +31,14 @@ CREATE INDEX events_of_resource ON events (resource, id);
 
 // A database with tables, but not ours, must not be written to.
 absl::Status CheckOwnership(SqliteConnection& connection) {
-  ASSIGN_OR_RETURN(const int64_t ours, connection.QueryInteger(
-      "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"));
+  ASSIGN_OR_RETURN(
+      const int64_t ours,
+      connection.QueryInteger(
+          "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"));
   if (ours > 0) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const int64_t tables, connection.QueryInteger(
-      "SELECT count(*) FROM sqlite_master WHERE type = 'table'"));
+  ASSIGN_OR_RETURN(
+      const int64_t tables,
+      connection.QueryInteger("SELECT count(*) FROM sqlite_master WHERE type = 'table'"));
   if (tables == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "database \"", connection.path(),
@@ -65,8 +68,8 @@ absl::Status ApplyOneIfStillMissing(SqliteConnection& connection, const Migratio
   if (status.ok() && *version < migration.version) status = ApplyOne(connection, migration, now);
   if (status.ok()) status = connection.Commit();
   connection.Rollback();
-  return base::Annotate(status, absl::StrCat("migration ", migration.version, " (",
-                                             migration.name, ")"));
+  return base::Annotate(status,
+                        absl::StrCat("migration ", migration.version, " (", migration.name, ")"));
 }
 
 }  // namespace

@@ -108,15 +108,16 @@ SqliteConnection::~SqliteConnection() { sqlite3_close_v2(database_); }
 
 absl::Status SqliteConnection::Configure(const SqliteOptions& options) {
   sqlite3_extended_result_codes(database_, 1);
-  sqlite3_busy_timeout(database_, static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout)));
+  sqlite3_busy_timeout(database_,
+                       static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout)));
   ASSIGN_OR_RETURN(const std::string mode, QueryText("PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
     return absl::FailedPreconditionError(
         absl::StrCat("database \"", path_, "\": the file system does not support write-ahead ",
                      "logging (shared memory is missing); use a local disk"));
   }
-  RETURN_IF_ERROR(Execute(
-      "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"));
+  RETURN_IF_ERROR(
+      Execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"));
   if (options.max_pages > 0) {
     RETURN_IF_ERROR(Execute(absl::StrCat("PRAGMA max_page_count = ", options.max_pages)));
   }
@@ -130,8 +131,8 @@ absl::Status SqliteConnection::Execute(const std::string& sql) {
 
 absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(absl::string_view sql) {
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()),
-                                      &statement, nullptr);
+  const int code =
+      sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
   if (code != SQLITE_OK) return StatusOf(code);
   return SqliteStatement(*this, statement);
 }
@@ -160,9 +161,9 @@ void SqliteConnection::Rollback() {
 }
 
 absl::Status SqliteConnection::StatusOf(int code) const {
-  const std::string what = absl::StrCat(
-      "database \"", path_, "\": ",
-      database_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database_));
+  const std::string what =
+      absl::StrCat("database \"", path_,
+                   "\": ", database_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database_));
   switch (code & 0xff) {
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(absl::StrCat(what, " (disk full)"));

@@ -31,7 +31,8 @@ std::unique_ptr<SqliteStore> OpenStore(const std::string& path, const SqliteOpti
 // Two records, so that half a batch can be told from a whole one.
 StoreBatch NumberedBatch(uint64_t number) {
   const std::string key = absl::StrCat("stack/", number);
-  return {.put_inventory = {Inventory(key)}, .put_holds = {HoldOf(key)},
+  return {.put_inventory = {Inventory(key)},
+          .put_holds = {HoldOf(key)},
           .append_events = {EventOf(number)}};
 }
 

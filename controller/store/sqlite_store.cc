@@ -45,9 +45,9 @@ absl::Status ReadRecords(SqliteConnection& connection, absl::string_view sql,
     ASSIGN_OR_RETURN(const bool row, statement.Step());
     if (!row) return absl::OkStatus();
     if (!records.emplace_back().ParseFromString(statement.Bytes(0))) {
-      return absl::DataLossError(absl::StrCat(
-          "database \"", connection.path(), "\": the record \"", statement.Bytes(1),
-          "\" cannot be read; stop the controller and put the last backup in place"));
+      return absl::DataLossError(
+          absl::StrCat("database \"", connection.path(), "\": the record \"", statement.Bytes(1),
+                       "\" cannot be read; stop the controller and put the last backup in place"));
     }
   }
 }
@@ -201,8 +201,8 @@ absl::StatusOr<StoreImage> SqliteStore::ReadLocked() {
   SqliteConnection& db = *connection_;
   StoreImage image;
   RETURN_IF_ERROR(ReadSettings(db, image.settings));
-  RETURN_IF_ERROR(ReadRecords(
-      db, "SELECT record, resource FROM inventory ORDER BY resource", image.inventory));
+  RETURN_IF_ERROR(
+      ReadRecords(db, "SELECT record, resource FROM inventory ORDER BY resource", image.inventory));
   RETURN_IF_ERROR(
       ReadRecords(db, "SELECT record, resource FROM failed_specs ORDER BY resource, spec_hash",
                   image.failed_specs));
@@ -212,8 +212,7 @@ absl::StatusOr<StoreImage> SqliteStore::ReadLocked() {
   RETURN_IF_ERROR(ReadRecords(db, "SELECT record, name FROM syncs ORDER BY name", image.syncs));
   RETURN_IF_ERROR(
       ReadRecords(db, "SELECT record, resource FROM origins ORDER BY resource", image.origins));
-  ASSIGN_OR_RETURN(const int64_t last,
-                   db.QueryInteger("SELECT coalesce(max(id), 0) FROM events"));
+  ASSIGN_OR_RETURN(const int64_t last, db.QueryInteger("SELECT coalesce(max(id), 0) FROM events"));
   image.last_event_id = static_cast<uint64_t>(last);
   return image;
 }

@@ -54,7 +54,7 @@ TEST_F(SqliteStoreTest, KeepsEverythingAcrossAReopen) {
 TEST_F(SqliteStoreTest, FileIsReadableByItsOwnerOnly) {
   const auto store = OpenStore(path_);
   for (const std::string& file : {path_, path_ + "-wal"}) {
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(stat(file.c_str(), &info), 0) << file;
     EXPECT_EQ(info.st_mode & 0777u, 0600u) << file;
   }
@@ -145,7 +145,8 @@ TEST_F(MigrationTest, EmptyDatabaseGetsEveryStepOnce) {
   ASSERT_TRUE(ApplyMigrations(*connection_, steps_, absl::UnixEpoch()).ok());
   EXPECT_EQ(*connection_->QueryInteger("SELECT sum(y) FROM a"), 5);
   EXPECT_EQ(*connection_->QueryInteger("SELECT count(*) FROM migrations"), 2);
-  EXPECT_EQ(*connection_->QueryText("SELECT applied_at FROM migrations"), "1970-01-01T00:00:00+00:00");
+  EXPECT_EQ(*connection_->QueryText("SELECT applied_at FROM migrations"),
+            "1970-01-01T00:00:00+00:00");
 }
 
 TEST_F(MigrationTest, OlderDatabaseKeepsItsRecords) {

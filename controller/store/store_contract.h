@@ -143,9 +143,9 @@ TYPED_TEST_P(StoreContractTest, GivesBackWhatWasPutInOrderOfKey) {
   EXPECT_EQ(image.settings, batch.put_settings);
   EXPECT_EQ(Texts(image.inventory),
             Texts<v1::InventoryEntry>({Inventory("deployment/a"), Inventory("stack/b")}));
-  EXPECT_EQ(Texts(image.failed_specs),
-            Texts<v1::FailedSpec>(
-                {Failed("a", "h9"), Failed("stack/b", "h1"), Failed("stack/b", "h2")}));
+  EXPECT_EQ(
+      Texts(image.failed_specs),
+      Texts<v1::FailedSpec>({Failed("a", "h9"), Failed("stack/b", "h1"), Failed("stack/b", "h2")}));
   EXPECT_EQ(Texts(image.holds),
             Texts<v1::Hold>({HoldOf("deployment/\"a' \xc3\xa4"), HoldOf("stack/b")}));
   EXPECT_EQ(Texts(image.actions), Texts<v1::ActionRecord>({ActionOf("1"), ActionOf("2")}));
@@ -286,14 +286,11 @@ TYPED_TEST_P(StoreContractTest, TakesCallsFromSeveralThreads) {
   EXPECT_EQ(this->Load().inventory.size(), 80u);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(StoreContractTest, IsEmptyAtFirst, GivesBackWhatWasPutInOrderOfKey,
-                            PutReplacesTheRecordOfTheSameKey, DeletesByKeyAndNothingElse,
-                            DeletingWhatIsNotThereIsNoError,
-                            DeletesFailedSpecsByHashOrAllOfAResource,
-                            DeletesComeBeforePutsInOneBatch,
-                            FailedApplyLeavesNothingAndTheStoreUsable,
-                            ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
-                            KeepsABoundedNumberOfEventsAndTheNewestOnes,
-                            TakesCallsFromSeveralThreads);
+REGISTER_TYPED_TEST_SUITE_P(
+    StoreContractTest, IsEmptyAtFirst, GivesBackWhatWasPutInOrderOfKey,
+    PutReplacesTheRecordOfTheSameKey, DeletesByKeyAndNothingElse, DeletingWhatIsNotThereIsNoError,
+    DeletesFailedSpecsByHashOrAllOfAResource, DeletesComeBeforePutsInOneBatch,
+    FailedApplyLeavesNothingAndTheStoreUsable, ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
+    KeepsABoundedNumberOfEventsAndTheNewestOnes, TakesCallsFromSeveralThreads);
 
 }  // namespace fairlead::store

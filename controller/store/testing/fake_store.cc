@@ -51,7 +51,8 @@ void FakeStore::DeleteLocked(const StoreBatch& batch) {
   for (const std::string& key : batch.delete_inventory) inventory_.erase(key);
   for (const auto& [resource, hash] : batch.delete_failed_specs) {
     for (auto it = failed_specs_.begin(); it != failed_specs_.end();) {
-      const bool matches = it->first.first == resource && (hash.empty() || it->first.second == hash);
+      const bool matches =
+          it->first.first == resource && (hash.empty() || it->first.second == hash);
       it = matches ? failed_specs_.erase(it) : std::next(it);
     }
   }
