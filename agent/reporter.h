@@ -27,7 +27,9 @@ class Reporter {
   // As Runtime::SetInstallation.
   virtual void SetInstallation(const std::string& installation, const std::string& key_id,
                                const std::string& key) = 0;
-  // Look again now (after an action).
+  // Looks again now and returns once what it found has been handed to the callbacks, or after
+  // five seconds when the engine does not answer. Called after each action, so that the
+  // controller sees an action's effect before its outcome.
   virtual void Refresh() = 0;
 };
 

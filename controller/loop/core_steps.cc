@@ -146,20 +146,20 @@ void Core::StartOpenSteps(absl::Time now, CoreOutput& output) {
   std::map<std::string, uint32_t> per_host;
   for (const auto& [id, running] : running_) ++per_host[running.record.server()];
   uint32_t open = 0;
-  bool limited = false;
   for (v1::Step& step : *result_.plan.mutable_steps()) {
-    if (!SendsAction(step.action()) || step.gate().kind() != v1::Gate::KIND_OPEN) continue;
+    // A gate for the host's limit was set by an earlier pass and is judged anew.
+    const bool may_start = step.gate().kind() == v1::Gate::KIND_OPEN ||
+                           step.gate().kind() == v1::Gate::KIND_HOST_LIMIT;
+    if (!SendsAction(step.action()) || !may_start) continue;
     if (input_.busy.contains(step.resource())) continue;
     ++open;
     if (running_.size() >= options_.fleet_limit || per_host[step.server()] >= HostLimit(step.server())) {
       step.mutable_gate()->set_kind(v1::Gate::KIND_HOST_LIMIT);
       step.mutable_gate()->set_reason(absl::StrCat("waits for other actions on ", step.server()));
-      limited = true;
       continue;
     }
     if (StartStep(step, now, output)) ++per_host[step.server()];
   }
-  (void)limited;
   options_.observer->OnQueueDepth(open);
 }
 

@@ -1,0 +1,298 @@
+#include "controller/loop/core.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/loop/testing/core_world.h"
+
+namespace fairlead::loop {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr char kPair[] = R"(
+[[server]]
+name = "edge"
+[[deployment]]
+name = "db"
+config.server = "edge"
+config.image = "db:1"
+[[deployment]]
+name = "web"
+after = ["db"]
+config.server = "edge"
+config.image = "web:1"
+)";
+
+std::string WithWeb(const std::string& image) {
+  std::string text = kPair;
+  text.replace(text.find("web:1"), 5, image);
+  return text;
+}
+
+TEST(CoreTest, DeploysInOrderOfAfter) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Pass();
+  EXPECT_THAT(world.sent, ElementsAre("apply_container deployment/db"));
+  world.Settle();
+  EXPECT_THAT(world.sent,
+              ElementsAre("apply_container deployment/db", "apply_container deployment/web"));
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+  EXPECT_TRUE(world.core->view()->converged);
+}
+
+TEST(CoreTest, NothingToDoSendsNothing) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.sent.clear();
+  world.Commit(kPair, "r2");
+  world.Settle();
+  EXPECT_THAT(world.sent, IsEmpty());
+}
+
+TEST(CoreTest, ReplacesOnlyWhatChangedAndRemovesTheOldOnceHealthy) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.sent.clear();
+  world.Commit(WithWeb("web:2"), "r2");
+  world.Settle();
+  EXPECT_THAT(world.sent,
+              ElementsAre("apply_container deployment/web", "finish_replacement deployment/web"));
+  EXPECT_EQ(world.hosts["edge"].live.containers.size(), 2u);
+}
+
+TEST(CoreTest, HealsAtOnceAndSaysSo) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.sent.clear();
+  world.hosts["edge"].Remove("db");
+  world.Report("edge");
+  world.Pass();
+  EXPECT_THAT(world.sent, ElementsAre("apply_container deployment/db"));
+  world.Settle();
+  EXPECT_TRUE(world.HasEvent("drift-found", "deployment/db"));
+  EXPECT_TRUE(world.HasEvent("drift-healed", "deployment/db"));
+}
+
+TEST(CoreTest, RemovesWhatIsNoLongerDeclared) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.sent.clear();
+  const std::string all = kPair;
+  world.Commit(all.substr(0, all.find("[[deployment]]\nname = \"web\"")), "r2");
+  world.Settle();
+  EXPECT_THAT(world.sent, ElementsAre("remove deployment/web"));
+  EXPECT_TRUE(world.store->Load()->inventory.size() == 1);
+}
+
+TEST(CoreTest, RollsBackASpecThatExits) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.sent.clear();
+  world.Commit(WithWeb("web:broken"), "r2");
+  world.Pass();
+  world.Perform();
+  v1::Container* made = world.hosts["edge"].Find("web");
+  made->set_state(v1::CONTAINER_STATE_EXITED);
+  made->set_exit_code(1);
+  made->set_restart_policy("no");
+  world.Report("edge");
+  world.Settle();
+  EXPECT_THAT(world.sent,
+              ElementsAre("apply_container deployment/web", "finish_replacement deployment/web"));
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_DEGRADED);
+  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:1");
+  EXPECT_EQ(world.store->Load()->failed_specs.size(), 1u);
+  // The same spec is not tried again; another one is, at once.
+  world.sent.clear();
+  world.Commit(WithWeb("web:3"), "r3");
+  world.Settle();
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:3");
+}
+
+TEST(CoreTest, AnActionThatNeverArrivedIsPlannedAnewAfterACrash) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Pass();
+  ASSERT_EQ(world.store->Load()->actions.size(), 1u);
+  world.Restart();
+  world.Commit(kPair, "r1");
+  world.core->OnJournal("edge", v1::JournalReport(), world.now);
+  world.Connect("edge");
+  world.Settle();
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+  EXPECT_THAT(world.store->Load()->actions, IsEmpty());
+}
+
+TEST(CoreTest, AnActionThatRunsIsWaitedForAfterACrash) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Pass();
+  const DispatchAction running = world.pending.front();
+  world.Restart();
+  world.sent.clear();
+  world.Commit(kPair, "r1");
+  v1::JournalReport report;
+  report.add_running_action_ids(running.action.id());
+  world.core->OnJournal("edge", report, world.now);
+  world.Connect("edge");
+  world.Pass();
+  EXPECT_THAT(world.sent, IsEmpty());
+  world.pending.push_back(running);
+  world.Perform();
+  world.Settle();
+  EXPECT_THAT(world.sent, ElementsAre("apply_container deployment/web"));
+  EXPECT_TRUE(world.core->view()->converged);
+}
+
+TEST(CoreTest, HostLimitHoldsBackTheRest) {
+  CoreWorld world;
+  world.Connect("edge", 2);
+  std::string toml = "[[server]]\nname = \"edge\"\n";
+  for (int i = 0; i < 5; ++i) {
+    absl::StrAppend(&toml, "[[deployment]]\nname = \"d", i,
+                    "\"\nconfig.server = \"edge\"\nconfig.image = \"x\"\n");
+  }
+  world.Commit(toml, "r1");
+  world.Pass();
+  EXPECT_EQ(world.sent.size(), 2u);
+  world.Settle();
+  EXPECT_EQ(world.sent.size(), 5u);
+}
+
+TEST(CoreTest, AFailedStepIsTriedAgainLaterAndBlocksOnlyDependents) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.faults["deployment/db"] = absl::NotFoundError("image \"db:1\": not found");
+  world.Commit(std::string(kPair) +
+                   "[[deployment]]\nname = \"other\"\nconfig.server = \"edge\"\nconfig.image = \"o\"\n",
+               "r1");
+  world.Settle(absl::Seconds(5));
+  EXPECT_EQ(world.ConditionOf("deployment/other"), v1::CONDITION_CONVERGED);
+  EXPECT_EQ(world.hosts["edge"].Find("web"), nullptr);
+  EXPECT_TRUE(world.HasEvent("step-failed", "deployment/db"));
+  world.faults.clear();
+  world.Settle(absl::Minutes(2));
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+}
+
+TEST(CoreTest, StopHoldsUntilReleased) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.sent.clear();
+  OperatorRequest stop{.kind = OperatorRequest::Kind::kStop, .resource = "deployment/web"};
+  ASSERT_TRUE(world.core->OnRequest(stop, world.now).ok());
+  world.Settle();
+  EXPECT_THAT(world.sent, ElementsAre("stop deployment/web"));
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_STOPPED);
+  EXPECT_EQ(world.store->Load()->holds.size(), 1u);
+  OperatorRequest release{.kind = OperatorRequest::Kind::kRelease, .resource = "deployment/web"};
+  ASSERT_TRUE(world.core->OnRequest(release, world.now).ok());
+  world.Settle();
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+  EXPECT_TRUE(absl::IsNotFound(
+      world.core->OnRequest({.resource = "deployment/none"}, world.now).status()));
+}
+
+TEST(CoreTest, AHoldWithAnExpiryEndsByItself) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  OperatorRequest stop{.kind = OperatorRequest::Kind::kStop,
+                       .resource = "deployment/web",
+                       .expires_at = world.now + absl::Minutes(1)};
+  ASSERT_TRUE(world.core->OnRequest(stop, world.now).ok());
+  world.Settle(absl::Seconds(30));
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_STOPPED);
+  world.Settle(absl::Minutes(2));
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+}
+
+TEST(CoreTest, RestartIsSentOnceTheResourceIsFree) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.sent.clear();
+  ASSERT_TRUE(world.core
+                  ->OnRequest({.kind = OperatorRequest::Kind::kRestart,
+                               .resource = "deployment/web"},
+                              world.now)
+                  .ok());
+  world.Settle();
+  EXPECT_THAT(world.sent, ElementsAre("restart deployment/web"));
+}
+
+TEST(CoreTest, AnOfflineHostDelaysNothingElsewhere) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(std::string(kPair) + R"(
+[[server]]
+name = "away"
+[[deployment]]
+name = "far"
+config.server = "away"
+config.image = "x"
+)",
+               "r1");
+  world.Settle();
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+  EXPECT_NE(world.ConditionOf("deployment/far"), v1::CONDITION_CONVERGED);
+  EXPECT_FALSE(world.core->view()->converged);
+  world.Connect("away");
+  world.Settle();
+  EXPECT_EQ(world.ConditionOf("deployment/far"), v1::CONDITION_CONVERGED);
+}
+
+TEST(CoreTest, TheStoreNeverHoldsActionBodies) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(std::string(kPair) + "[[variable]]\nname = \"S\"\nvalue = \"hunter2\"\nis_secret = true\n"
+                                    "[[deployment]]\nname = \"s\"\nconfig.server = \"edge\"\n"
+                                    "config.image = \"x\"\nconfig.environment = \"P=[[S]]\"\n",
+               "r1");
+  world.Pass();
+  const auto image = world.store->Load();
+  ASSERT_EQ(image->actions.size(), 2u);
+  for (const v1::ActionRecord& record : image->actions) {
+    EXPECT_EQ(record.SerializeAsString().find("hunter2"), std::string::npos);
+  }
+}
+
+TEST(CoreTest, AfterALostStoreRunningContainersAreTakenInAgain) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.store = std::make_unique<store::FakeStore>();
+  world.Restart();
+  world.sent.clear();
+  world.Commit(kPair, "r1");
+  world.Connect("edge");
+  world.Settle();
+  EXPECT_THAT(world.sent, IsEmpty());
+  EXPECT_EQ(world.store->Load()->inventory.size(), 2u);
+}
+
+}  // namespace
+}  // namespace fairlead::loop
