@@ -13,7 +13,8 @@ namespace fairlead::resources {
 // The Docker-side name that a resource derives: the container name of a deployment
 // (custom_name, else its name with characters outside [A-Za-z0-9_.-] replaced by '_' and leading
 // non-alphanumerics dropped), the compose project of a stack (project_name, else the name in
-// lower case with characters outside [a-z0-9_-] replaced by '_'). Empty for other kinds.
+// lower case with characters outside [a-z0-9_-] replaced by '_' and leading non-alphanumerics
+// dropped). Empty for other kinds.
 std::string DockerNameOf(const v1::Resource& resource);
 
 // InvalidArgument naming the field and what is wrong (a port, a mount, a line without

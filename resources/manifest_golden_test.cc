@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -43,8 +44,11 @@ std::vector<v1::Problem> AllProblems(const ParsedFile& file) {
   for (const Declaration& declaration : file.declarations) {
     problems.insert(problems.end(), declaration.problems.begin(), declaration.problems.end());
   }
-  std::stable_sort(problems.begin(), problems.end(),
-                   [](const v1::Problem& a, const v1::Problem& b) { return a.line() < b.line(); });
+  const auto key = [](const v1::Problem& problem) {
+    return std::make_tuple(problem.line(), problem.column(), absl::string_view(problem.message()));
+  };
+  std::sort(problems.begin(), problems.end(),
+            [&](const v1::Problem& a, const v1::Problem& b) { return key(a) < key(b); });
   return problems;
 }
 

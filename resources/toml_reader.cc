@@ -41,10 +41,11 @@ bool HasControlCharacter(absl::string_view text) {
 }
 
 void SortByPosition(std::vector<v1::Problem>* problems) {
-  std::stable_sort(
-      problems->begin(), problems->end(), [](const v1::Problem& a, const v1::Problem& b) {
-        return std::make_tuple(a.line(), a.column()) < std::make_tuple(b.line(), b.column());
-      });
+  const auto key = [](const v1::Problem& problem) {
+    return std::make_tuple(problem.line(), problem.column(), absl::string_view(problem.message()));
+  };
+  std::sort(problems->begin(), problems->end(),
+            [&](const v1::Problem& a, const v1::Problem& b) { return key(a) < key(b); });
 }
 
 // A key of the entry fields, the config fields or both, for a hint about a key one level off.
@@ -153,9 +154,8 @@ class FileReader {
         ReadOther(entry);
       }
     }
-    std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-      return a.table->position < b.table->position;
-    });
+    std::sort(items.begin(), items.end(),
+              [](const Item& a, const Item& b) { return a.table->position < b.table->position; });
     file_.declarations.reserve(items.size());
     for (const Item& item : items) ReadEntry(*item.kind, *item.table);
   }

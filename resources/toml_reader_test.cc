@@ -290,6 +290,22 @@ TEST(TomlReaderTest, ByteOrderMarkAndCarriageReturnsChangeNothing) {
   EXPECT_THAT(file.declarations[0].spec->stack().links(), ElementsAre("a", "b"));
 }
 
+TEST(TomlReaderTest, BrokenTableHeadersAreSyntaxErrors) {
+  for (const char* text : {"[=x]", "[\n", "[[\n]]", "[[=", "[", "[[", "[[a]", "[.a]", "[a.=]"}) {
+    const ParsedFile file = ReadToml("a.toml", text, v1::DIALECT_TOML);
+    ASSERT_EQ(file.problems.size(), 1u) << text;
+    EXPECT_EQ(file.problems[0].code(), "syntax") << text;
+  }
+}
+
+TEST(TomlReaderTest, LettersOutsideOfStringsAreNoWhiteSpace) {
+  for (const char* text : {"\xC3\xA9", "a = 1 \xC3\xA9", "a = \xE3\x80\x81", "[\xEF\xBB\x80"}) {
+    const ParsedFile file = ReadToml("a.toml", text, v1::DIALECT_TOML);
+    ASSERT_EQ(file.problems.size(), 1u) << text;
+    EXPECT_EQ(file.problems[0].code(), "syntax") << text;
+  }
+}
+
 TEST(TomlReaderTest, DeepAndLongInputsEnd) {
   std::string nested = "[[stack]]\nname = \"a\"\nx = ";
   for (int i = 0; i < 100000; ++i) nested += "[";
