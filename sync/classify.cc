@@ -108,7 +108,6 @@ void ShowDeclaration(const Facts& facts, Decision& decision) {
 absl::Span<const Rule> Rules() { return kRules; }
 
 void Classify(const Facts& facts, Decision& decision) {
-  decision.id = facts.id;
   if (facts.shape == Shape::kNone) {
     DecidePlain(facts, decision);
     if (facts.desired != nullptr && facts.desired->invalid) ShowDeclaration(facts, decision);

@@ -62,9 +62,10 @@ Shape ShapeOf(absl::string_view kind) {
 }
 
 const ServerFacts& PlanContext::Server(const std::string& name) {
-  const auto [it, inserted] = servers_.try_emplace(name);
-  if (!inserted) return it->second;
-  ServerFacts& facts = it->second;
+  std::unique_ptr<ServerFacts>& known = servers_[name];
+  if (known != nullptr) return *known;
+  known = std::make_unique<ServerFacts>();
+  ServerFacts& facts = *known;
   const auto host = index.hosts().find(name);
   if (host != index.hosts().end()) facts.host = host->second->host.get();
   const auto declared = input.desired->resources.find(resources::ResourceId{"server", name});

@@ -85,13 +85,15 @@ class PlanContext {
   const PruneGuard* guard = nullptr;
 
  private:
-  absl::flat_hash_map<std::string, ServerFacts> servers_;
+  // Behind pointers: facts refer to them while more are added.
+  absl::flat_hash_map<std::string, std::unique_ptr<ServerFacts>> servers_;
 };
 
 // One resource at one moment. Points into the input; lives within a pass.
 struct Facts {
   PlanContext& context;
-  const resources::ResourceId& id;
+  // A copy: facts of open steps outlive the pass over the subjects.
+  const resources::ResourceId id;
   // "deployment/web".
   std::string key;
   Shape shape = Shape::kNone;
@@ -128,7 +130,7 @@ struct Facts {
   bool IsProven() const { return inventory == nullptr || inventory->good_hash() == target.hash; }
 };
 
-// Null when nothing declares, owns or labels the resource any more.
+// `id` must outlive the facts. Null when nothing declares, owns or labels the resource any more.
 std::unique_ptr<Facts> GatherFacts(PlanContext& context, const resources::ResourceId& id,
                                    const DesiredResource* desired,
                                    const v1::InventoryEntry* inventory);

@@ -108,10 +108,7 @@ void PlanPass::DecideSome(const std::set<ResourceId>& dirty) {
       if (wake_at != absl::InfiniteFuture()) memo_->timers.erase({wake_at, subject.id});
     }
     memo_->undeclared.erase(subject.id);
-    if (!Decide(subject, false) && before != result_.decisions.end()) {
-      result_.decisions.erase(before);
-      memo_->changes.erase(subject.id);
-    }
+    Decide(subject, false);
   }
 }
 
@@ -190,26 +187,29 @@ void PlanPass::SetGuard(const std::vector<Subject>& subjects) {
   context_.guard = &guard_;
 }
 
-bool PlanPass::Decide(const Subject& subject, bool append) {
+void PlanPass::Decide(const Subject& subject, bool append) {
   auto decision = std::make_shared<Decision>();
-  const auto place = append ? result_.decisions.emplace_hint(result_.decisions.end(), subject.id,
-                                                             decision)
-                            : result_.decisions.insert_or_assign(subject.id, decision).first;
+  decision->id = subject.id;
   std::unique_ptr<Facts> facts =
-      GatherFacts(context_, place->first, subject.desired,
+      GatherFacts(context_, decision->id, subject.desired,
                   subject.inventory == nullptr ? nullptr : subject.inventory->get());
   if (facts == nullptr) {
-    result_.decisions.erase(place);
-    return false;
+    result_.decisions.erase(subject.id);
+    return;
+  }
+  if (append) {
+    result_.decisions.emplace_hint(result_.decisions.end(), subject.id, decision);
+  } else {
+    result_.decisions.insert_or_assign(subject.id, decision);
   }
   Classify(*facts, *decision);
   ApplyOwnGates(*facts, *decision);
   if (decision->rule == 1) memo_->undeclared.insert(subject.id);
-  if (decision->has_step()) open_.push_back({std::move(facts), std::move(decision)});
-  else if (decision->wake_at != absl::InfiniteFuture()) {
+  if (decision->has_step()) {
+    open_.push_back({std::move(facts), std::move(decision)});
+  } else if (decision->wake_at != absl::InfiniteFuture()) {
     memo_->timers.insert({decision->wake_at, subject.id});
   }
-  return true;
 }
 
 void PlanPass::Gate() {

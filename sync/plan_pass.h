@@ -64,8 +64,8 @@ class PlanPass {
   void AddDependents(const std::set<resources::ResourceId>& of,
                      std::set<resources::ResourceId>& some) const;
   void SetGuard(const std::vector<Subject>& subjects);
-  // False when there is nothing to decide about any more.
-  bool Decide(const Subject& subject, bool append);
+  // Appended when all come in order.
+  void Decide(const Subject& subject, bool append);
   void Gate();
   void Assemble();
   void AddChanges(const Facts& facts, const Decision& decision, v1::Step& step);
