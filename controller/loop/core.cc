@@ -351,6 +351,27 @@ absl::Status Core::Plan(absl::Time now) {
   return absl::OkStatus();
 }
 
+void Core::Settle(absl::Time now) {
+  for (int round = 0; round < kRoundsPerPass; ++round) {
+    const bool everything = all_dirty_ || !has_result_;
+    const absl::Status planned = Plan(now);
+    if (!planned.ok()) {
+      base::LogError("loop", "planning failed: ", planned.message());
+      return;
+    }
+    std::set<resources::ResourceId> looked_at;
+    std::swap(looked_at, dirty_);
+    all_dirty_ = false;
+    if (everything) {
+      for (const auto& [id, decision] : result_.decisions) looked_at.insert(id);
+    }
+    bool changed = RecordNewFailures(now);
+    changed = ForgetEntries(now) || changed;
+    changed = UpdateEntries(looked_at, now) || changed;
+    if (!changed) return;
+  }
+}
+
 CoreOutput Core::Pass(absl::Time now) {
   CoreOutput output;
   for (auto hold = input_.holds.begin(); hold != input_.holds.end();) {
@@ -368,27 +389,11 @@ CoreOutput Core::Pass(absl::Time now) {
     RebuildDesired();
     desired_stale_ = FollowSyncs();
   }
-  for (int round = 0; round < kRoundsPerPass; ++round) {
-    const bool everything = all_dirty_ || !has_result_;
-    const absl::Status planned = Plan(now);
-    if (!planned.ok()) {
-      base::LogError("loop", "planning failed: ", planned.message());
-      break;
-    }
-    std::set<resources::ResourceId> looked_at;
-    std::swap(looked_at, dirty_);
-    all_dirty_ = false;
-    if (everything) {
-      for (const auto& [id, decision] : result_.decisions) looked_at.insert(id);
-    }
-    bool changed = RecordNewFailures(now);
-    changed = ForgetEntries(now) || changed;
-    changed = UpdateEntries(looked_at, now) || changed;
-    if (changed) continue;
-    StartRestarts(now, output);
-    StartOpenSteps(now, output);
-    if (dirty_.empty()) break;
-  }
+  Settle(now);
+  StartRestarts(now, output);
+  StartOpenSteps(now, output);
+  // What was started is under way: the picture published says so.
+  if (!dirty_.empty()) Settle(now);
   Publish(now);
   output.batch = std::move(batch_);
   batch_ = {};

@@ -122,6 +122,8 @@ class Core {
   void MarkDirty(const std::string& resource);
   void MarkAllDirty() { all_dirty_ = true; }
   absl::Status Plan(absl::Time now);
+  // Plans, and learns from the decisions, until neither changes the other.
+  void Settle(absl::Time now);
   bool RecordNewFailures(absl::Time now);
   bool ForgetEntries(absl::Time now);
   void StartOpenSteps(absl::Time now, CoreOutput& output);

@@ -1,4 +1,6 @@
 // Which steps start, and what the inventory learns from decisions.
+#include <google/protobuf/util/message_differencer.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -137,7 +139,7 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
     entry.set_condition(decision.condition);
     *entry.mutable_condition_since() = base::ToProto(now);
   }
-  if (entry.SerializeAsString() == before.SerializeAsString()) return false;
+  if (google::protobuf::util::MessageDifferencer::Equals(entry, before)) return false;
   PutEntry(std::move(entry));
   return true;
 }

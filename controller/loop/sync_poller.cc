@@ -236,10 +236,11 @@ void SyncPoller::Work(const std::string& name) {
   }
   const absl::Time started = clock_.Now();
   if (status.ok()) status = FetchMirror(spec, *url, ReferenceOf(spec), *sync->mirror);
-  absl::StatusOr<SnapshotPointer> loaded = status;
+  SnapshotPointer loaded;
   if (status.ok() && !for_requests_only) {
-    loaded = sync->loader->Load(spec, ReferenceOf(spec), last);
-    status = loaded.status();
+    absl::StatusOr<SnapshotPointer> read = sync->loader->Load(spec, ReferenceOf(spec), last);
+    status = read.status();
+    if (read.ok()) loaded = *std::move(read);
   }
   observer_.OnFetched(name, clock_.Now() - started, status);
   absl::Duration next = base::FromProto(spec.poll_interval());
@@ -260,7 +261,7 @@ void SyncPoller::Work(const std::string& name) {
     }
   }
   if (!status.ok() && failed_newly) on_failure_(name, status);
-  if (status.ok() && !for_requests_only) HandOn(sync, spec, *std::move(loaded));
+  if (loaded != nullptr) HandOn(sync, spec, std::move(loaded));
   Answer(sync, spec, std::move(requests), status, url.ok() ? *url : "", last);
   if (next != absl::InfiniteDuration()) queue_.Add(name, next);
 }
