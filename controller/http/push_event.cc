@@ -33,7 +33,8 @@ bool IsZero(absl::string_view hash) {
 
 bool IsCommit(absl::string_view hash) {
   return hash.size() == 40 && !IsZero(hash) &&
-         std::all_of(hash.begin(), hash.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
+         std::all_of(hash.begin(), hash.end(),
+                     [](unsigned char c) { return absl::ascii_isxdigit(c); });
 }
 
 // False when the commit lists no files at all.

@@ -28,6 +28,7 @@ namespace fairlead::git {
 namespace {
 
 constexpr absl::Duration kCancelPoll = absl::Milliseconds(50);
+constexpr absl::Duration kLongestPoll = absl::Minutes(1);
 constexpr std::size_t kMaxOutput = 64u << 10;
 
 }  // namespace
@@ -67,9 +68,9 @@ class Fetcher::Child {
       if (left <= absl::ZeroDuration()) return absl::DeadlineExceededError("");
       if (is_cancelled && is_cancelled()) return absl::CancelledError("");
       pollfd poll{socket_, POLLIN, 0};
-      const absl::Duration wait = is_cancelled ? std::min(left, kCancelPoll) : left;
-      const int64_t milliseconds = std::min<int64_t>(absl::ToInt64Milliseconds(wait) + 1, 60'000);
-      if (::poll(&poll, 1, static_cast<int>(milliseconds)) <= 0) continue;
+      // Bounded, so that an infinite timeout fits as well.
+      const absl::Duration wait = std::min(left, is_cancelled ? kCancelPoll : kLongestPoll);
+      if (::poll(&poll, 1, static_cast<int>(absl::ToInt64Milliseconds(wait) + 1)) <= 0) continue;
       const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return output;

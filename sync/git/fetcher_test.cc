@@ -51,7 +51,9 @@ TEST_F(FetcherTest, FetchesAgainAndAgain) {
   Fetcher fetcher(FETCH_HELPER_PROGRAM);
   for (const absl::string_view content : {"1", "2", "3"}) {
     const std::string commit = origin_.CommitFile("a", content);
-    const absl::Status status = fetcher.Fetch(Request(), nullptr);
+    FetchRequest request = Request();
+    request.timeout = absl::InfiniteDuration();
+    const absl::Status status = fetcher.Fetch(request, nullptr);
     ASSERT_TRUE(status.ok()) << status;
     EXPECT_EQ(Resolve("main"), commit);
   }
