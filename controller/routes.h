@@ -1,0 +1,41 @@
+// The HTTP port wired to the loop, the poller and the metrics.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "controller/http/server.h"
+#include "controller/loop/reconciler.h"
+#include "controller/loop/sync_poller.h"
+#include "controller/metrics/prometheus_metrics.h"
+
+namespace fairlead::controller {
+
+struct RoutesOptions {
+  std::string listen;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string webhook_secret;
+};
+
+// Lives as long as the port is open.
+class Routes {
+ public:
+  // References outlive the routes. Unavailable when the address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<Routes>> Start(const RoutesOptions& options,
+                                                       loop::Reconciler& reconciler,
+                                                       loop::SyncPoller& poller,
+                                                       metrics::PrometheusMetrics& metrics);
+  void Stop();
+  // As bound, "address:port".
+  std::string address() const;
+
+ private:
+  Routes(std::string host, std::unique_ptr<http::Server> server);
+  const std::string host_;
+  const std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace fairlead::controller
