@@ -62,6 +62,7 @@ struct Decision {
   v1::Condition condition = v1::CONDITION_UNSPECIFIED;
   std::string reason;
   v1::Gate gate;
+  // Where the step acts: for MOVE the new server, for removals the one that holds the containers.
   std::string server;
   std::string target_hash;
   std::string live_hash;
@@ -79,7 +80,7 @@ struct Decision {
   bool open_step = false;
   // Shown Degraded or in a crash loop: a new spec of a dependent waits.
   bool degraded = false;
-  // MOVE, or removal elsewhere: the server that holds the containers so far.
+  // MOVE: the server that holds the containers so far.
   std::string from_server;
   // What is there is accepted as the target although the inventory does not know it.
   bool record_inventory = false;

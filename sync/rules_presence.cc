@@ -218,7 +218,7 @@ bool DecideAbsent(const Facts& facts, Decision& decision) {
   for (const Presence::Place& place : facts.pair.elsewhere) {
     if (!place.host->online) continue;
     AddIds(*place.owned, decision);
-    decision.from_server = place.host->server;
+    decision.server = place.host->server;
     Act(decision, v1::STEP_ACTION_DESTROY,
         absl::StrCat("state = \"absent\"; it is on ", place.host->server));
     return true;

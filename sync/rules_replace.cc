@@ -81,10 +81,14 @@ void DecideNewContainer(const Facts& facts, Decision& decision) {
     Act(decision, v1::STEP_ACTION_FINISH, "wanted stopped: the replacement ends");
     return;
   }
-  if (facts.vitals.IsWell()) {
+  // One that Docker's restart policy had to start again has exited, whatever it does meanwhile.
+  const bool restarted =
+      fresh.restart_count() > 0 && fresh.health() != v1::CONTAINER_HEALTH_HEALTHY;
+  if (facts.vitals.IsWell() && !restarted) {
     Act(decision, v1::STEP_ACTION_FINISH, "the new container is healthy");
     return;
   }
+  decision.satisfied = false;
   const bool never_started = fresh.state() == v1::CONTAINER_STATE_CREATED;
   if (never_started && facts.attempt != nullptr &&
       facts.attempt->target_hash == facts.target.hash) {
@@ -92,10 +96,9 @@ void DecideNewContainer(const Facts& facts, Decision& decision) {
         absl::StrCat("the new container could not be started: ", facts.attempt->message));
     return;
   }
-  // One that Docker's restart policy had to start again has exited, too.
   const bool exited = fresh.state() == v1::CONTAINER_STATE_EXITED ||
                       fresh.state() == v1::CONTAINER_STATE_DEAD ||
-                      fresh.state() == v1::CONTAINER_STATE_RESTARTING || fresh.restart_count() > 0;
+                      fresh.state() == v1::CONTAINER_STATE_RESTARTING || restarted;
   if (exited) {
     EndFailedReplacement(facts,
                          fresh.state() == v1::CONTAINER_STATE_RUNNING

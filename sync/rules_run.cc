@@ -133,7 +133,7 @@ bool DecideExtra(const Facts& facts, Decision& decision) {
     for (const v1::Container* extra : place.owned->containers) {
       decision.container_ids.push_back(extra->id());
     }
-    decision.from_server = place.host->server;
+    decision.server = place.host->server;
     Act(decision, v1::STEP_ACTION_REMOVE_EXTRA,
         absl::StrCat("containers of it on ", place.host->server, ", where it is not to be"));
     return true;
@@ -175,6 +175,11 @@ bool DecideOtherwise(const Facts& facts, Decision& decision) {
     Rest(decision,
          worst.restart_count() > 1 ? v1::CONDITION_CRASH_LOOP : v1::CONDITION_PROGRESSING,
          Describe(facts, worst));
+    return true;
+  }
+  if (vitals.unhealthy > 0 && facts.IsProven()) {
+    // It was well before and is given its time; nothing is open, so dependents go on.
+    Rest(decision, v1::CONDITION_DEGRADED, Describe(facts, *vitals.first_unhealthy));
     return true;
   }
   Act(decision, v1::STEP_ACTION_WAIT, Describe(facts, worst));

@@ -39,16 +39,23 @@ std::set<std::string> StoppedBy(const Facts& facts, const Decision& decision) {
       AddRunning(facts.pair.members, names);
       break;
     case v1::STEP_ACTION_REMOVE_EXTRA:
-      AddRunning(facts.pair.extras, names);
-      break;
+      if (decision.server == facts.server_name) {
+        AddRunning(facts.pair.extras, names);
+        break;
+      }
+      [[fallthrough]];
     case v1::STEP_ACTION_MOVE:
       for (const Presence::Place& place : facts.pair.elsewhere) {
-        AddRunning(place.owned->containers, names);
+        const bool concerned = decision.action == v1::STEP_ACTION_MOVE ||
+                               place.host->server == decision.server;
+        if (concerned) AddRunning(place.owned->containers, names);
       }
       break;
     case v1::STEP_ACTION_PRUNE:
     case v1::STEP_ACTION_DESTROY:
-      if (facts.pair.here != nullptr) AddRunning(facts.pair.here->containers, names);
+      for (const Presence::Place& place : facts.presence.places) {
+        if (place.host->server == decision.server) AddRunning(place.owned->containers, names);
+      }
       break;
     default:
       break;
@@ -152,7 +159,9 @@ v1::Step MakeStep(const Facts& facts, const Decision& decision) {
   step.set_target_hash(decision.target_hash);
   step.set_live_hash(decision.live_hash);
   step.set_heal(decision.heal);
-  if (facts.host() != nullptr) step.set_live_generation(facts.host()->generation);
+  if (const HostLive* host = facts.context.Server(decision.server).host; host != nullptr) {
+    step.set_live_generation(host->generation);
+  }
   for (const std::string& id : decision.container_ids) step.add_container_ids(id);
   FillImpact(facts, decision, step);
   return step;

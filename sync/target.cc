@@ -15,8 +15,8 @@ const FailedByHash* FailuresOf(const Facts& facts) {
 
 // The last spec that was healthy, else the last one applied: what runs is kept.
 void UseLastGood(const v1::InventoryEntry* inventory, Target& target) {
-  target.uses_good_spec = true;
   if (inventory == nullptr) return;
+  target.uses_good_spec = inventory->has_good() || inventory->has_applied();
   if (inventory->has_good()) {
     target.spec = &inventory->good();
     target.hash = inventory->good_hash();
