@@ -45,6 +45,7 @@ demo-stop: ## Stop what `make demo` left running and delete out/demo.
 	@tools/demo stop
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
+	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet
 	@tools/bench
 
 clean: ## Stop the demo and delete out/.
