@@ -16,16 +16,13 @@ absl::Status NameTaken(const v1::Container& container) {
   const std::string whose = container.resource().empty()
                                 ? "which is not Fairlead's"
                                 : absl::StrCat("of ", container.resource());
-  return absl::FailedPreconditionError(absl::StrCat("name ", container.name(),
-                                                    " is taken by container ",
-                                                    ShortId(container.id()), ", ", whose));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "name ", container.name(), " is taken by container ", ShortId(container.id()), ", ", whose));
 }
 
 }  // namespace
 
-std::string ContainerReplacement::OldName() const {
-  return absl::StrCat(spec_.name(), kOldSuffix);
-}
+std::string ContainerReplacement::OldName() const { return absl::StrCat(spec_.name(), kOldSuffix); }
 
 absl::Status ContainerReplacement::Run() {
   RETURN_IF_ERROR(Survey());
@@ -80,8 +77,7 @@ absl::Status ContainerReplacement::CompleteWanted() {
   if (own) created_id_ = id;
   scope_.outcome.set_container_id(id);
   if (!spec_.restart_policy().empty() && current_->restart_policy() != spec_.restart_policy()) {
-    RETURN_IF_ERROR(
-        scope_.engine.UpdateRestartPolicy(id, spec_.restart_policy(), scope_.limits));
+    RETURN_IF_ERROR(scope_.engine.UpdateRestartPolicy(id, spec_.restart_policy(), scope_.limits));
   }
   if (!request_.leave_stopped()) {
     const absl::Status started = current_->state() == v1::CONTAINER_STATE_PAUSED
@@ -122,8 +118,8 @@ absl::Status ContainerReplacement::EnsureImage() {
       absl::IsDeadlineExceeded(pulled)) {
     return base::Annotate(pulled, absl::StrCat(context, ": pull failed"));
   }
-  scope_.Warn(absl::StrCat(context, ": pull failed, using the image that is present: ",
-                           pulled.message()));
+  scope_.Warn(
+      absl::StrCat(context, ": pull failed, using the image that is present: ", pulled.message()));
   return absl::OkStatus();
 }
 
@@ -216,8 +212,8 @@ void ContainerReplacement::Undo() {
   }
   if (undone.ok()) return;
   scope_.Warn(absl::StrCat("not put back: ", undone.message()));
-  base::LogWarning("docker", scope_.action.resource(), ": not put back: ",
-                   scope_.secrets.Redact(std::string(undone.message())));
+  base::LogWarning("docker", scope_.action.resource(),
+                   ": not put back: ", scope_.secrets.Redact(std::string(undone.message())));
 }
 
 }  // namespace fairlead::agent

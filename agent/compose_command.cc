@@ -24,19 +24,23 @@ constexpr std::size_t kErrorLines = 6;
 
 std::map<std::string, std::string> EnvironmentFor(const std::string& engine) {
   // Settings of whoever started the agent must not redirect a project.
-  return {{"DOCKER_HOST", engine},         {"DOCKER_CONTEXT", ""},
-          {"COMPOSE_FILE", ""},            {"COMPOSE_PROJECT_NAME", ""},
-          {"COMPOSE_INTERACTIVE_NO_CLI", "1"}, {"COMPOSE_HTTP_TIMEOUT", "600"},
-          {"COMPOSE_IGNORE_ORPHANS", "1"}, {"DOCKER_CLI_HINTS", "false"}};
+  return {{"DOCKER_HOST", engine},
+          {"DOCKER_CONTEXT", ""},
+          {"COMPOSE_FILE", ""},
+          {"COMPOSE_PROJECT_NAME", ""},
+          {"COMPOSE_INTERACTIVE_NO_CLI", "1"},
+          {"COMPOSE_HTTP_TIMEOUT", "600"},
+          {"COMPOSE_IGNORE_ORPHANS", "1"},
+          {"DOCKER_CLI_HINTS", "false"}};
 }
 
 bool Succeeds(std::vector<std::string> argv, const std::string& engine, const CallLimits& limits,
               const base::Clock& clock) {
-  const absl::StatusOr<base::SubprocessResult> result = base::RunSubprocess(
-      {.argv = std::move(argv),
-       .environment = EnvironmentFor(engine),
-       .timeout = std::min(limits.deadline - clock.Now(), absl::Seconds(30)),
-       .is_cancelled = limits.is_cancelled});
+  const absl::StatusOr<base::SubprocessResult> result =
+      base::RunSubprocess({.argv = std::move(argv),
+                           .environment = EnvironmentFor(engine),
+                           .timeout = std::min(limits.deadline - clock.Now(), absl::Seconds(30)),
+                           .is_cancelled = limits.is_cancelled});
   return result.ok() && result->exit_code == 0;
 }
 
@@ -53,13 +57,14 @@ absl::Status StatusOfFailure(absl::string_view message) {
     return StatusOfAnswer(500, message);
   }
   if (absl::StrContains(message, "no space left")) return absl::ResourceExhaustedError(message);
-  for (const char* sign : {"Couldn't connect to Docker daemon", "Cannot connect to the Docker",
-                           "connection refused", "Connection refused", "i/o timeout", "TLS handshake",
-                           "no such host", "HTTP request took too long", "Temporary failure"}) {
+  for (const char* sign :
+       {"Couldn't connect to Docker daemon", "Cannot connect to the Docker", "connection refused",
+        "Connection refused", "i/o timeout", "TLS handshake", "no such host",
+        "HTTP request took too long", "Temporary failure"}) {
     if (absl::StrContains(message, sign)) return absl::UnavailableError(message);
   }
-  for (const char* sign : {"pull access denied", "No such image", "manifest unknown",
-                           "declared as external"}) {
+  for (const char* sign :
+       {"pull access denied", "No such image", "manifest unknown", "declared as external"}) {
     if (absl::StrContains(message, sign)) return absl::NotFoundError(message);
   }
   return absl::FailedPreconditionError(message);
@@ -82,10 +87,12 @@ absl::StatusOr<ComposeCommand> ComposeCommand::Find(const std::string& engine,
 absl::StatusOr<std::string> ComposeCommand::Run(const ActionScope& scope, const Call& call) const {
   std::vector<std::string> argv = {"docker-compose"};
   if (!version_1_) argv = {"docker", "compose"};
-  argv.insert(argv.end(), {"--ansi", "never", "--project-name", call.project,
-                           "--project-directory", call.input.run_directory});
-  for (const std::string& file : call.input.compose_files) argv.insert(argv.end(), {"--file", file});
-  for (const std::string& file : call.input.env_files) argv.insert(argv.end(), {"--env-file", file});
+  argv.insert(argv.end(), {"--ansi", "never", "--project-name", call.project, "--project-directory",
+                           call.input.run_directory});
+  for (const std::string& file : call.input.compose_files)
+    argv.insert(argv.end(), {"--file", file});
+  for (const std::string& file : call.input.env_files)
+    argv.insert(argv.end(), {"--env-file", file});
   argv.insert(argv.end(), call.arguments.begin(), call.arguments.end());
   base::SubprocessOptions options{
       .argv = std::move(argv),

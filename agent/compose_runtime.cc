@@ -73,8 +73,8 @@ absl::Status ComposeRuntime::Remove(ActionScope& scope, const v1::RemoveStack& r
   const StackFolder folder(data_directory_, request.project());
   const absl::StatusOr<v1::Project> record = folder.ReadRecord();
   if (record.ok() && record->resource() != scope.action.resource()) {
-    return absl::FailedPreconditionError(absl::StrCat("compose project ", request.project(),
-                                                      " belongs to ", record->resource()));
+    return absl::FailedPreconditionError(
+        absl::StrCat("compose project ", request.project(), " belongs to ", record->resource()));
   }
   const absl::Status down = Down(scope, request.project(), folder);
   if (absl::IsCancelled(down) || absl::IsDeadlineExceeded(down)) return down;

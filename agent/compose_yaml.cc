@@ -49,11 +49,23 @@ void AppendUtf8(uint32_t code, std::string& text) {
 
 // The value of `\c` in a double-quoted scalar; nullopt for the escapes with digits.
 std::optional<std::string> SimpleEscape(char c) {
-  static const std::map<char, std::string> escapes = {
-      {'0', std::string(1, '\0')}, {'a', "\a"},  {'b', "\b"}, {'t', "\t"},  {'n', "\n"},
-      {'v', "\v"},                 {'f', "\f"},  {'r', "\r"}, {'e', "\x1b"}, {'"', "\""},
-      {'\\', "\\"},                {' ', " "},   {'/', "/"},  {'N', "\xc2\x85"},
-      {'_', "\xc2\xa0"},           {'L', "\xe2\x80\xa8"},     {'P', "\xe2\x80\xa9"}};
+  static const std::map<char, std::string> escapes = {{'0', std::string(1, '\0')},
+                                                      {'a', "\a"},
+                                                      {'b', "\b"},
+                                                      {'t', "\t"},
+                                                      {'n', "\n"},
+                                                      {'v', "\v"},
+                                                      {'f', "\f"},
+                                                      {'r', "\r"},
+                                                      {'e', "\x1b"},
+                                                      {'"', "\""},
+                                                      {'\\', "\\"},
+                                                      {' ', " "},
+                                                      {'/', "/"},
+                                                      {'N', "\xc2\x85"},
+                                                      {'_', "\xc2\xa0"},
+                                                      {'L', "\xe2\x80\xa8"},
+                                                      {'P', "\xe2\x80\xa9"}};
   const auto found = escapes.find(c);
   if (found == escapes.end()) return std::nullopt;
   return found->second;
@@ -217,8 +229,8 @@ class Reader {
       SkipBlank();
       if (AtEnd()) return json::value(nullptr);
       // The emitter does not indent sequences below a key.
-      const bool nested = line().indent > indent ||
-                          (line().indent == indent && IsSequenceItem(line().text));
+      const bool nested =
+          line().indent > indent || (line().indent == indent && IsSequenceItem(line().text));
       return nested ? Block(depth + 1) : absl::StatusOr<json::value>(json::value(nullptr));
     }
     if (rest == "{}" || rest == "[]") {

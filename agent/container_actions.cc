@@ -143,9 +143,9 @@ absl::Status UpdateContainer(ActionScope& scope, const v1::UpdateContainer& requ
   for (const v1::Container& container : containers) {
     scope.Report("updating", container.name());
     scope.outcome.set_container_id(container.id());
-    RETURN_IF_ERROR(scope.engine.UpdateRestartPolicy(container.id(), request.restart_policy(),
-                                                     scope.limits),
-                    absl::StrCat("update container ", container.name()));
+    RETURN_IF_ERROR(
+        scope.engine.UpdateRestartPolicy(container.id(), request.restart_policy(), scope.limits),
+        absl::StrCat("update container ", container.name()));
   }
   return absl::OkStatus();
 }
@@ -177,12 +177,11 @@ absl::Status AdoptContainer(ActionScope& scope, const v1::AdoptContainer& reques
                    FindByName(scope.engine, name, scope.limits));
   if (!found) return absl::NotFoundError(absl::StrCat("there is no container ", name));
   scope.outcome.set_container_id(found->id());
-  if (!found->installation().empty() &&
-      (found->installation() != scope.installation ||
-       found->resource() != scope.action.resource())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("container ", name, " belongs to ", found->resource(), " of installation ",
-                     found->installation()));
+  if (!found->installation().empty() && (found->installation() != scope.installation ||
+                                         found->resource() != scope.action.resource())) {
+    return absl::FailedPreconditionError(absl::StrCat("container ", name, " belongs to ",
+                                                      found->resource(), " of installation ",
+                                                      found->installation()));
   }
   const std::optional<ContainerRecord> record = scope.records.Find(found->id());
   if (record && record->adopted && record->resource != scope.action.resource()) {

@@ -63,16 +63,14 @@ bool ContainerWatch::IsCurrent(const v1::Container& known, const v1::Container& 
          known.adopted() == (record.has_value() && record->adopted);
 }
 
-absl::StatusOr<ContainerWatch::Look> ContainerWatch::LookAtAll(
-    const LiveView* known) {
+absl::StatusOr<ContainerWatch::Look> ContainerWatch::LookAtAll(const LiveView* known) {
   Look look;
   look.projects = ReadProjects(data_directory_);
   projects_.clear();
   for (const v1::Project& project : look.projects) projects_.insert(project.name());
   // Records made while the list is under way are of containers it may not hold.
   const std::map<std::string, ContainerRecord> recorded = records_.All();
-  ASSIGN_OR_RETURN(const boost::json::array listed,
-                   engine_.ListContainers({}, Limits(kListTime)));
+  ASSIGN_OR_RETURN(const boost::json::array listed, engine_.ListContainers({}, Limits(kListTime)));
   std::set<std::string> ids;
   for (const boost::json::value& element : listed) {
     if (!element.is_object()) continue;
@@ -154,8 +152,7 @@ std::string ContainerWatch::LogTailOf(const v1::Container& container, bool tty) 
   }
   // Read once for each end and each turn to unhealthy, so that it does not change by itself.
   const std::string of =
-      exited ? absl::StrCat(container.finished_at().seconds(), ".",
-                            container.finished_at().nanos())
+      exited ? absl::StrCat(container.finished_at().seconds(), ".", container.finished_at().nanos())
              : absl::StrCat("unhealthy since start ", container.started_at().seconds());
   Tail& tail = tails_[container.id()];
   if (tail.of != of) {

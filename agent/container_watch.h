@@ -24,9 +24,8 @@ namespace fairlead::agent {
 class ContainerWatch {
  public:
   // All outlive this.
-  ContainerWatch(const EngineClient& engine, ContainerRecords& records,
-                 const SecretTexts& secrets, const base::Clock& clock,
-                 const std::string& data_directory);
+  ContainerWatch(const EngineClient& engine, ContainerRecords& records, const SecretTexts& secrets,
+                 const base::Clock& clock, const std::string& data_directory);
 
   void SetInstallation(const std::string& installation,
                        std::shared_ptr<const resources::SpecHasher> hasher);

@@ -111,24 +111,23 @@ absl::Status DockerReporter::WatchOnce() {
   bool opened = false;
   absl::Status status = version.status();
   if (status.ok()) {
-    status = engine_.WatchEvents(
-        start - kHistory,
-        {.on_open =
-             [&] {
-               opened = true;
-               base::MutexLock lock(mutex_);
-               work_.connected_at = start;
-               work_.version = *version;
-               work_.down.reset();
-               changed_.SignalAll();
-             },
-         .on_event =
-             [this](const EngineEvent& event) {
-               base::MutexLock lock(mutex_);
-               work_.events.push_back(event);
-               changed_.SignalAll();
-             }},
-        {.is_cancelled = [this] { return stopping(); }});
+    status = engine_.WatchEvents(start - kHistory,
+                                 {.on_open =
+                                      [&] {
+                                        opened = true;
+                                        base::MutexLock lock(mutex_);
+                                        work_.connected_at = start;
+                                        work_.version = *version;
+                                        work_.down.reset();
+                                        changed_.SignalAll();
+                                      },
+                                  .on_event =
+                                      [this](const EngineEvent& event) {
+                                        base::MutexLock lock(mutex_);
+                                        work_.events.push_back(event);
+                                        changed_.SignalAll();
+                                      }},
+                                 {.is_cancelled = [this] { return stopping(); }});
   }
   if (!opened) {
     base::MutexLock lock(mutex_);
@@ -261,8 +260,8 @@ void DockerReporter::OnEvents(const std::vector<EngineEvent>& events) {
   for (const EngineEvent& event : events) {
     const bool noted = watch_.Note(event);
     // From before the connect only what tells more than the list did.
-    const bool is_news = event.time >= *connected_at_ ||
-                         (noted && view_.Find(event.container_id) != nullptr);
+    const bool is_news =
+        event.time >= *connected_at_ || (noted && view_.Find(event.container_id) != nullptr);
     if (is_news && !event.container_id.empty()) relevant.push_back(&event);
   }
   // The last event of a container is enough: looking shows all that came before.

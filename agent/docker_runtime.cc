@@ -10,6 +10,7 @@
 #include "agent/compose_runtime.h"
 #include "agent/container_actions.h"
 #include "agent/log_follower.h"
+#include "base/proto_time.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
@@ -19,21 +20,14 @@ namespace {
 constexpr absl::Duration kDefaultDeadline = absl::Minutes(15);
 
 absl::Duration DeadlineOf(const v1::Action& action) {
-  const absl::Duration given =
-      absl::Seconds(action.deadline().seconds()) + absl::Nanoseconds(action.deadline().nanos());
+  const absl::Duration given = base::FromProto(action.deadline());
   return given > absl::ZeroDuration() ? given : kDefaultDeadline;
-}
-
-void SetTook(absl::Duration took, v1::ActionOutcome& outcome) {
-  const int64_t nanos = absl::ToInt64Nanoseconds(took);
-  outcome.mutable_took()->set_seconds(nanos / 1'000'000'000);
-  outcome.mutable_took()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
 }
 
 }  // namespace
 
-DockerRuntime::DockerRuntime(DockerOptions options, ContainerRecords& records,
-                             SecretTexts& secrets, const base::Clock& clock)
+DockerRuntime::DockerRuntime(DockerOptions options, ContainerRecords& records, SecretTexts& secrets,
+                             const base::Clock& clock)
     : options_(std::move(options)),
       records_(records),
       secrets_(secrets),
@@ -85,7 +79,7 @@ v1::ActionOutcome DockerRuntime::Run(const v1::Action& action, const ActionConte
     outcome.set_code(static_cast<int32_t>(status.code()));
     outcome.set_message(secrets_.Redact(std::string(status.message())));
   }
-  SetTook(clock_.Now() - start, outcome);
+  *outcome.mutable_took() = base::ToProto(clock_.Now() - start);
   return outcome;
 }
 

@@ -82,7 +82,8 @@ EngineEvent ToEvent(const json::object& object) {
   event.type = TextAt(object, {"Type"});
   event.action = TextAt(object, {"Action"});
   event.container_id = TextAt(object, {"Actor", "ID"});
-  if (event.type == "network") event.container_id = TextAt(object, {"Actor", "Attributes", "container"});
+  if (event.type == "network")
+    event.container_id = TextAt(object, {"Actor", "Attributes", "container"});
   event.installation = TextAt(object, {"Actor", "Attributes", kInstallationLabel});
   if (!absl::SimpleAtoi(TextAt(object, {"Actor", "Attributes", "signal"}), &event.signal)) {
     event.signal = 0;
@@ -109,8 +110,7 @@ std::string ContainerPath(const std::string& id, absl::string_view rest) {
 std::string PullQuery(const std::string& reference) {
   const std::size_t slash = reference.rfind('/');
   const std::size_t colon = reference.rfind(':');
-  const bool has_tag =
-      colon != std::string::npos && (slash == std::string::npos || colon > slash);
+  const bool has_tag = colon != std::string::npos && (slash == std::string::npos || colon > slash);
   const bool complete = has_tag || reference.find('@') != std::string::npos;
   return absl::StrCat("fromImage=", Escape(reference), complete ? "" : "&tag=latest");
 }
@@ -128,8 +128,8 @@ absl::StatusOr<v1::EngineVersion> EngineClient::Version(const CallLimits& limits
   const int newest = MinorOf(version.api_version());
   if (newest < kWantedMinor) {
     return absl::FailedPreconditionError(absl::StrCat("the engine speaks API ",
-                                                      version.api_version(), "; 1.",
-                                                      kWantedMinor, " or newer is needed"));
+                                                      version.api_version(), "; 1.", kWantedMinor,
+                                                      " or newer is needed"));
   }
   const int oldest = MinorOf(TextAt(object, {"MinAPIVersion"}));
   base::MutexLock lock(mutex_);
@@ -175,9 +175,9 @@ absl::Status EngineClient::StreamTo(const std::string& method, const std::string
                                     const EngineHttp::StreamHooks& hooks,
                                     const CallLimits& limits) const {
   ASSIGN_OR_RETURN(const std::string prefix, Prefix(limits));
-  ASSIGN_OR_RETURN(const HttpResponse response,
-                   http_.Stream({.method = method, .target = absl::StrCat(prefix, path)}, hooks,
-                                limits));
+  ASSIGN_OR_RETURN(
+      const HttpResponse response,
+      http_.Stream({.method = method, .target = absl::StrCat(prefix, path)}, hooks, limits));
   return StatusOfAnswer(response.status, response.body);
 }
 
@@ -215,8 +215,7 @@ absl::Status EngineClient::StartContainer(const std::string& id, const CallLimit
   return Post(ContainerPath(id, "/start"), limits);
 }
 
-absl::Status EngineClient::UnpauseContainer(const std::string& id,
-                                            const CallLimits& limits) const {
+absl::Status EngineClient::UnpauseContainer(const std::string& id, const CallLimits& limits) const {
   return Post(ContainerPath(id, "/unpause"), limits);
 }
 
@@ -284,19 +283,19 @@ absl::Status EngineClient::WatchEvents(absl::Time since, const EventHooks& hooks
         "pause", "unpause", "health_status", "connect", "disconnect"}}};
   const int64_t nanos = absl::ToUnixNanos(since);
   std::string pending;
-  RETURN_IF_ERROR(StreamTo(
-      "GET",
-      absl::StrFormat("/events?since=%d.%09d&%s", nanos / 1'000'000'000, nanos % 1'000'000'000,
-                      FilterQuery(filters)),
-      {.on_open = hooks.on_open,
-       .on_bytes =
-           [&](absl::string_view bytes) {
-             return SplitJsonLines(pending, bytes, [&](const json::object& object) {
-               hooks.on_event(ToEvent(object));
-               return absl::OkStatus();
-             });
-           }},
-      limits));
+  RETURN_IF_ERROR(StreamTo("GET",
+                           absl::StrFormat("/events?since=%d.%09d&%s", nanos / 1'000'000'000,
+                                           nanos % 1'000'000'000, FilterQuery(filters)),
+                           {.on_open = hooks.on_open,
+                            .on_bytes =
+                                [&](absl::string_view bytes) {
+                                  return SplitJsonLines(pending, bytes,
+                                                        [&](const json::object& object) {
+                                                          hooks.on_event(ToEvent(object));
+                                                          return absl::OkStatus();
+                                                        });
+                                }},
+                           limits));
   return absl::UnavailableError("docker ended the event stream");
 }
 
@@ -338,11 +337,12 @@ absl::Status EngineClient::PullImage(const std::string& reference, const PullPro
   };
   const absl::Status status = StreamTo(
       "POST", absl::StrCat("/images/create?", PullQuery(reference)),
-      {.on_bytes = [&](absl::string_view bytes) { return SplitJsonLines(pending, bytes, on_line); }},
+      {.on_bytes =
+           [&](absl::string_view bytes) { return SplitJsonLines(pending, bytes, on_line); }},
       bounded);
   if (silent && absl::IsCancelled(status)) {
-    return absl::UnavailableError(absl::StrCat("the registry said nothing for ",
-                                               absl::FormatDuration(kRegistrySilence)));
+    return absl::UnavailableError(
+        absl::StrCat("the registry said nothing for ", absl::FormatDuration(kRegistrySilence)));
   }
   return status;
 }

@@ -100,8 +100,7 @@ class EngineClient {
                            const CallLimits& limits) const;
 
   // The image's id. NotFound when the host does not have it.
-  absl::StatusOr<std::string> ImageId(const std::string& reference,
-                                      const CallLimits& limits) const;
+  absl::StatusOr<std::string> ImageId(const std::string& reference, const CallLimits& limits) const;
   // Sum over layers, in bytes.
   using PullProgress = std::function<void(uint64_t current, uint64_t total)>;
   absl::Status PullImage(const std::string& reference, const PullProgress& progress,

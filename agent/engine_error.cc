@@ -81,8 +81,8 @@ absl::Status StatusOfAnswer(unsigned http_status, absl::string_view body) {
       break;
   }
   if (IsRefusal(message)) return absl::FailedPreconditionError(message);
-  return absl::UnavailableError(
-      message.empty() ? absl::StrCat("docker answered ", http_status) : message);
+  return absl::UnavailableError(message.empty() ? absl::StrCat("docker answered ", http_status)
+                                                : message);
 }
 
 absl::Status StatusOfPullError(absl::string_view message) {

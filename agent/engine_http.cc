@@ -97,7 +97,8 @@ class Exchange {
   absl::StatusOr<Protocol::endpoint> Resolve() {
     absl::string_view text = address_;
     if (absl::ConsumePrefix(&text, "tcp://")) {
-      const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
+      const std::pair<std::string, std::string> parts =
+          absl::StrSplit(text, absl::MaxSplits(':', 1));
       asio::ip::tcp::resolver resolver(io_);
       error_code error;
       const auto found = resolver.resolve(parts.first, parts.second, error);

@@ -1,13 +1,15 @@
 #include "agent/engine_json.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include <boost/json.hpp>
-#include <google/protobuf/timestamp.pb.h>
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+
+#include "base/proto_time.h"
 
 namespace fairlead::agent {
 namespace {
@@ -22,11 +24,11 @@ std::string ToText(const json::value& value) {
 
 v1::ContainerState StateOf(absl::string_view text) {
   static const std::map<std::string, v1::ContainerState> states = {
-      {"created", v1::CONTAINER_STATE_CREATED},       {"running", v1::CONTAINER_STATE_RUNNING},
-      {"paused", v1::CONTAINER_STATE_PAUSED},         {"restarting", v1::CONTAINER_STATE_RESTARTING},
-      {"removing", v1::CONTAINER_STATE_REMOVING},     {"exited", v1::CONTAINER_STATE_EXITED},
-      {"stopped", v1::CONTAINER_STATE_EXITED},        {"dead", v1::CONTAINER_STATE_DEAD},
-      {"configured", v1::CONTAINER_STATE_CREATED},    {"stopping", v1::CONTAINER_STATE_RUNNING},
+      {"created", v1::CONTAINER_STATE_CREATED},    {"running", v1::CONTAINER_STATE_RUNNING},
+      {"paused", v1::CONTAINER_STATE_PAUSED},      {"restarting", v1::CONTAINER_STATE_RESTARTING},
+      {"removing", v1::CONTAINER_STATE_REMOVING},  {"exited", v1::CONTAINER_STATE_EXITED},
+      {"stopped", v1::CONTAINER_STATE_EXITED},     {"dead", v1::CONTAINER_STATE_DEAD},
+      {"configured", v1::CONTAINER_STATE_CREATED}, {"stopping", v1::CONTAINER_STATE_RUNNING},
       {"initialized", v1::CONTAINER_STATE_CREATED}};
   const auto found = states.find(std::string(text));
   return found == states.end() ? v1::CONTAINER_STATE_UNSPECIFIED : found->second;
@@ -39,17 +41,13 @@ v1::ContainerHealth HealthOf(absl::string_view text) {
   return v1::CONTAINER_HEALTH_NONE;
 }
 
-// Leaves the field unset for the engine's zero time.
-void SetTime(const std::string& text, google::protobuf::Timestamp* (*field)(v1::Container&),
-             v1::Container& container) {
+// Nothing for the engine's zero time.
+std::optional<google::protobuf::Timestamp> TimeOf(const std::string& text) {
   absl::Time time;
   std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return;
-  if (time <= absl::UnixEpoch()) return;
-  const int64_t nanos = absl::ToUnixNanos(time);
-  google::protobuf::Timestamp* target = field(container);
-  target->set_seconds(nanos / 1'000'000'000);
-  target->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return std::nullopt;
+  if (time <= absl::UnixEpoch()) return std::nullopt;
+  return base::ToProto(time);
 }
 
 void SetLabels(const json::object* labels, v1::Container& container) {
@@ -101,7 +99,8 @@ std::string BindText(const v1::ContainerSpec::Mount& mount) {
 }
 
 std::string ContainerPortText(const v1::ContainerSpec::Port& port) {
-  return absl::StrCat(port.container_port(), "/", port.protocol().empty() ? "tcp" : port.protocol());
+  return absl::StrCat(port.container_port(), "/",
+                      port.protocol().empty() ? "tcp" : port.protocol());
 }
 
 json::object BindingsOf(const v1::ContainerSpec& spec) {
@@ -221,15 +220,15 @@ v1::Container ToContainer(const json::object& inspect) {
   container.set_health(HealthOf(TextAt(inspect, {"State", "Health", "Status"})));
   container.set_exit_code(static_cast<int32_t>(NumberAt(inspect, {"State", "ExitCode"})));
   container.set_oom_killed(FlagAt(inspect, {"State", "OOMKilled"}));
-  SetTime(
-      TextAt(inspect, {"Created"}), [](v1::Container& c) { return c.mutable_created_at(); },
-      container);
-  SetTime(
-      TextAt(inspect, {"State", "StartedAt"}),
-      [](v1::Container& c) { return c.mutable_started_at(); }, container);
-  SetTime(
-      TextAt(inspect, {"State", "FinishedAt"}),
-      [](v1::Container& c) { return c.mutable_finished_at(); }, container);
+  if (const auto time = TimeOf(TextAt(inspect, {"Created"}))) {
+    *container.mutable_created_at() = *time;
+  }
+  if (const auto time = TimeOf(TextAt(inspect, {"State", "StartedAt"}))) {
+    *container.mutable_started_at() = *time;
+  }
+  if (const auto time = TimeOf(TextAt(inspect, {"State", "FinishedAt"}))) {
+    *container.mutable_finished_at() = *time;
+  }
   container.set_restart_count(static_cast<int32_t>(NumberAt(inspect, {"RestartCount"})));
   SetLabels(ObjectAt(inspect, {"Config", "Labels"}), container);
   container.set_restart_policy(
@@ -338,8 +337,8 @@ std::vector<std::string> ComputeDifferences(const v1::ContainerSpec& spec,
   if (wanted_mounts != std::set<std::string>(binds.begin(), binds.end())) {
     differences.push_back("volumes");
   }
-  for (const auto& [key, value] : std::map<std::string, std::string>(spec.labels().begin(),
-                                                                     spec.labels().end())) {
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>(spec.labels().begin(), spec.labels().end())) {
     if (TextAt(inspect, {"Config", "Labels", key}) != value) {
       differences.push_back(absl::StrCat("labels.", key));
     }

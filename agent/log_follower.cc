@@ -7,6 +7,7 @@
 
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
+#include "base/proto_time.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
@@ -55,8 +56,7 @@ absl::Status LogFollower::Run(const v1::LogRequest& request,
 }
 
 absl::Status LogFollower::Read(const v1::Container& container, const v1::LogRequest& request,
-                               int64_t tail,
-                               const std::function<void(const v1::LogLines&)>& send,
+                               int64_t tail, const std::function<void(const v1::LogLines&)>& send,
                                const CallLimits& limits) {
   ASSIGN_OR_RETURN(const boost::json::object inspect,
                    engine_.InspectContainer(container.id(), limits));
@@ -69,11 +69,7 @@ absl::Status LogFollower::Read(const v1::Container& container, const v1::LogRequ
         v1::LogLines lines;
         lines.set_request_id(request.request_id());
         v1::LogLines::Line& added = *lines.add_lines();
-        if (line.time > absl::InfinitePast()) {
-          const int64_t nanos = absl::ToUnixNanos(line.time);
-          added.mutable_time()->set_seconds(nanos / 1'000'000'000);
-          added.mutable_time()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
-        }
+        if (line.time > absl::InfinitePast()) *added.mutable_time() = base::ToProto(line.time);
         added.set_source(container.name());
         added.set_is_stderr(line.is_stderr);
         added.set_text(secrets_.Redact(line.text));

@@ -36,8 +36,8 @@ class LogFollower {
   absl::StatusOr<std::vector<v1::Container>> List(const v1::LogRequest& request,
                                                   const CallLimits& limits) const;
   absl::Status Read(const v1::Container& container, const v1::LogRequest& request, int64_t tail,
-                    const std::function<void(const v1::LogLines&)>& send,
-                    const CallLimits& limits) ABSL_LOCKS_EXCLUDED(send_mutex_);
+                    const std::function<void(const v1::LogLines&)>& send, const CallLimits& limits)
+      ABSL_LOCKS_EXCLUDED(send_mutex_);
   absl::Status Follow(const v1::LogRequest& request, std::vector<v1::Container> containers,
                       const std::function<void(const v1::LogLines&)>& send,
                       const CallLimits& limits);

@@ -64,11 +64,11 @@ absl::StatusOr<std::vector<v1::Container>> ListOwned(const EngineClient& engine,
       if (seen.insert(container.id()).second) owned.push_back(std::move(container));
     }
   };
-  ASSIGN_OR_RETURN(const boost::json::array labelled,
-                   engine.ListContainers(
-                       {.labels = {absl::StrCat(kInstallationLabel, "=", installation),
-                                   absl::StrCat(kResourceLabel, "=", resource)}},
-                       limits));
+  ASSIGN_OR_RETURN(
+      const boost::json::array labelled,
+      engine.ListContainers({.labels = {absl::StrCat(kInstallationLabel, "=", installation),
+                                        absl::StrCat(kResourceLabel, "=", resource)}},
+                            limits));
   add(labelled);
   for (const auto& [id, record] : records.All()) {
     if (!record.adopted || record.resource != resource || seen.contains(id)) continue;
@@ -91,9 +91,8 @@ absl::StatusOr<std::optional<v1::Container>> FindByName(const EngineClient& engi
   return container;
 }
 
-absl::Status StopGently(const EngineClient& engine, const base::Clock& clock,
-                        const std::string& id, const std::string& signal, int timeout_seconds,
-                        const CallLimits& limits) {
+absl::Status StopGently(const EngineClient& engine, const base::Clock& clock, const std::string& id,
+                        const std::string& signal, int timeout_seconds, const CallLimits& limits) {
   const int timeout = timeout_seconds > 0 ? timeout_seconds : kDefaultStopSeconds;
   int remaining = timeout;
   const absl::StatusOr<boost::json::object> inspect = engine.InspectContainer(id, limits);
@@ -132,8 +131,9 @@ std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool 
   CallLimits bounded = limits;
   // Best effort: a container without a readable log has none.
   engine
-      .ReadLogs({.container = id, .tty = tty, .tail = kTailLines},
-                [&](const LogLine& line) { lines.push_back(line.text); }, bounded)
+      .ReadLogs(
+          {.container = id, .tty = tty, .tail = kTailLines},
+          [&](const LogLine& line) { lines.push_back(line.text); }, bounded)
       .IgnoreError();
   std::string text = absl::StrJoin(lines, "\n");
   if (text.size() > kTailBytes) text.erase(0, text.size() - kTailBytes);

@@ -39,9 +39,8 @@ absl::StatusOr<std::optional<v1::Container>> FindByName(const EngineClient& engi
 
 // Stops a container: its own stop signal, or `signal` when that is another one; killed after
 // `timeout_seconds` (10 when 0). A container that is gone is stopped.
-absl::Status StopGently(const EngineClient& engine, const base::Clock& clock,
-                        const std::string& id, const std::string& signal, int timeout_seconds,
-                        const CallLimits& limits);
+absl::Status StopGently(const EngineClient& engine, const base::Clock& clock, const std::string& id,
+                        const std::string& signal, int timeout_seconds, const CallLimits& limits);
 
 // Removes a container and its record. One that is gone is removed.
 absl::Status RemoveOwned(const EngineClient& engine, ContainerRecords& records,

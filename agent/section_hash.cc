@@ -109,10 +109,11 @@ std::string MountText(const json::object& inspect) {
 std::string LimitText(const json::object& inspect) {
   std::vector<std::string> lines;
   for (const char* field :
-       {"Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpuQuota",
-        "CpuPeriod", "CpusetCpus", "CpusetMems", "BlkioWeight", "PidsLimit", "Privileged",
-        "ReadonlyRootfs", "CapAdd", "CapDrop", "Devices", "DeviceRequests", "SecurityOpt",
-        "Ulimits", "Sysctls", "PidMode", "UsernsMode", "ExtraHosts", "Dns"}) {
+       {"Memory",    "MemorySwap",     "MemoryReservation", "NanoCpus",   "CpuShares",
+        "CpuQuota",  "CpuPeriod",      "CpusetCpus",        "CpusetMems", "BlkioWeight",
+        "PidsLimit", "Privileged",     "ReadonlyRootfs",    "CapAdd",     "CapDrop",
+        "Devices",   "DeviceRequests", "SecurityOpt",       "Ulimits",    "Sysctls",
+        "PidMode",   "UsernsMode",     "ExtraHosts",        "Dns"}) {
     lines.push_back(absl::StrCat(field, "=", CanonicalAt(inspect, {"HostConfig", field})));
   }
   lines.push_back(absl::StrCat("User=", TextAt(inspect, {"Config", "User"})));

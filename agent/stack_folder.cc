@@ -108,8 +108,7 @@ absl::Status CheckProjectName(const std::string& project) {
 
 StackFolder::StackFolder(const std::string& data_directory, const std::string& project)
     // Compose reads relative paths from the run directory.
-    : directory_((fs::absolute(data_directory) / "stacks" / project).lexically_normal().string()) {
-}
+    : directory_((fs::absolute(data_directory) / "stacks" / project).lexically_normal().string()) {}
 
 std::string StackFolder::PathOf(const std::string& name) const {
   return absl::StrCat(directory_, "/", name);
@@ -117,8 +116,7 @@ std::string StackFolder::PathOf(const std::string& name) const {
 
 absl::StatusOr<StackInput> StackFolder::Write(const v1::ApplyStack& request) const {
   const bool on_host = !request.host_directory().empty();
-  const std::string root =
-      on_host ? Absolute("/", request.host_directory()) : PathOf("files");
+  const std::string root = on_host ? Absolute("/", request.host_directory()) : PathOf("files");
   std::error_code error;
   if (on_host && !fs::is_directory(root, error)) {
     return absl::NotFoundError(absl::StrCat("directory ", root, " is not on this host"));

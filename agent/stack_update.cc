@@ -61,8 +61,8 @@ absl::Status StackUpdate::Run() {
   const absl::StatusOr<v1::Project> record = folder_.ReadRecord();
   if (record.ok()) record_ = *record;
   if (record.ok() && record_.resource() != scope_.action.resource()) {
-    return absl::FailedPreconditionError(absl::StrCat("compose project ", request_.project(),
-                                                      " belongs to ", record_.resource()));
+    return absl::FailedPreconditionError(
+        absl::StrCat("compose project ", request_.project(), " belongs to ", record_.resource()));
   }
   RETURN_IF_ERROR(Survey());
   RETURN_IF_ERROR(Analyse());
@@ -78,11 +78,10 @@ absl::Status StackUpdate::Run() {
 
 absl::Status StackUpdate::Survey() {
   present_.clear();
-  ASSIGN_OR_RETURN(
-      const boost::json::array listed,
-      scope_.engine.ListContainers(
-          {.labels = {absl::StrCat(kComposeProjectLabel, "=", request_.project())}},
-          scope_.limits));
+  ASSIGN_OR_RETURN(const boost::json::array listed,
+                   scope_.engine.ListContainers(
+                       {.labels = {absl::StrCat(kComposeProjectLabel, "=", request_.project())}},
+                       scope_.limits));
   bool ours = record_.resource() == scope_.action.resource();
   std::string stranger;
   for (const boost::json::value& element : listed) {
@@ -109,9 +108,9 @@ absl::Status StackUpdate::Survey() {
     present_[container.compose_service()].push_back(std::move(present));
   }
   if (!stranger.empty() && !ours) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("compose project ", request_.project(), " is taken by container ", stranger,
-                     ", which is not Fairlead's"));
+    return absl::FailedPreconditionError(absl::StrCat("compose project ", request_.project(),
+                                                      " is taken by container ", stranger,
+                                                      ", which is not Fairlead's"));
   }
   return absl::OkStatus();
 }
@@ -122,13 +121,12 @@ absl::Status StackUpdate::Analyse() {
   ASSIGN_OR_RETURN(input_, compose_.Prepare(written, folder_));
   ASSIGN_OR_RETURN(const boost::json::object config,
                    compose_.Config(scope_, request_.project(), input_));
-  ASSIGN_OR_RETURN(services_,
-                   AnalyseServices({.config = config,
-                                    .hasher = *scope_.hasher,
-                                    .content_of = [this](const std::string& path) {
-                                      return ContentOf(path);
-                                    },
-                                    .profiles = ProfilesIn(request_.environment())}));
+  ASSIGN_OR_RETURN(
+      services_,
+      AnalyseServices({.config = config,
+                       .hasher = *scope_.hasher,
+                       .content_of = [this](const std::string& path) { return ContentOf(path); },
+                       .profiles = ProfilesIn(request_.environment())}));
   return absl::OkStatus();
 }
 

@@ -1,0 +1,69 @@
+#include "agent/section_hash.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "absl/strings/str_replace.h"
+
+namespace fairlead::agent {
+namespace {
+
+constexpr char kInspect[] = R"({
+  "Config": {"Image": "app:1", "Cmd": ["serve"], "Entrypoint": null, "Env": ["A=1", "B=2"],
+    "Labels": {"x": "y", "dev.fairlead.action": "a1", "com.docker.compose.project": "p"},
+    "Hostname": "c0ffee"},
+  "HostConfig": {"Binds": ["/a:/a", "/b:/b"], "PortBindings": {"80/tcp": [{"HostPort": "8080"}]},
+    "NetworkMode": "net", "Memory": 0, "CapAdd": null},
+  "NetworkSettings": {"Networks": {"net": {"IPAMConfig": null, "IPAddress": ""}}}})";
+
+std::map<std::string, std::string> Hash(const std::string& text, char key = 'k') {
+  return ComputeSectionHashes(boost::json::parse(text).as_object(),
+                              resources::SpecHasher("k1", std::string(32, key)));
+}
+
+// Sections in which the text with `replacement` differs.
+std::string Changed(const std::string& from, const std::string& to) {
+  const std::string text = absl::StrReplaceAll(kInspect, {{from, to}});
+  EXPECT_NE(text, kInspect) << from;
+  std::string changed;
+  const auto before = Hash(kInspect);
+  for (const auto& [section, hash] : Hash(text)) {
+    if (before.at(section) != hash) changed += section;
+  }
+  return changed;
+}
+
+TEST(SectionHashTest, EveryChangeByHandShowsInItsSection) {
+  EXPECT_EQ(Changed("app:1", "app:2"), "image");
+  EXPECT_EQ(Changed("[\"serve\"]", "[\"other\"]"), "command");
+  EXPECT_EQ(Changed("\"Entrypoint\": null", "\"Entrypoint\": [\"sh\"]"), "command");
+  EXPECT_EQ(Changed("B=2", "B=3"), "environment");
+  EXPECT_EQ(Changed("/b:/b", "/b:/c"), "mounts");
+  EXPECT_EQ(Changed("8080", "8081"), "ports");
+  EXPECT_EQ(Changed("\"y\"", "\"z\""), "labels");
+  EXPECT_EQ(Changed("{\"net\": {", "{\"more\": {}, \"net\": {"), "networks");
+  EXPECT_EQ(Changed("\"Memory\": 0", "\"Memory\": 64"), "limits");
+  EXPECT_EQ(Changed("\"CapAdd\": null", "\"CapAdd\": [\"NET_ADMIN\"]"), "limits");
+}
+
+TEST(SectionHashTest, WhatTheEngineFillsInDoesNotCount) {
+  EXPECT_EQ(Changed("\"IPAddress\": \"\"", "\"IPAddress\": \"172.17.0.2\""), "");
+  EXPECT_EQ(Changed("\"IPAMConfig\": null", "\"IPAMConfig\": {}"), "");
+  EXPECT_EQ(Changed("\"CapAdd\": null", "\"CapAdd\": []"), "");
+  EXPECT_EQ(Changed("\"Memory\": 0, ", ""), "");
+  EXPECT_EQ(Changed("\"A=1\", \"B=2\"", "\"B=2\", \"A=1\""), "");
+  EXPECT_EQ(Changed("c0ffee", "decaf"), "");
+}
+
+TEST(SectionHashTest, OwnAndComposeLabelsDoNotCount) {
+  EXPECT_EQ(Changed("\"a1\"", "\"a2\""), "");
+  EXPECT_EQ(Changed("\"p\"", "\"q\""), "");
+}
+
+TEST(SectionHashTest, TheKeyHidesWhatIsHashed) {
+  EXPECT_NE(Hash(kInspect, 'k').at("environment"), Hash(kInspect, 'l').at("environment"));
+}
+
+}  // namespace
+}  // namespace fairlead::agent
