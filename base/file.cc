@@ -64,8 +64,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit)
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content,
                                  unsigned mode) {
   const std::string temporary = absl::StrCat(path, ".new.", ::getpid());
-  const int fd =
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, static_cast<mode_t>(mode));
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                        static_cast<mode_t>(mode));
   if (fd < 0) return ErrnoStatus(errno, absl::StrCat("create ", temporary));
   absl::Status status = WriteAll(fd, content, temporary);
   if (status.ok() && ::fsync(fd) != 0) {

@@ -20,7 +20,7 @@ TEST_F(FileTest, WritesAndReadsBack) {
   ASSERT_TRUE(WriteFileAtomically(path, "one").ok());
   ASSERT_TRUE(WriteFileAtomically(path, "two", 0640).ok());
   EXPECT_EQ(*ReadFile(path), "two");
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0640u);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 1);

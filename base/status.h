@@ -29,19 +29,19 @@ absl::Status ErrnoStatus(int error, absl::string_view what);
 #define FAIRLEAD_CONCAT(a, b) FAIRLEAD_CONCAT_INNER(a, b)
 
 // RETURN_IF_ERROR(status) or RETURN_IF_ERROR(status, "context").
-#define RETURN_IF_ERROR(expr, ...)                                                       \
-  do {                                                                                   \
-    if (absl::Status status_macro_ = (expr); !status_macro_.ok()) [[unlikely]] {         \
+#define RETURN_IF_ERROR(expr, ...)                                                        \
+  do {                                                                                    \
+    if (absl::Status status_macro_ = (expr); !status_macro_.ok()) [[unlikely]] {          \
       return ::fairlead::base::Annotate(status_macro_, ::absl::string_view(__VA_ARGS__)); \
-    }                                                                                    \
+    }                                                                                     \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto x, StatusOrExpression) or with a context as third argument.
-#define ASSIGN_OR_RETURN(lhs, expr, ...)                                              \
+#define ASSIGN_OR_RETURN(lhs, expr, ...) \
   ASSIGN_OR_RETURN_INNER(FAIRLEAD_CONCAT(status_or_macro_, __LINE__), lhs, expr, __VA_ARGS__)
-#define ASSIGN_OR_RETURN_INNER(temporary, lhs, expr, ...)                               \
-  auto temporary = (expr);                                                            \
-  if (!temporary.ok()) [[unlikely]] {                                                 \
+#define ASSIGN_OR_RETURN_INNER(temporary, lhs, expr, ...)                                    \
+  auto temporary = (expr);                                                                   \
+  if (!temporary.ok()) [[unlikely]] {                                                        \
     return ::fairlead::base::Annotate(temporary.status(), ::absl::string_view(__VA_ARGS__)); \
-  }                                                                                   \
+  }                                                                                          \
   lhs = std::move(temporary).value()

@@ -151,8 +151,8 @@ absl::Status Pump(const SubprocessOptions& options, Streams& streams, Collector&
   while (streams.out.get() >= 0 || streams.err.get() >= 0) {
     const absl::Duration left = deadline - Clock::Real().Now();
     if (left <= absl::ZeroDuration()) {
-      return absl::DeadlineExceededError(absl::StrCat(
-          options.argv[0], ": not finished after ", absl::FormatDuration(options.timeout)));
+      return absl::DeadlineExceededError(absl::StrCat(options.argv[0], ": not finished after ",
+                                                      absl::FormatDuration(options.timeout)));
     }
     if (options.is_cancelled && options.is_cancelled()) {
       return absl::CancelledError(absl::StrCat(options.argv[0], ": cancelled"));
@@ -160,9 +160,8 @@ absl::Status Pump(const SubprocessOptions& options, Streams& streams, Collector&
     std::array<pollfd, 3> polls = {{{streams.out.get(), POLLIN, 0},
                                     {streams.err.get(), POLLIN, 0},
                                     {streams.in.get(), POLLOUT, 0}}};
-    const absl::Duration wait = std::min(left, options.is_cancelled ? kCancelPoll : left);
-    const int64_t milliseconds =
-        std::min<int64_t>(absl::ToInt64Milliseconds(wait) + 1, int64_t{60'000});
+    const absl::Duration longest = options.is_cancelled ? kCancelPoll : absl::Minutes(1);
+    const int64_t milliseconds = absl::ToInt64Milliseconds(std::min(left, longest)) + 1;
     if (::poll(polls.data(), polls.size(), static_cast<int>(milliseconds)) < 0 && errno != EINTR) {
       return ErrnoStatus(errno, "poll");
     }

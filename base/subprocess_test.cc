@@ -11,8 +11,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(SubprocessTest, ReturnsOutputAndExitCode) {
-  const auto result = RunSubprocess(
-      {.argv = {"sh", "-c", "cat; echo $X >&2; exit 3"}, .environment = {{"X", "y"}}, .input = "in"});
+  const auto result = RunSubprocess({.argv = {"sh", "-c", "cat; echo $X >&2; exit 3"},
+                                     .environment = {{"X", "y"}},
+                                     .input = "in"});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->exit_code, 3);
   EXPECT_EQ(result->out, "in");
@@ -37,18 +38,17 @@ TEST(SubprocessTest, DeadlineKillsTheWholeGroup) {
 
 TEST(SubprocessTest, CancelEndsIt) {
   int polls = 0;
-  const auto result = RunSubprocess(
-      {.argv = {"sleep", "100"}, .is_cancelled = [&] { return ++polls > 2; }});
+  const auto result =
+      RunSubprocess({.argv = {"sleep", "100"}, .is_cancelled = [&] { return ++polls > 2; }});
   EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST(SubprocessTest, KeepsTheEndOfALongOutputAndSeesEveryLine) {
   std::vector<std::string> lines;
-  const auto result = RunSubprocess({.argv = {"sh", "-c", "printf 'one\\ntwo\\nthree'"},
-                                     .output_limit = 5,
-                                     .on_line = [&](absl::string_view line) {
-                                       lines.emplace_back(line);
-                                     }});
+  const auto result =
+      RunSubprocess({.argv = {"sh", "-c", "printf 'one\\ntwo\\nthree'"},
+                     .output_limit = 5,
+                     .on_line = [&](absl::string_view line) { lines.emplace_back(line); }});
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->out, "three");
   EXPECT_THAT(lines, ElementsAre("one", "two", "three"));

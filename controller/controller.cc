@@ -59,15 +59,15 @@ bool IsLoopback(const std::string& address) {
 }
 
 absl::Status CheckOptions(const ControllerOptions& options) {
-  const bool any_tls = !options.tls_cert.empty() || !options.tls_key.empty() ||
-                       !options.tls_ca.empty();
+  const bool any_tls =
+      !options.tls_cert.empty() || !options.tls_key.empty() || !options.tls_ca.empty();
   if (options.dev) {
     if (any_tls) return absl::InvalidArgumentError("--dev and --tls-* exclude each other");
     for (const std::string& address : {options.listen, options.http_listen}) {
       if (!IsLoopback(address)) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "--dev has no TLS and no login, so it listens on loopback only, not on ", address,
-            "; use 127.0.0.1, or give --tls-cert, --tls-key and --tls-ca"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("--dev has no TLS and no login, so it listens on loopback only, not on ",
+                         address, "; use 127.0.0.1, or give --tls-cert, --tls-key and --tls-ca"));
       }
     }
     return absl::OkStatus();
@@ -125,9 +125,7 @@ std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
   return syncs;
 }
 
-std::string HostOf(const std::string& address) {
-  return address.substr(0, address.rfind(':'));
-}
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 }  // namespace
 
@@ -193,9 +191,9 @@ absl::Status Controller::Parts::Build() {
     ASSIGN_OR_RETURN(loop::SnapshotPointer bootstrap, ReadBootstrap(options.bootstrap));
     core.OnSource(std::move(bootstrap));
   }
-  reconciler = std::make_unique<loop::Reconciler>(
-      *store, clock, *registry, *metrics, std::move(core),
-      [this](const loop::LoopView& view) { OnPass(view); });
+  reconciler =
+      std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core),
+                                         [this](const loop::LoopView& view) { OnPass(view); });
   registry->SetEvents(reconciler.get());
   poller = std::make_unique<loop::SyncPoller>(
       loop::PollerOptions{.directory = options.data_dir + "/mirrors",

@@ -23,8 +23,8 @@ std::string NewKey(base::Random& random) {
 
 }  // namespace
 
-absl::StatusOr<Installation> EnsureInstallation(const store::StoreImage& image,
-                                                store::Store& store, base::Random& random) {
+absl::StatusOr<Installation> EnsureInstallation(const store::StoreImage& image, store::Store& store,
+                                                base::Random& random) {
   Installation installation{SettingOf(image, "installation"), SettingOf(image, "hash-key-id"),
                             SettingOf(image, "hash-key")};
   if (!installation.id.empty() && installation.key.size() == 32) return installation;

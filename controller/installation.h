@@ -19,7 +19,7 @@ struct Installation {
 };
 
 // Read from the image, or made and stored.
-absl::StatusOr<Installation> EnsureInstallation(const store::StoreImage& image,
-                                                store::Store& store, base::Random& random);
+absl::StatusOr<Installation> EnsureInstallation(const store::StoreImage& image, store::Store& store,
+                                                base::Random& random);
 
 }  // namespace fairlead::controller

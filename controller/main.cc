@@ -32,8 +32,7 @@ void AddOptions(CLI::App& app, fairlead::controller::ControllerOptions& options,
       ->capture_default_str();
   app.add_option("--http-listen", options.http_listen, "Webhooks, /metrics, /healthz, /readyz")
       ->capture_default_str();
-  app.add_option("--data-dir", options.data_dir, "Database and git mirrors")
-      ->capture_default_str();
+  app.add_option("--data-dir", options.data_dir, "Database and git mirrors")->capture_default_str();
   app.add_option("--bootstrap", options.bootstrap, "TOML file to begin with: a [[resource_sync]]");
   app.add_flag("--dev", options.dev, "Loopback only, no TLS, no login");
   app.add_option("--tls-cert", options.tls_cert, "Server certificate, PEM");

@@ -26,6 +26,17 @@ std::optional<http::WebhookTarget> TargetOf(const loop::LoopView& view, const st
   target.branch = sync.branch();
   target.paths.assign(sync.resource_path().begin(), sync.resource_path().end());
   target.enabled = sync.webhook_enabled();
+  if (target.paths.empty()) return target;
+  // Stacks of the sync take their files from its repository, maybe outside its resource paths.
+  for (const auto& [id, desired] : view.input.desired->resources) {
+    if (desired->sync != name || desired->spec == nullptr || !desired->spec->has_stack()) continue;
+    const std::string& directory = desired->spec->stack().run_directory();
+    if (directory.empty()) {
+      target.paths.clear();
+      break;
+    }
+    target.paths.push_back(directory);
+  }
   return target;
 }
 
@@ -46,8 +57,8 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
                                                       metrics::PrometheusMetrics& metrics) {
   const std::size_t colon = options.listen.rfind(':');
   uint32_t port = 0;
-  if (colon == std::string::npos ||
-      !absl::SimpleAtoi(options.listen.substr(colon + 1), &port) || port > 65535) {
+  if (colon == std::string::npos || !absl::SimpleAtoi(options.listen.substr(colon + 1), &port) ||
+      port > 65535) {
     return absl::InvalidArgumentError(
         absl::StrCat("--http-listen: \"", options.listen, "\" is not address:port"));
   }

@@ -108,14 +108,18 @@ bool Core::FollowSyncs() {
        at != input_.desired->resources.end() && at->first.kind == "resource_sync"; ++at) {
     const std::string origin = at->first.ToString();
     declared.insert(origin);
-    const bool acts = at->second->spec != nullptr && resources::NotYetReason(*at->second->spec).empty();
+    const bool acts =
+        at->second->spec != nullptr && resources::NotYetReason(*at->second->spec).empty();
     if (acts && !sources_.contains(origin)) unread.insert(origin);
   }
   bool changed = unread != unread_origins_;
   unread_origins_ = std::move(unread);
-  changed = std::erase_if(sources_, [&](const auto& source) {
-              return source.first.starts_with("resource_sync/") && !declared.contains(source.first);
-            }) != 0 || changed;
+  changed = std::erase_if(sources_,
+                          [&](const auto& source) {
+                            return source.first.starts_with("resource_sync/") &&
+                                   !declared.contains(source.first);
+                          }) != 0 ||
+            changed;
   return changed;
 }
 
@@ -220,8 +224,9 @@ absl::StatusOr<std::string> Core::OnRequest(const OperatorRequest& request, absl
       }
       input_.holds[request.resource] = hold;
       batch_.put_holds.push_back(hold);
-      Emit(now, request.resource, "held", absl::StrCat("stopped by ", request.who,
-           request.why.empty() ? "" : absl::StrCat(": ", request.why)));
+      Emit(now, request.resource, "held",
+           absl::StrCat("stopped by ", request.who,
+                        request.why.empty() ? "" : absl::StrCat(": ", request.why)));
       return absl::StrCat("stop hold set on ", request.resource,
                           "; it stays until: fairlead release ", request.resource);
     }
@@ -254,7 +259,8 @@ absl::StatusOr<std::string> Core::OnRequest(const OperatorRequest& request, absl
       if (!had_failed && !had_attempt) {
         return absl::StrCat(request.resource, " has no failed spec");
       }
-      Emit(now, request.resource, "retried", absl::StrCat("failed spec tried again by ", request.who));
+      Emit(now, request.resource, "retried",
+           absl::StrCat("failed spec tried again by ", request.who));
       return absl::StrCat(request.resource, " is tried again");
     }
   }
@@ -292,8 +298,8 @@ void Core::RebuildDesired() {
       dirty_.insert(old_at->first);
       ++old_at;
     }
-    const bool same = old_at != before->resources.end() && old_at->first == id &&
-                      old_at->second == desired;
+    const bool same =
+        old_at != before->resources.end() && old_at->first == id && old_at->second == desired;
     if (!same) dirty_.insert(id);
     if (old_at != before->resources.end() && old_at->first == id) ++old_at;
   }
@@ -334,40 +340,32 @@ std::shared_ptr<const sync::DesiredState> Core::Preview(
 
 absl::Status Core::Plan(absl::Time now) {
   input_.now = now;
-  absl::StatusOr<sync::PlanResult> result;
-  if (!has_result_ || all_dirty_) {
-    result = sync::ComputePlan(input_);
-  } else {
-    if (result_.wake_at <= now) {
-      for (const auto& [id, decision] : result_.decisions) {
-        if (decision->wake_at <= now) dirty_.insert(id);
-      }
-    }
-    result = sync::ComputePlan(input_, result_, dirty_);
-  }
+  const bool everything = all_dirty_ || !has_result_;
+  absl::StatusOr<sync::PlanResult> result =
+      everything ? sync::ComputePlan(input_)
+                 : sync::ComputePlan(input_, std::move(result_), dirty_);
+  has_result_ = result.ok();
+  if (everything || !result.ok()) publisher_.OnEverythingChanged();
   RETURN_IF_ERROR(result.status());
   result_ = *std::move(result);
-  has_result_ = true;
+  if (!everything) {
+    for (const auto& id : result_.decided) publisher_.OnChanged(id);
+  }
   return absl::OkStatus();
 }
 
 void Core::Settle(absl::Time now) {
   for (int round = 0; round < kRoundsPerPass; ++round) {
-    const bool everything = all_dirty_ || !has_result_;
     const absl::Status planned = Plan(now);
     if (!planned.ok()) {
       base::LogError("loop", "planning failed: ", planned.message());
       return;
     }
-    std::set<resources::ResourceId> looked_at;
-    std::swap(looked_at, dirty_);
+    dirty_.clear();
     all_dirty_ = false;
-    if (everything) {
-      for (const auto& [id, decision] : result_.decisions) looked_at.insert(id);
-    }
     bool changed = RecordNewFailures(now);
     changed = ForgetEntries(now) || changed;
-    changed = UpdateEntries(looked_at, now) || changed;
+    changed = UpdateEntries(result_.decided, now) || changed;
     if (!changed) return;
   }
 }
@@ -405,17 +403,14 @@ CoreOutput Core::Pass(absl::Time now) {
 }
 
 void Core::Publish(absl::Time now) {
-  auto view = std::make_shared<LoopView>();
-  view->input = input_;
-  view->result = result_;
-  view->generation = ++generation_;
-  view->converged = !desired_stale_ && result_.plan.steps().empty();
-  std::map<std::pair<std::string, v1::Condition>, uint32_t> counts;
-  for (const auto& [id, decision] : result_.decisions) {
-    ++counts[{id.kind, decision->condition}];
-    if (!IsWell(decision->condition)) view->converged = false;
+  bool converged = !desired_stale_ && result_.plan.steps().empty();
+  for (const auto& [kind_and_condition, count] : result_.conditions) {
+    if (!IsWell(kind_and_condition.second)) converged = false;
   }
-  options_.observer->OnResources(counts);
+  options_.observer->OnResources(result_.conditions);
+  // Changed since the last plan: every change of the inventory is noted here.
+  for (const auto& id : dirty_) publisher_.OnChanged(id);
+  view_ = publisher_.Publish(input_, result_, converged);
   wake_at_ = result_.wake_at;
   for (const auto& [resource, hold] : input_.holds) {
     if (hold.has_expires_at()) {
@@ -424,7 +419,6 @@ void Core::Publish(absl::Time now) {
   }
   // A time already passed is decided in this pass; looking again at once would spin.
   if (wake_at_ <= now) wake_at_ = now + absl::Milliseconds(20);
-  view_ = std::move(view);
 }
 
 v1::InventoryEntry Core::EntryOf(const std::string& resource) const {

@@ -14,7 +14,9 @@
 #include "absl/time/time.h"
 
 #include "base/ids.h"
+#include "controller/loop/loop_view.h"
 #include "controller/loop/observer.h"
+#include "controller/loop/view_publisher.h"
 #include "controller/store/store.h"
 #include "fairlead/v1/action.pb.h"
 #include "fairlead/v1/agent.pb.h"
@@ -45,15 +47,6 @@ struct CoreOutput {
   std::vector<DispatchAction> dispatch;
   std::vector<CancelAction> cancel;
   std::vector<AcknowledgeOutcome> acknowledge;
-};
-
-// Read-only picture for the services; shared, immutable.
-struct LoopView {
-  sync::PlanInput input;
-  sync::PlanResult result;
-  uint64_t generation = 0;
-  // Nothing to do and everything healthy.
-  bool converged = false;
 };
 
 struct CoreOptions {
@@ -129,7 +122,7 @@ class Core {
   void StartOpenSteps(absl::Time now, CoreOutput& output);
   bool StartStep(const v1::Step& step, absl::Time now, CoreOutput& output);
   // True when an entry changed, so that the plan must be looked at again.
-  bool UpdateEntries(const std::set<resources::ResourceId>& ids, absl::Time now);
+  bool UpdateEntries(const std::vector<resources::ResourceId>& ids, absl::Time now);
   bool UpdateEntry(const sync::Decision& decision, absl::Time now);
   void ApplySuccess(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   void ApplyFailure(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
@@ -172,7 +165,7 @@ class Core {
   // Restarts asked for by operators, by resource; each runs once the resource is not busy.
   std::map<std::string, OperatorRequest> restarts_;
   uint64_t next_event_id_ = 1;
-  uint64_t generation_ = 0;
+  ViewPublisher publisher_;
   absl::Time wake_at_ = absl::InfiniteFuture();
   std::shared_ptr<const LoopView> view_;
 };

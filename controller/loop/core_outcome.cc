@@ -48,8 +48,8 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
   input_.failed_attempts.erase(resource);
   Emit(now, resource, "step-succeeded",
        absl::StrCat(v1::StepAction_Name(running.record.step()).substr(12), " took ",
-                    absl::FormatDuration(absl::Trunc(base::FromProto(outcome.took()),
-                                                     absl::Milliseconds(1)))));
+                    absl::FormatDuration(
+                        absl::Trunc(base::FromProto(outcome.took()), absl::Milliseconds(1)))));
   const auto healing = healing_.find(resource);
   if (healing != healing_.end()) {
     const auto id = resources::ResourceId::Parse(resource);
@@ -94,8 +94,7 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
   }
 }
 
-void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcome,
-                         absl::Time now) {
+void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now) {
   const std::string& resource = running.record.action().resource();
   const auto id = resources::ResourceId::Parse(resource);
   v1::InventoryEntry entry = EntryOf(resource);

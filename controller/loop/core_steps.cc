@@ -67,11 +67,12 @@ bool Core::ForgetEntries(absl::Time now) {
   return changed;
 }
 
-bool Core::UpdateEntries(const std::set<resources::ResourceId>& ids, absl::Time now) {
+bool Core::UpdateEntries(const std::vector<resources::ResourceId>& ids, absl::Time now) {
   bool changed = false;
   for (const resources::ResourceId& id : ids) {
     const auto decision = result_.decisions.find(id);
-    if (decision != result_.decisions.end()) changed = UpdateEntry(*decision->second, now) || changed;
+    if (decision != result_.decisions.end())
+      changed = UpdateEntry(*decision->second, now) || changed;
   }
   return changed;
 }
@@ -85,10 +86,9 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
   if (known == input_.inventory.end()) {
     // What runs with our label and the wanted hash is ours although the store does not know it
     // (a lost store): it is taken into the inventory again.
-    const bool running_ours = desired != nullptr && desired->spec != nullptr &&
-                              !decision.live_hash.empty() &&
-                              decision.live_hash == decision.target_hash &&
-                              !input_.busy.contains(resource);
+    const bool running_ours =
+        desired != nullptr && desired->spec != nullptr && !decision.live_hash.empty() &&
+        decision.live_hash == decision.target_hash && !input_.busy.contains(resource);
     if (!running_ours) return false;
     v1::InventoryEntry entry = EntryOf(resource);
     entry.set_origin(desired->origin);
@@ -155,7 +155,8 @@ void Core::StartOpenSteps(absl::Time now, CoreOutput& output) {
     if (!SendsAction(step.action()) || !may_start) continue;
     if (input_.busy.contains(step.resource())) continue;
     ++open;
-    if (running_.size() >= options_.fleet_limit || per_host[step.server()] >= HostLimit(step.server())) {
+    if (running_.size() >= options_.fleet_limit ||
+        per_host[step.server()] >= HostLimit(step.server())) {
       step.mutable_gate()->set_kind(v1::Gate::KIND_HOST_LIMIT);
       step.mutable_gate()->set_reason(absl::StrCat("waits for other actions on ", step.server()));
       continue;

@@ -181,9 +181,10 @@ TEST(CoreTest, AFailedStepIsTriedAgainLaterAndBlocksOnlyDependents) {
   CoreWorld world;
   world.Connect("edge");
   world.faults["deployment/db"] = absl::NotFoundError("image \"db:1\": not found");
-  world.Commit(std::string(kPair) +
-                   "[[deployment]]\nname = \"other\"\nconfig.server = \"edge\"\nconfig.image = \"o\"\n",
-               "r1");
+  world.Commit(
+      std::string(kPair) +
+          "[[deployment]]\nname = \"other\"\nconfig.server = \"edge\"\nconfig.image = \"o\"\n",
+      "r1");
   world.Settle(absl::Seconds(5));
   EXPECT_EQ(world.ConditionOf("deployment/other"), v1::CONDITION_CONVERGED);
   EXPECT_EQ(world.hosts["edge"].Find("web"), nullptr);
@@ -209,8 +210,8 @@ TEST(CoreTest, StopHoldsUntilReleased) {
   ASSERT_TRUE(world.core->OnRequest(release, world.now).ok());
   world.Settle();
   EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
-  EXPECT_TRUE(absl::IsNotFound(
-      world.core->OnRequest({.resource = "deployment/none"}, world.now).status()));
+  EXPECT_TRUE(
+      absl::IsNotFound(world.core->OnRequest({.resource = "deployment/none"}, world.now).status()));
 }
 
 TEST(CoreTest, AHoldWithAnExpiryEndsByItself) {
@@ -234,11 +235,11 @@ TEST(CoreTest, RestartIsSentOnceTheResourceIsFree) {
   world.Commit(kPair, "r1");
   world.Settle();
   world.sent.clear();
-  ASSERT_TRUE(world.core
-                  ->OnRequest({.kind = OperatorRequest::Kind::kRestart,
-                               .resource = "deployment/web"},
-                              world.now)
-                  .ok());
+  ASSERT_TRUE(
+      world.core
+          ->OnRequest({.kind = OperatorRequest::Kind::kRestart, .resource = "deployment/web"},
+                      world.now)
+          .ok());
   world.Settle();
   EXPECT_THAT(world.sent, ElementsAre("restart deployment/web"));
 }
@@ -267,9 +268,10 @@ config.image = "x"
 TEST(CoreTest, TheStoreNeverHoldsActionBodies) {
   CoreWorld world;
   world.Connect("edge");
-  world.Commit(std::string(kPair) + "[[variable]]\nname = \"S\"\nvalue = \"hunter2\"\nis_secret = true\n"
-                                    "[[deployment]]\nname = \"s\"\nconfig.server = \"edge\"\n"
-                                    "config.image = \"x\"\nconfig.environment = \"P=[[S]]\"\n",
+  world.Commit(std::string(kPair) +
+                   "[[variable]]\nname = \"S\"\nvalue = \"hunter2\"\nis_secret = true\n"
+                   "[[deployment]]\nname = \"s\"\nconfig.server = \"edge\"\n"
+                   "config.image = \"x\"\nconfig.environment = \"P=[[S]]\"\n",
                "r1");
   world.Pass();
   const auto image = world.store->Load();

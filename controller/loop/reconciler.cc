@@ -12,8 +12,7 @@ constexpr absl::Duration kStoreRetry = absl::Milliseconds(500);
 }  // namespace
 
 Reconciler::Reconciler(store::Store& store, base::Clock& clock, AgentLink& agents,
-                       Observer& observer, Core core,
-                       std::function<void(const LoopView&)> on_pass)
+                       Observer& observer, Core core, std::function<void(const LoopView&)> on_pass)
     : store_(store),
       clock_(clock),
       agents_(agents),

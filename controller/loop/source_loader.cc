@@ -154,10 +154,11 @@ absl::Status SourceLoader::LoadStackFiles(const git::Revision& revision,
         total += entry.size;
       }
       if (total > kStackLimit) {
-        snapshot.stack_problems[declaration.id].push_back(StackProblem(
-            declaration, absl::StrCat("run directory \"", directory, "\" holds ", total >> 20,
+        snapshot.stack_problems[declaration.id].push_back(
+            StackProblem(declaration,
+                         absl::StrCat("run directory \"", directory, "\" holds ", total >> 20,
                                       " MiB; at most ", kStackLimit >> 20, " are sent to a host"),
-            "keep large files out of the stack's folder, or use files_on_host"));
+                         "keep large files out of the stack's folder, or use files_on_host"));
         continue;
       }
       const auto known = stack_files_.find(key);
@@ -204,8 +205,7 @@ std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
           !UsesOwnRepository(declaration.spec->stack())) {
         continue;
       }
-      const std::string directory =
-          JoinPath("", declaration.spec->stack().run_directory());
+      const std::string directory = JoinPath("", declaration.spec->stack().run_directory());
       const std::string prefix = directory.empty() ? "" : absl::StrCat(directory, "/");
       const std::vector<std::string> named = NamedFiles(declaration.spec->stack());
       auto list = std::make_shared<std::vector<v1::StackFile>>();

@@ -135,8 +135,8 @@ void FillStop(const sync::PlanInput& input, const sync::Decision& decision, std:
   *seconds = deployment.termination_timeout();
 }
 
-void FillRemove(const sync::PlanInput& input, const v1::Step& step,
-                const sync::Decision& decision, v1::Action& action) {
+void FillRemove(const sync::PlanInput& input, const v1::Step& step, const sync::Decision& decision,
+                v1::Action& action) {
   const auto entry = input.inventory.find(decision.id.ToString());
   if (decision.id.kind == "stack" && step.action() != v1::STEP_ACTION_REMOVE_EXTRA) {
     std::string project = entry != input.inventory.end() ? entry->second->name() : "";
@@ -175,11 +175,11 @@ absl::Status FillApply(const sync::PlanInput& input, const v1::Step& step,
   return absl::OkStatus();
 }
 
-void FillFinish(const sync::PlanInput& input, const v1::Step& step,
-                const sync::Decision& decision, v1::Action& action) {
+void FillFinish(const sync::PlanInput& input, const v1::Step& step, const sync::Decision& decision,
+                v1::Action& action) {
   v1::FinishReplacement& finish = *action.mutable_finish_replacement();
   finish.set_keep(step.action() == v1::STEP_ACTION_FINISH ? v1::FinishReplacement::KEEP_NEW
-                                                         : v1::FinishReplacement::KEEP_OLD);
+                                                          : v1::FinishReplacement::KEEP_OLD);
   const auto entry = input.inventory.find(decision.id.ToString());
   const v1::Resource* old_spec = nullptr;
   if (entry != input.inventory.end()) {

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/proto_time.h"
 #include "base/status.h"
-#include "sync/git/fetch.h"
 #include "sync/git/url.h"
 
 namespace fairlead::loop {
@@ -50,6 +49,7 @@ SyncPoller::SyncPoller(
       observer_(observer),
       on_snapshot_(std::move(on_snapshot)),
       on_failure_(std::move(on_failure)),
+      fetcher_(options_.helper_program),
       queue_(clock, options_.workers, [this](const std::string& name) { Work(name); }) {}
 
 SyncPoller::~SyncPoller() { Shutdown(); }
@@ -153,8 +153,7 @@ absl::Status SyncPoller::FetchMirror(const v1::ResourceSync& spec, const std::st
   request.directory = mirror.directory();
   request.reference = reference;
   request.timeout = base::FromProto(spec.fetch_timeout());
-  request.helper_program = options_.helper_program;
-  return git::Fetch(request, [this] {
+  return fetcher_.Fetch(request, [this] {
     base::MutexLock lock(mutex_);
     return stopping_;
   });

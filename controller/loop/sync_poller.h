@@ -19,6 +19,7 @@
 #include "fairlead/v1/resource_sync.pb.h"
 #include "fairlead/v1/state.pb.h"
 #include "sync/desired.h"
+#include "sync/git/fetcher.h"
 
 namespace fairlead::loop {
 
@@ -111,6 +112,8 @@ class SyncPoller {
   std::map<std::string, std::shared_ptr<Sync>> syncs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::SyncRecord> records_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  git::Fetcher fetcher_;
+  // Last: its threads use all of the above.
   WorkQueue queue_;
 };
 

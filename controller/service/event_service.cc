@@ -1,7 +1,7 @@
 #include <memory>
 #include <string>
-#include <vector>
 #include <utility>
+#include <vector>
 
 #include "controller/service/call.h"
 #include "controller/service/services.h"
@@ -81,12 +81,12 @@ grpc::ServerWriteReactor<v1::WatchResponse>* EventServiceImpl::Watch(
   auto relay = std::make_shared<Relay>(feed, *request);
   uint64_t subscription = 0;
   if (request->watch()) {
-    subscription = context_.reconciler.Subscribe(
-        [relay](const loop::WatchItem& item) { relay->Pass(item); });
+    subscription =
+        context_.reconciler.Subscribe([relay](const loop::WatchItem& item) { relay->Pass(item); });
   }
-  const auto past = context_.store.ListEvents(
-      {.resource = request->resource(),
-       .limit = request->tail() == 0 ? kDefaultTail : request->tail()});
+  const auto past =
+      context_.store.ListEvents({.resource = request->resource(),
+                                 .limit = request->tail() == 0 ? kDefaultTail : request->tail()});
   if (past.ok()) {
     relay->Begin(*past);
   } else {

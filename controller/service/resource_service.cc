@@ -116,25 +116,24 @@ grpc::ServerUnaryReactor* ResourceServiceImpl::Apply(grpc::CallbackServerContext
     return FinishWith(call, absl::InvalidArgumentError("the files declare no resource"));
   }
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.reconciler.Post([reactor, response, read = std::move(read)](loop::Core& core,
-                                                                       absl::Time now) {
-    for (const v1::Resource& resource : read) {
-      const resources::ResourceId id = resources::IdOf(resource);
-      const auto& known = core.view()->input.desired->resources;
-      const auto owner = known.find(id);
-      if (owner != known.end() && owner->second->origin != "api") {
-        reactor->Finish(ToGrpc(absl::FailedPreconditionError(
-            absl::StrCat(id.ToString(), " is declared by ", owner->second->origin,
-                         "; change it there"))));
-        return;
-      }
-    }
-    for (const v1::Resource& resource : read) {
-      response->add_applied(resources::IdOf(resource).ToString());
-    }
-    core.OnApplied(read, now);
-    reactor->Finish(grpc::Status::OK);
-  });
+  context_.reconciler.Post(
+      [reactor, response, read = std::move(read)](loop::Core& core, absl::Time now) {
+        for (const v1::Resource& resource : read) {
+          const resources::ResourceId id = resources::IdOf(resource);
+          const auto& known = core.view()->input.desired->resources;
+          const auto owner = known.find(id);
+          if (owner != known.end() && owner->second->origin != "api") {
+            reactor->Finish(ToGrpc(absl::FailedPreconditionError(absl::StrCat(
+                id.ToString(), " is declared by ", owner->second->origin, "; change it there"))));
+            return;
+          }
+        }
+        for (const v1::Resource& resource : read) {
+          response->add_applied(resources::IdOf(resource).ToString());
+        }
+        core.OnApplied(read, now);
+        reactor->Finish(grpc::Status::OK);
+      });
   return reactor;
 }
 

@@ -92,8 +92,8 @@ class ExecutionServiceImpl final : public v1::ExecutionService::CallbackService 
                                   v1::ExecutionResponse* response) override;
 
  private:
-  grpc::ServerUnaryReactor* Request(grpc::CallbackServerContext* call,
-                                    loop::OperatorRequest wish, v1::ExecutionResponse* response);
+  grpc::ServerUnaryReactor* Request(grpc::CallbackServerContext* call, loop::OperatorRequest wish,
+                                    v1::ExecutionResponse* response);
   ServiceContext& context_;
 };
 

@@ -175,12 +175,11 @@ absl::StatusOr<v1::GetStatusResponse> ComputeStatusResponse(const StatusInput& i
   v1::GetStatusResponse response;
   const std::map<std::string, OriginCount> counts = CountByOrigin(input.view);
   for (auto at = input.view.input.desired->resources.lower_bound({"resource_sync", ""});
-       at != input.view.input.desired->resources.end() && at->first.kind == "resource_sync";
-       ++at) {
+       at != input.view.input.desired->resources.end() && at->first.kind == "resource_sync"; ++at) {
     if (!sync.empty() && at->first.name != sync) continue;
     const auto count = counts.find(at->first.ToString());
-    *response.add_syncs() = StatusOfSync(input, at->first.name,
-                                         count == counts.end() ? OriginCount{} : count->second);
+    *response.add_syncs() =
+        StatusOfSync(input, at->first.name, count == counts.end() ? OriginCount{} : count->second);
   }
   if (!sync.empty() && response.syncs().empty()) {
     return absl::NotFoundError(absl::StrCat("no resource_sync \"", sync, "\""));

@@ -3,10 +3,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "base/proto_time.h"
 #include "controller/loop/source_loader.h"
 #include "controller/service/call.h"
 #include "controller/service/services.h"
-#include "base/proto_time.h"
 
 namespace fairlead::service {
 namespace {
@@ -88,8 +88,8 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Plan(grpc::CallbackServerContext* cal
   if (!names.ok() && !request->use_files()) return FinishWith(call, names.status());
   const bool one = names.ok() && names->size() == 1;
   if (!one && (!request->revision().empty() || (request->use_files() && names.ok()))) {
-    return FinishWith(call, absl::InvalidArgumentError(absl::StrCat(
-                                "name one of the syncs: ", absl::StrJoin(*names, ", "))));
+    return FinishWith(call, absl::InvalidArgumentError(absl::StrCat("name one of the syncs: ",
+                                                                    absl::StrJoin(*names, ", "))));
   }
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   if (request->use_files()) {
@@ -128,9 +128,9 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Sync(grpc::CallbackServerContext* cal
   const absl::StatusOr<std::vector<std::string>> names = SyncsOf(*view, request->sync());
   if (!names.ok()) return FinishWith(call, names.status());
   if (!request->plan_id().empty() && names->size() != 1) {
-    return FinishWith(call, absl::InvalidArgumentError(absl::StrCat(
-                                "a plan belongs to one sync; name it: ",
-                                absl::StrJoin(*names, ", "))));
+    return FinishWith(
+        call, absl::InvalidArgumentError(absl::StrCat("a plan belongs to one sync; name it: ",
+                                                      absl::StrJoin(*names, ", "))));
   }
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   struct Collected {
@@ -143,8 +143,8 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Sync(grpc::CallbackServerContext* cal
     base::MutexLock lock(collected->mutex);
     collected->left = names->size();
   }
-  const auto finish_one = [this, reactor, response, collected, sync = request->sync()](
-                              const absl::Status& status) {
+  const auto finish_one = [this, reactor, response, collected,
+                           sync = request->sync()](const absl::Status& status) {
     absl::Status failure;
     {
       base::MutexLock lock(collected->mutex);
@@ -180,10 +180,10 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Sync(grpc::CallbackServerContext* cal
         }
         PutInForce(context_, snapshot, [finish_one] { finish_one(absl::OkStatus()); });
         if (allow > 0) {
-          context_.reconciler.Post([origin = snapshot->origin, allow](loop::Core& later,
-                                                                      absl::Time) {
-            later.OnAllowDelete(origin, allow);
-          });
+          context_.reconciler.Post(
+              [origin = snapshot->origin, allow](loop::Core& later, absl::Time) {
+                later.OnAllowDelete(origin, allow);
+              });
         }
       });
     };

@@ -142,9 +142,8 @@ class CoreWorld {
   }
 
   static std::string Describe(const v1::Action& action) {
-    const std::string text = action.GetDescriptor()
-                                 ->FindFieldByNumber(static_cast<int>(action.body_case()))
-                                 ->name();
+    const std::string text =
+        action.GetDescriptor()->FindFieldByNumber(static_cast<int>(action.body_case()))->name();
     return absl::StrCat(text, " ", action.resource());
   }
 
@@ -211,9 +210,8 @@ class CoreWorld {
         outcome.set_container_id(old->id());
       }
     } else if (action.has_remove()) {
-      std::erase_if(host.live.containers, [&](const auto& at) {
-        return at.second->resource() == action.resource();
-      });
+      std::erase_if(host.live.containers,
+                    [&](const auto& at) { return at.second->resource() == action.resource(); });
     } else {
       for (auto& [id, container] : host.live.containers) {
         if (container->resource() != action.resource()) continue;
