@@ -1,0 +1,312 @@
+#include "agent/compose_runtime.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include <boost/json.hpp>
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+#include "agent/engine_json.h"
+#include "agent/stack_folder.h"
+#include "agent/testing/runtime_fixture.h"
+#include "base/file.h"
+
+namespace fairlead::agent {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kConfig[] =
+    "services:\n"
+    "  db:\n    image: app:1\n"
+    "  web:\n    image: app:1\n    depends_on:\n      db:\n        condition: service_started\n"
+    "version: '3.9'\n";
+
+// With docker-compose played by a script, and the containers it would make by the test.
+class ComposeRuntimeTest : public RuntimeFixture {
+ protected:
+  ComposeRuntimeTest() : fake_(folder_.path() + "/fake") {
+    EXPECT_TRUE(base::MakeDirectories(fake_ + "/bin").ok());
+    fs::create_symlink(FAIRLEAD_SOURCE_DIR "/agent/testing/fake_compose.sh",
+                       fake_ + "/bin/docker-compose");
+    // `docker compose` must not be found there.
+    fs::create_symlink("/bin/false", fake_ + "/bin/docker");
+    ::setenv("PATH", absl::StrCat(fake_, "/bin:/usr/bin:/bin").c_str(), 1);
+    ::setenv("FAKE_COMPOSE_DIR", fake_.c_str(), 1);
+    Write("config.yaml", kConfig);
+  }
+
+  void Write(const std::string& name, const std::string& content) {
+    EXPECT_TRUE(base::WriteFileAtomically(absl::StrCat(fake_, "/", name), content).ok());
+  }
+  // Since the last time; `config` left out.
+  std::vector<std::string> Calls() {
+    const std::string text = base::ReadFile(fake_ + "/calls").value_or("");
+    fs::remove(fake_ + "/calls");
+    std::vector<std::string> calls = absl::StrSplit(text, '\n', absl::SkipEmpty());
+    std::erase(calls, "config");
+    return calls;
+  }
+  static v1::Action Stack(const std::string& id, const std::string& hash = "v1:k1:s1") {
+    v1::Action action = ActionOf(id, "stack/shop");
+    action.set_spec_hash(hash);
+    v1::ApplyStack& stack = *action.mutable_apply_stack();
+    stack.set_project("shop");
+    v1::StackFile& file = *stack.add_files();
+    file.set_path("compose.yaml");
+    file.set_content("name: x\nservices: {}\n");
+    return action;
+  }
+  std::map<std::string, std::map<std::string, std::string>> OverrideLabels() const {
+    std::map<std::string, std::map<std::string, std::string>> labels;
+    const boost::json::value value = boost::json::parse(
+        base::ReadFile(folder_.path() + "/stacks/shop/override.json").value_or("{}"));
+    for (const auto& [service, definition] : value.at("services").as_object()) {
+      for (const auto& [key, label] : definition.at("labels").as_object()) {
+        labels[std::string(service)][std::string(key)] = label.as_string().c_str();
+      }
+    }
+    return labels;
+  }
+  // What compose would make of the last override.
+  void AddContainerOf(const std::string& service) {
+    boost::json::object labels = {{kComposeProjectLabel, "shop"}, {kComposeServiceLabel, service}};
+    const std::map<std::string, std::string> own = OverrideLabels()[service];
+    for (const auto& [key, value] : own) labels[key] = value;
+    engine_.AddContainer(absl::StrCat("shop_", service, "_1"),
+                         {{"Image", "app:1"}, {"Labels", labels}}, "running");
+  }
+  // Applied completely and running.
+  void Deploy() {
+    ASSERT_EQ(Run(Stack("a1")).message(), "");
+    AddContainerOf("db");
+    AddContainerOf("web");
+    ASSERT_EQ(Run(Stack("a1")).message(), "");
+    Calls();
+  }
+  absl::StatusOr<v1::Project> Record() { return StackFolder(folder_.path(), "shop").ReadRecord(); }
+
+  const std::string fake_;
+};
+
+TEST_F(ComposeRuntimeTest, StartsEverythingInOrderAndRecordsIt) {
+  const v1::ActionOutcome outcome = Run(Stack("a1"));
+
+  EXPECT_EQ(outcome.status(), v1::ACTION_STATUS_SUCCEEDED) << outcome.message();
+  EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d db web"));
+  const auto labels = OverrideLabels();
+  EXPECT_EQ(labels.at("web").at(kResourceLabel), "stack/shop");
+  EXPECT_EQ(labels.at("web").at(kActionLabel), "a1");
+  EXPECT_NE(labels.at("web").at(kSpecHashLabel), labels.at("db").at(kSpecHashLabel));
+  const absl::StatusOr<v1::Project> record = Record();
+  ASSERT_TRUE(record.ok());
+  EXPECT_EQ(record->spec_hash(), "v1:k1:s1");
+  ASSERT_EQ(record->services_size(), 2);
+  EXPECT_EQ(record->services(1).hash(), labels.at("web").at(kSpecHashLabel));
+}
+
+TEST_F(ComposeRuntimeTest, TouchesNothingThatIsRight) {
+  Deploy();
+
+  EXPECT_EQ(Run(Stack("a2")).status(), v1::ACTION_STATUS_SUCCEEDED);
+
+  EXPECT_THAT(Calls(), IsEmpty());
+}
+
+TEST_F(ComposeRuntimeTest, TouchesOnlyTheServiceThatChanged) {
+  Deploy();
+  Write("config.yaml", absl::StrCat("services:\n  db:\n    image: app:1\n    user: x\n",
+                                    "  web:\n    image: app:1\n    depends_on:\n      db:\n"
+                                    "        condition: service_started\n"));
+
+  Run(Stack("a2", "v1:k1:s2"));
+
+  EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d db"));
+  EXPECT_EQ(OverrideLabels().at("db").at(kActionLabel), "a2");
+  EXPECT_EQ(OverrideLabels().at("web").at(kActionLabel), "a1") << "another would recreate it";
+}
+
+TEST_F(ComposeRuntimeTest, StartsAgainWhatWasKilled) {
+  Deploy();
+  engine_.Exit("shop_db_1", 137);
+
+  Run(Stack("a2"));
+
+  EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d db"));
+}
+
+TEST_F(ComposeRuntimeTest, LeavesACompletedServiceAlone) {
+  Deploy();
+  engine_.Exit("shop_db_1", 0);
+
+  Run(Stack("a2"));
+
+  EXPECT_THAT(Calls(), IsEmpty());
+}
+
+TEST_F(ComposeRuntimeTest, RecreatesWhatWasChangedByHand) {
+  Deploy();
+  engine_.SetMemory("shop_web_1", 1 << 20);
+
+  Run(Stack("a2"));
+
+  EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d --force-recreate web"));
+}
+
+TEST_F(ComposeRuntimeTest, RemovesServicesThatAreGone) {
+  Deploy();
+  Write("config.yaml", "services:\n  db:\n    image: app:1\n");
+
+  Run(Stack("a2", "v1:k1:s2"));
+
+  EXPECT_THAT(engine_.Containers(), ElementsAre("shop_db_1 running"));
+  EXPECT_EQ(Record()->services_size(), 1);
+}
+
+TEST_F(ComposeRuntimeTest, KeepsTheRecordOfTheLastSuccessWhenUpFails) {
+  Deploy();
+  Write("config.yaml", "services:\n  db:\n    image: app:1\n    user: y\n");
+  Write("up.fails", "Creating shop_db_1 ... error\nERROR: for db  the word is hunter22\n");
+  v1::Action action = Stack("a2", "v1:k1:s2");
+  action.add_secrets("hunter22");
+
+  const v1::ActionOutcome outcome = Run(action);
+
+  EXPECT_EQ(outcome.status(), v1::ACTION_STATUS_FAILED);
+  EXPECT_THAT(outcome.message(), HasSubstr("ERROR: for db  the word is ***"));
+  EXPECT_EQ(Record()->spec_hash(), "v1:k1:s1");
+  EXPECT_THAT(engine_.Containers(), ElementsAre("shop_db_1 running", "shop_web_1 running"));
+}
+
+TEST_F(ComposeRuntimeTest, ABrokenFileIsTheUsersFault) {
+  Write("config.fails", "The Compose file is invalid because: x\n");
+
+  const v1::ActionOutcome outcome = Run(Stack("a1"));
+
+  EXPECT_EQ(outcome.code(), static_cast<int>(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(outcome.message(), HasSubstr("invalid because"));
+}
+
+TEST_F(ComposeRuntimeTest, NeverTouchesAForeignProject) {
+  engine_.AddContainer("shop_db_1",
+                       {{"Image", "app:1"},
+                        {"Labels", {{kComposeProjectLabel, "shop"}, {kComposeServiceLabel, "db"}}}},
+                       "running");
+
+  const v1::ActionOutcome outcome = Run(Stack("a1"));
+
+  EXPECT_EQ(outcome.code(), static_cast<int>(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Calls(), IsEmpty());
+  v1::Action remove = ActionOf("r1", "stack/shop");
+  remove.mutable_remove_stack()->set_project("shop");
+  EXPECT_EQ(Run(remove).status(), v1::ACTION_STATUS_SUCCEEDED);
+  EXPECT_THAT(engine_.Containers(), ElementsAre("shop_db_1 running"));
+}
+
+TEST_F(ComposeRuntimeTest, ProjectOfAnotherResourceIsRefused) {
+  Deploy();
+  v1::Action other = Stack("a2");
+  other.set_resource("stack/other");
+
+  EXPECT_THAT(Run(other).message(), HasSubstr("belongs to stack/shop"));
+}
+
+TEST_F(ComposeRuntimeTest, PullsWhatIsMissingAndWarnsWhenThatFailsBesidePresentImages) {
+  v1::Action action = Stack("a1");
+  action.mutable_apply_stack()->set_pull(v1::PULL_POLICY_ALWAYS);
+  Write("pull.fails", "Get https://registry: i/o timeout\n");
+
+  const v1::ActionOutcome outcome = Run(action);
+
+  EXPECT_EQ(outcome.status(), v1::ACTION_STATUS_SUCCEEDED) << outcome.message();
+  EXPECT_THAT(outcome.warnings(), ElementsAre(HasSubstr("using the images that are present")));
+  EXPECT_THAT(Calls(), ElementsAre("pull db web", "up --no-deps -d db web"));
+}
+
+TEST_F(ComposeRuntimeTest, AFailedPullOfAMissingImageStopsBeforeUp) {
+  Write("config.yaml", "services:\n  db:\n    image: registry/db:7\n");
+  Write("pull.fails", "Get https://registry: i/o timeout\n");
+
+  const v1::ActionOutcome outcome = Run(Stack("a1"));
+
+  EXPECT_EQ(outcome.code(), static_cast<int>(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(outcome.message(), HasSubstr("image registry/db:7: pull failed"));
+  EXPECT_THAT(Calls(), ElementsAre("pull db"));
+}
+
+TEST_F(ComposeRuntimeTest, PassesArgumentsAndLeavesStopped) {
+  v1::Action action = Stack("a1");
+  action.mutable_apply_stack()->set_leave_stopped(true);
+  action.mutable_apply_stack()->add_extra_args("--timeout");
+  action.mutable_apply_stack()->add_extra_args("3");
+
+  Run(action);
+
+  EXPECT_THAT(Calls(), ElementsAre("up --no-deps --no-start --timeout 3 db web"));
+}
+
+TEST_F(ComposeRuntimeTest, DestroysFirstOnRequest) {
+  Deploy();
+  engine_.Exit("shop_db_1", 137);
+  v1::Action action = Stack("a2");
+  action.mutable_apply_stack()->set_destroy_first(true);
+
+  Run(action);
+
+  EXPECT_THAT(Calls(), ElementsAre("down", "up --no-deps -d db web"));
+}
+
+TEST_F(ComposeRuntimeTest, KillsComposeAtTheDeadlineAndTellsItsProcessGroup) {
+  Write("up.hangs", "");
+  v1::Action action = Stack("a1");
+  action.mutable_deadline()->set_nanos(500'000'000);
+  std::vector<pid_t> groups;
+
+  const v1::ActionOutcome outcome =
+      runtime_->Run(action, {.is_cancelled = [] { return false; },
+                             .report = [](const v1::ActionProgress&) {},
+                             .on_process_group = [&](pid_t group) { groups.push_back(group); }});
+
+  EXPECT_EQ(outcome.code(), static_cast<int>(absl::StatusCode::kDeadlineExceeded));
+  ASSERT_FALSE(groups.empty());
+  EXPECT_NE(::kill(-groups.back(), 0), 0) << "the group is gone";
+}
+
+TEST_F(ComposeRuntimeTest, RemovesByComposeAndThenWhatIsLeft) {
+  Deploy();
+  v1::Action remove = ActionOf("r1", "stack/shop");
+  remove.mutable_remove_stack()->set_project("shop");
+
+  EXPECT_EQ(Run(remove).status(), v1::ACTION_STATUS_SUCCEEDED);
+
+  EXPECT_THAT(Calls(), ElementsAre("down --remove-orphans"));
+  EXPECT_THAT(engine_.Containers(), IsEmpty());
+  EXPECT_TRUE(absl::IsNotFound(Record().status()));
+  EXPECT_EQ(Run(remove).status(), v1::ACTION_STATUS_SUCCEEDED) << "twice is fine";
+}
+
+TEST_F(ComposeRuntimeTest, RemovesByLabelWhenComposeFails) {
+  Deploy();
+  Write("down.fails", "The Compose file is invalid\n");
+  v1::Action remove = ActionOf("r1", "stack/shop");
+  remove.mutable_remove_stack()->set_project("shop");
+
+  EXPECT_EQ(Run(remove).status(), v1::ACTION_STATUS_SUCCEEDED);
+
+  EXPECT_THAT(engine_.Containers(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace fairlead::agent

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Stands in for docker-compose 1. FAKE_COMPOSE_DIR holds config.yaml (what `config` prints),
+# calls (one line for each call, options before the command left out) and, to make a command fail,
+# a file COMMAND.fails with its standard error.
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --version) echo "docker-compose version 1.29.2"; exit 0 ;;
+    --ansi | --project-name | --project-directory | --file | --env-file) shift 2 ;;
+    *) break ;;
+  esac
+done
+echo "$*" >>"$FAKE_COMPOSE_DIR/calls"
+if [ -e "$FAKE_COMPOSE_DIR/$1.fails" ]; then
+  cat "$FAKE_COMPOSE_DIR/$1.fails" >&2
+  exit 1
+fi
+if [ -e "$FAKE_COMPOSE_DIR/$1.hangs" ]; then
+  exec sleep 60
+fi
+if [ "$1" = config ]; then
+  cat "$FAKE_COMPOSE_DIR/config.yaml"
+fi
