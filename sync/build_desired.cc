@@ -217,11 +217,10 @@ bool Builder::IsShareable(const Entry& entry) const {
 }
 
 bool Builder::IsDeclared(const ResourceId& id) const {
-  const auto it = std::lower_bound(
-      entries_.begin(), entries_.end(), id,
-      [](const Entry& entry, const ResourceId& wanted) {
-        return entry.candidate.declaration->id < wanted;
-      });
+  const auto it = std::lower_bound(entries_.begin(), entries_.end(), id,
+                                   [](const Entry& entry, const ResourceId& wanted) {
+                                     return entry.candidate.declaration->id < wanted;
+                                   });
   return it != entries_.end() && it->candidate.declaration->id == id;
 }
 
@@ -232,8 +231,8 @@ void Builder::ResolveAll() {
       resources_.push_back(*entry.before);
       continue;
     }
-    auto resource = std::make_shared<const DesiredResource>(
-        ResolveDeclaration(entry.candidate, scope_));
+    auto resource =
+        std::make_shared<const DesiredResource>(ResolveDeclaration(entry.candidate, scope_));
     if (entry.before == nullptr ? !resource->after.empty()
                                 : resource->after != (*entry.before)->after) {
       graph_changed_ = true;
@@ -271,12 +270,12 @@ void Builder::Disentangle() {
   for (size_t i = 0; i < entries_.size(); ++i) {
     if (!entries_[i].duplicates.empty()) AddDuplicates(i, problems);
     for (const Candidate& loser : entries_[i].losers) {
-      problems[i].push_back(MakeProblem(
-          loser.declaration->id, entries_[i].candidate.declaration->position,
-          v1::SEVERITY_WARNING, "two-origins",
-          absl::StrCat(loser.source->origin, " declares it too, at ",
-                       PlaceText(loser.declaration->position), "; ",
-                       entries_[i].candidate.source->origin, " keeps it")));
+      problems[i].push_back(
+          MakeProblem(loser.declaration->id, entries_[i].candidate.declaration->position,
+                      v1::SEVERITY_WARNING, "two-origins",
+                      absl::StrCat(loser.source->origin, " declares it too, at ",
+                                   PlaceText(loser.declaration->position), "; ",
+                                   entries_[i].candidate.source->origin, " keeps it")));
     }
   }
   FindNameConflicts(resources_, problems);
@@ -334,8 +333,7 @@ void Builder::Summarise() {
     summary.files = static_cast<uint32_t>(source->files.size());
     summary.prune = source->prune;
     for (const auto& file : source->files) {
-      summary.problems.insert(summary.problems.end(), file->problems.begin(),
-                              file->problems.end());
+      summary.problems.insert(summary.problems.end(), file->problems.begin(), file->problems.end());
     }
     summaries[source.get()] = &summary;
   }

@@ -166,12 +166,13 @@ void SetUntil(Decision& decision, v1::Gate::Kind gate, absl::Time until, std::st
   decision.wake_at = std::min(decision.wake_at, until);
 }
 
-bool HasFailedFirst(const Facts& facts) {
-  if (facts.target.failure != nullptr || facts.target.held || facts.IsProven()) return false;
-  if (facts.target.uses_good_spec || facts.busy != v1::STEP_ACTION_NONE) return false;
-  if (!facts.WasApplied() || !facts.hash_matches) return false;
-  return facts.input().now >= FirstDeadline(facts.pair.members, *facts.inventory, facts.health,
-                                            facts.clock_offset());
+absl::Time FirstDeadlineOf(const Facts& facts) {
+  const bool can_fail = facts.target.failure == nullptr && !facts.target.held &&
+                        !facts.target.uses_good_spec && !facts.IsProven() &&
+                        facts.busy == v1::STEP_ACTION_NONE && facts.WasApplied() &&
+                        facts.hash_matches;
+  if (!can_fail) return absl::InfiniteFuture();
+  return FirstDeadline(facts.pair.members, *facts.inventory, facts.health, facts.clock_offset());
 }
 
 void FailSpec(const Facts& facts, Decision& decision, std::string reason) {

@@ -52,8 +52,9 @@ void Rest(Decision& decision, v1::Condition condition, std::string reason = "");
 void Report(Decision& decision, std::string reason);
 void SetUntil(Decision& decision, v1::Gate::Kind gate, absl::Time until, std::string reason);
 
-// A spec that was never healthy has had its time: it has failed.
-bool HasFailedFirst(const Facts& facts);
+// When a spec that was never healthy has had its time and has failed; infinite future: it cannot
+// fail (it was healthy once, stands in for another, or something is under way).
+absl::Time FirstDeadlineOf(const Facts& facts);
 // Blocks, and asks for the failure to be recorded.
 void FailSpec(const Facts& facts, Decision& decision, std::string reason);
 std::shared_ptr<const v1::FailedSpec> MakeFailure(const Facts& facts, const std::string& reason,

@@ -25,12 +25,12 @@ bool HoldsName(const DesiredResource& resource) {
 
 void AddNameConflict(const DesiredResource& resource, const DesiredResource& other,
                      std::vector<v1::Problem>& problems) {
-  problems.push_back(MakeProblem(
-      resource.id, resource.position, v1::SEVERITY_ERROR, "name-conflict",
-      absl::StrCat("derives the docker name \"", resource.docker_name, "\" on server \"",
-                   resource.server, "\", as does ", other.id.ToString(), " at ",
-                   PlaceText(other.position)),
-      "give one of them another name"));
+  problems.push_back(
+      MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR, "name-conflict",
+                  absl::StrCat("derives the docker name \"", resource.docker_name,
+                               "\" on server \"", resource.server, "\", as does ",
+                               other.id.ToString(), " at ", PlaceText(other.position)),
+                  "give one of them another name"));
 }
 
 }  // namespace
@@ -68,10 +68,9 @@ void FindAfterCycles(const DesiredList& resources, ForeignProblems& problems) {
   }
   if (graph.empty()) return;
   for (const std::vector<ResourceId>& cycle : resources::FindCycles(graph)) {
-    const std::string path =
-        absl::StrJoin(cycle, " -> ", [](std::string* out, const ResourceId& id) {
-          absl::StrAppend(out, id.ToString());
-        });
+    const std::string path = absl::StrJoin(
+        cycle, " -> ",
+        [](std::string* out, const ResourceId& id) { absl::StrAppend(out, id.ToString()); });
     const std::set<ResourceId> members(cycle.begin(), cycle.end());
     for (const ResourceId& member : members) {
       const auto it = std::lower_bound(

@@ -45,10 +45,10 @@ void ResolveReferences(const DesiredScope& scope, DesiredResource& resource) {
           resource.id, resource.position, v1::SEVERITY_WARNING, "unresolved-after",
           absl::StrCat("after names \"", reference.text, "\", which is declared nowhere")));
     } else if (!id.has_value() && IsKnownReference(reference)) {
-      resource.problems.push_back(MakeProblem(
-          resource.id, resource.position, v1::SEVERITY_ERROR, "unresolved-reference",
-          absl::StrCat(reference.field, " names ", reference.kinds.front(), " \"", reference.text,
-                       "\", which is declared nowhere")));
+      resource.problems.push_back(
+          MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR, "unresolved-reference",
+                      absl::StrCat(reference.field, " names ", reference.kinds.front(), " \"",
+                                   reference.text, "\", which is declared nowhere")));
     }
   }
 }
@@ -167,8 +167,8 @@ DesiredResource ResolveDeclaration(const Candidate& candidate, const DesiredScop
     resource.resolved = nullptr;
   } else {
     static const std::vector<v1::StackFile>* const kNoFiles = new std::vector<v1::StackFile>();
-    resource.spec_hash = scope.hasher->Hash(*resource.resolved,
-                                            resource.files ? *resource.files : *kNoFiles);
+    resource.spec_hash =
+        scope.hasher->Hash(*resource.resolved, resource.files ? *resource.files : *kNoFiles);
   }
   return resource;
 }

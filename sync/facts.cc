@@ -100,8 +100,8 @@ std::unique_ptr<Facts> GatherFacts(PlanContext& context, const resources::Resour
   Locate(*facts);
   facts->pair = ComputePair(*facts);
   if (facts->target.spec != nullptr) facts->health = HealthRulesOf(*facts->target.spec);
-  facts->vitals = ComputeVitals(facts->pair.members, facts->health, facts->clock_offset(),
-                                input.now);
+  facts->vitals =
+      ComputeVitals(facts->pair.members, facts->health, facts->clock_offset(), input.now);
   CompareHash(*facts);
   return facts;
 }

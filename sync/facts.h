@@ -123,8 +123,7 @@ struct Facts {
   }
   // The spec was applied before: what differs now is drift.
   bool WasApplied() const {
-    return inventory != nullptr && !target.hash.empty() &&
-           inventory->applied_hash() == target.hash;
+    return inventory != nullptr && !target.hash.empty() && inventory->applied_hash() == target.hash;
   }
   // The spec was healthy once, or nobody remembers.
   bool IsProven() const { return inventory == nullptr || inventory->good_hash() == target.hash; }

@@ -140,9 +140,8 @@ void GateOnPorts(const Facts& facts, const Removals& removals, Decision& decisio
 }
 
 bool Names(const v1::InventoryEntry& entry, const ResourceId& id, const std::string& key) {
-  return std::any_of(entry.after().begin(), entry.after().end(), [&](const std::string& text) {
-    return text == key || text == id.name;
-  });
+  return std::any_of(entry.after().begin(), entry.after().end(),
+                     [&](const std::string& text) { return text == key || text == id.name; });
 }
 
 // True when `from` leads to `to` along the recorded `after` of removals.
@@ -227,7 +226,9 @@ bool IsForward(v1::StepAction action) {
 
 void ApplyOwnGates(const Facts& facts, Decision& decision) {
   const bool forward = IsForward(decision.action);
-  if (facts.desired != nullptr && !facts.desired->not_yet.empty() && (decision.rule > 5 || decision.rule == 0) && (forward || decision.action == v1::STEP_ACTION_NONE) && !facts.target.invalid) {
+  if (facts.desired != nullptr && !facts.desired->not_yet.empty() &&
+      (decision.rule > 5 || decision.rule == 0) &&
+      (forward || decision.action == v1::STEP_ACTION_NONE) && !facts.target.invalid) {
     decision.gate.Clear();
     Block(decision, v1::Gate::KIND_RESOURCE, v1::CONDITION_BLOCKED,
           absl::StrCat("not yet: ", facts.desired->not_yet));
@@ -251,9 +252,9 @@ void ApplyOwnGates(const Facts& facts, Decision& decision) {
     GateOnBusy(facts, decision);
   }
   const v1::Gate::Kind kind = decision.gate.kind();
-  decision.open_step = (IsActing(decision.action) || decision.action == v1::STEP_ACTION_WAIT) &&
-                       (kind == v1::Gate::KIND_OPEN || kind == v1::Gate::KIND_BUSY ||
-                        kind == v1::Gate::KIND_HEALTH);
+  decision.open_step =
+      (IsActing(decision.action) || decision.action == v1::STEP_ACTION_WAIT) &&
+      (kind == v1::Gate::KIND_OPEN || kind == v1::Gate::KIND_BUSY || kind == v1::Gate::KIND_HEALTH);
 }
 
 void ApplyCommonGates(const Facts& facts, const Removals& removals,
@@ -267,11 +268,10 @@ void ApplyCommonGates(const Facts& facts, const Removals& removals,
   if (!IsForward(decision.action)) return;
   GateOnDependencies(facts, decision_of, decision);
   if (decision.gate.kind() != v1::Gate::KIND_OPEN) return;
-  const bool takes_name = decision.action == v1::STEP_ACTION_CREATE ||
-                          decision.action == v1::STEP_ACTION_MOVE ||
-                          (decision.action == v1::STEP_ACTION_REPLACE &&
-                           facts.pair.current != nullptr &&
-                           facts.pair.current->name() != facts.docker_name);
+  const bool takes_name =
+      decision.action == v1::STEP_ACTION_CREATE || decision.action == v1::STEP_ACTION_MOVE ||
+      (decision.action == v1::STEP_ACTION_REPLACE && facts.pair.current != nullptr &&
+       facts.pair.current->name() != facts.docker_name);
   if (takes_name) GateOnName(facts, decision);
   if (decision.gate.kind() != v1::Gate::KIND_OPEN) return;
   const bool takes_ports = decision.action == v1::STEP_ACTION_CREATE ||

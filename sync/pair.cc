@@ -15,11 +15,10 @@ constexpr absl::string_view kOldSuffix = ".fairlead-old";
 const v1::Container* ChooseCurrent(const Facts& facts,
                                    const std::vector<const v1::Container*>& candidates) {
   const auto rank = [&facts](const v1::Container* container) {
-    return std::make_tuple(container->spec_hash() == facts.target.hash,
-                           container->name() == facts.docker_name,
-                           container->state() == v1::CONTAINER_STATE_RUNNING,
-                           container->created_at().seconds(), container->created_at().nanos(),
-                           absl::string_view(container->id()));
+    return std::make_tuple(
+        container->spec_hash() == facts.target.hash, container->name() == facts.docker_name,
+        container->state() == v1::CONTAINER_STATE_RUNNING, container->created_at().seconds(),
+        container->created_at().nanos(), absl::string_view(container->id()));
   };
   return *std::max_element(
       candidates.begin(), candidates.end(),
@@ -56,10 +55,10 @@ void PairServices(const OwnedOnHost& here, Pair& pair) {
       continue;
     }
     const auto& services = pair.project->services();
-    const auto service = std::find_if(
-        services.begin(), services.end(), [container](const v1::Project::Service& candidate) {
-          return candidate.name() == container->compose_service();
-        });
+    const auto service = std::find_if(services.begin(), services.end(),
+                                      [container](const v1::Project::Service& candidate) {
+                                        return candidate.name() == container->compose_service();
+                                      });
     if (service == services.end()) {
       pair.extras.push_back(container);
     } else if (!service->ignored()) {

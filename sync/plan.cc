@@ -67,7 +67,8 @@ std::set<ResourceId> ComputeConcerned(const DesiredState& desired, const Invento
   if (!change.whole_host && change.foreign_names.empty()) return concerned;
   const std::set<std::string> names(change.foreign_names.begin(), change.foreign_names.end());
   for (const auto& [id, resource] : desired.resources) {
-    if (resource->server == server && (change.whole_host || names.contains(resource->docker_name))) {
+    if (resource->server == server &&
+        (change.whole_host || names.contains(resource->docker_name))) {
       concerned.insert(id);
     }
   }

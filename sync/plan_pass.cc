@@ -88,6 +88,9 @@ void PlanPass::DecideAll() {
               [](const Subject& a, const Subject& b) { return a.id < b.id; });
   }
   SetGuard(subjects);
+  result_.conditions.clear();
+  result_.decided.clear();
+  result_.decided.reserve(subjects.size());
   for (const Subject& subject : subjects) Decide(subject, true);
 }
 
@@ -101,9 +104,11 @@ void PlanPass::DecideSome(const std::set<ResourceId>& dirty) {
   subjects.reserve(some.size());
   for (const ResourceId& id : some) subjects.push_back(Look(id));
   SetGuard(subjects);
+  result_.decided.clear();
   for (const Subject& subject : subjects) {
     const auto before = result_.decisions.find(subject.id);
     if (before != result_.decisions.end()) {
+      --result_.conditions[{subject.id.kind, before->second->condition}];
       const absl::Time wake_at = before->second->wake_at;
       if (wake_at != absl::InfiniteFuture()) memo_->timers.erase({wake_at, subject.id});
     }
@@ -116,8 +121,8 @@ void PlanPass::DecideSome(const std::set<ResourceId>& dirty) {
 // declares (the deletion guard counts them), whose time has come, and who depends on those.
 std::set<ResourceId> PlanPass::Spread(const std::set<ResourceId>& dirty) const {
   std::set<ResourceId> some = dirty;
-  for (auto it = known_->timers.begin();
-       it != known_->timers.end() && it->first <= input_.now; ++it) {
+  for (auto it = known_->timers.begin(); it != known_->timers.end() && it->first <= input_.now;
+       ++it) {
     some.insert(it->second);
   }
   std::set<std::string> servers = ChangedServers();
@@ -188,6 +193,7 @@ void PlanPass::SetGuard(const std::vector<Subject>& subjects) {
 }
 
 void PlanPass::Decide(const Subject& subject, bool append) {
+  result_.decided.push_back(subject.id);
   auto decision = std::make_shared<Decision>();
   decision->id = subject.id;
   std::unique_ptr<Facts> facts =
@@ -293,6 +299,16 @@ void PlanPass::Assemble() {
   plan.set_unchanged(static_cast<uint32_t>(result_.decisions.size() - open_.size()));
 }
 
+// Gates may have changed the condition since the decision.
+void PlanPass::CountConditions() {
+  for (const ResourceId& id : result_.decided) {
+    const auto decision = result_.decisions.find(id);
+    if (decision == result_.decisions.end()) continue;
+    ++result_.conditions[{id.kind, decision->second->condition}];
+  }
+  std::erase_if(result_.conditions, [](const auto& item) { return item.second == 0; });
+}
+
 std::string PlanId(const PlanInput& input, const v1::Plan& plan) {
   std::string text;
   for (const v1::PlanSync& sync : plan.syncs()) {
@@ -315,11 +331,11 @@ PlanResult PlanPass::Finish() {
   result_.step_index.clear();
   result_.new_failures.clear();
   Gate();
+  CountConditions();
   FillHead();
   Assemble();
   result_.plan.set_id(PlanId(input_, result_.plan));
-  result_.wake_at =
-      memo_->timers.empty() ? absl::InfiniteFuture() : memo_->timers.begin()->first;
+  result_.wake_at = memo_->timers.empty() ? absl::InfiniteFuture() : memo_->timers.begin()->first;
   // Changes of steps that are gone are of no use any more.
   std::erase_if(memo_->changes,
                 [this](const auto& item) { return !result_.step_index.contains(item.first); });

@@ -67,6 +67,7 @@ class PlanPass {
   // Appended when all come in order.
   void Decide(const Subject& subject, bool append);
   void Gate();
+  void CountConditions();
   void Assemble();
   void AddChanges(const Facts& facts, const Decision& decision, v1::Step& step);
   void FillHead();

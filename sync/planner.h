@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -104,6 +105,10 @@ struct PlanResult {
   absl::btree_map<resources::ResourceId, int> step_index;
   // Specs that have failed and are not yet in PlanInput::failed_specs.
   std::vector<v1::FailedSpec> new_failures;
+  // What this pass looked at; also those that are gone by it.
+  std::vector<resources::ResourceId> decided;
+  // Number of decisions by kind and condition.
+  std::map<std::pair<std::string, v1::Condition>, uint32_t> conditions;
   std::shared_ptr<const PlanMemo> memo;
 };
 

@@ -179,9 +179,9 @@ bool DecideObserved(const Facts& facts, Decision& decision) {
   decision.wake_at = vitals.ready_at;
   Rest(decision, v1::CONDITION_OBSERVED,
        decision.satisfied ? std::string("deploy = false; it is well")
-       : worst == nullptr ? std::string("deploy = false; nothing of it is there")
-                          : absl::StrCat("deploy = false; ", worst->name(), " ",
-                                         DescribeContainer(*worst)));
+       : worst == nullptr
+           ? std::string("deploy = false; nothing of it is there")
+           : absl::StrCat("deploy = false; ", worst->name(), " ", DescribeContainer(*worst)));
   return true;
 }
 
@@ -194,8 +194,7 @@ bool DecideNameTaken(const Facts& facts, Decision& decision) {
     if (it == projects.end()) return false;
     Block(decision, v1::Gate::KIND_NAME_TAKEN, v1::CONDITION_BLOCKED,
           absl::StrCat("name taken: compose project ", facts.docker_name,
-                       " has containers that are not ours, such as ",
-                       it->second.front()->name()));
+                       " has containers that are not ours, such as ", it->second.front()->name()));
     return true;
   }
   // Only what is about to take the name asks.

@@ -112,10 +112,9 @@ void DecideNewContainer(const Facts& facts, Decision& decision) {
                facts.clock_offset()) +
       facts.health.timeout;
   if (facts.input().now >= deadline) {
-    EndFailedReplacement(facts,
-                         absl::StrCat("was not healthy within ",
-                                      absl::FormatDuration(facts.health.timeout)),
-                         decision);
+    EndFailedReplacement(
+        facts, absl::StrCat("was not healthy within ", absl::FormatDuration(facts.health.timeout)),
+        decision);
   } else if (never_started) {
     decision.wake_at = deadline;
     Act(decision, v1::STEP_ACTION_REPLACE, "the new container was not started yet");
@@ -193,7 +192,8 @@ std::string DiffersReason(const Facts& facts) {
     return "the host has no record of what was applied";
   }
   if (facts.target.uses_good_spec) return "back to the last good spec";
-  if (facts.shape == Shape::kProject && facts.live_hash.empty()) return "was not applied completely";
+  if (facts.shape == Shape::kProject && facts.live_hash.empty())
+    return "was not applied completely";
   return "spec hash differs";
 }
 
@@ -265,8 +265,8 @@ bool DecideMove(const Facts& facts, Decision& decision) {
 }
 
 bool DecideMissing(const Facts& facts, Decision& decision) {
-  const bool missing = facts.shape == Shape::kContainer ? facts.pair.current == nullptr
-                                                        : IsEmptyProject(facts);
+  const bool missing =
+      facts.shape == Shape::kContainer ? facts.pair.current == nullptr : IsEmptyProject(facts);
   if (!missing) return false;
   if (facts.target.held) {
     Rest(decision, v1::CONDITION_STOPPED, "held; nothing is there");

@@ -15,20 +15,11 @@ std::string Describe(const Facts& facts, const v1::Container& container) {
   return absl::StrCat("service ", container.compose_service(), ": ", DescribeContainer(container));
 }
 
-// When a spec that was never healthy fails; infinite future for others.
-absl::Time FirstDeadlineOf(const Facts& facts) {
-  if (facts.IsProven() || facts.inventory == nullptr || facts.target.failure != nullptr ||
-      !facts.WasApplied()) {
-    return absl::InfiniteFuture();
-  }
-  return FirstDeadline(facts.pair.members, *facts.inventory, facts.health, facts.clock_offset());
-}
-
 // Starts or restarts, at once or when the crash-loop backoff has passed.
 void StartWithBackoff(const Facts& facts, v1::StepAction action, const v1::Container& container,
                       Decision& decision) {
-  const RestartBackoff backoff = ComputeRestartBackoff(facts.inventory, container,
-                                                       facts.clock_offset(), facts.input().now);
+  const RestartBackoff backoff =
+      ComputeRestartBackoff(facts.inventory, container, facts.clock_offset(), facts.input().now);
   std::string reason = Describe(facts, container);
   Act(decision, action, reason,
       backoff.restarts > 0 ? v1::CONDITION_CRASH_LOOP : v1::CONDITION_PROGRESSING);
@@ -66,7 +57,7 @@ bool DecideStop(const Facts& facts, Decision& decision) {
 bool DecideNotRunning(const Facts& facts, Decision& decision) {
   if (facts.target.state != v1::WANTED_STATE_RUNNING || facts.vitals.down == 0) return false;
   const v1::Container& down = *facts.vitals.first_down;
-  if (HasFailedFirst(facts)) {
+  if (facts.input().now >= FirstDeadlineOf(facts)) {
     FailSpec(facts, decision, Describe(facts, down));
     return true;
   }
@@ -85,7 +76,7 @@ bool DecideNotRunning(const Facts& facts, Decision& decision) {
 
 bool DecideUnhealthy(const Facts& facts, Decision& decision) {
   if (facts.target.state != v1::WANTED_STATE_RUNNING || facts.vitals.IsWell()) return false;
-  if (HasFailedFirst(facts)) {
+  if (facts.input().now >= FirstDeadlineOf(facts)) {
     FailSpec(facts, decision,
              absl::StrCat("not healthy within ", absl::FormatDuration(facts.health.timeout), ": ",
                           Describe(facts, *facts.vitals.worst())));
@@ -172,8 +163,7 @@ bool DecideOtherwise(const Facts& facts, Decision& decision) {
   decision.wake_at = std::min({decision.wake_at, vitals.ready_at, FirstDeadlineOf(facts)});
   if (vitals.in_transit > 0) {
     // Docker's restart policy is at work: nothing to send.
-    Rest(decision,
-         worst.restart_count() > 1 ? v1::CONDITION_CRASH_LOOP : v1::CONDITION_PROGRESSING,
+    Rest(decision, worst.restart_count() > 1 ? v1::CONDITION_CRASH_LOOP : v1::CONDITION_PROGRESSING,
          Describe(facts, worst));
     return true;
   }

@@ -28,9 +28,9 @@ std::string NextText(const Decision& decision, const std::string& key) {
     case v1::Gate::KIND_FAILED:
       return absl::StrCat("tried again on a new spec or: fairlead retry ", key);
     case v1::Gate::KIND_BACKOFF:
-      return absl::StrCat("next attempt at ", absl::FormatTime(absl::RFC3339_sec,
-                                                               FromProto(decision.gate.until()),
-                                                               absl::UTCTimeZone()));
+      return absl::StrCat("next attempt at ",
+                          absl::FormatTime(absl::RFC3339_sec, FromProto(decision.gate.until()),
+                                           absl::UTCTimeZone()));
     case v1::Gate::KIND_HOLD:
       return absl::StrCat("waits for: fairlead release ", key);
     case v1::Gate::KIND_OPEN:
@@ -55,8 +55,7 @@ void FillContainers(const Facts& facts, v1::ResourceStatus& status) {
     }
   }
   std::sort(status.mutable_containers()->begin(), status.mutable_containers()->end());
-  const v1::Container* first =
-      facts.pair.members.empty() ? nullptr : facts.pair.members.front();
+  const v1::Container* first = facts.pair.members.empty() ? nullptr : facts.pair.members.front();
   if (facts.shape == Shape::kContainer && first != nullptr) status.set_running(first->image());
   const v1::Container* worst = facts.vitals.worst();
   if (facts.target.failure != nullptr && !facts.target.failure->log_tail().empty()) {
@@ -103,8 +102,7 @@ v1::ResourceStatus ComputeStatus(const PlanInput& input, const PlanResult& plan,
 
   const auto desired = input.desired->resources.find(id);
   const auto owned = input.inventory.find(status.resource());
-  const v1::InventoryEntry* entry =
-      owned == input.inventory.end() ? nullptr : owned->second.get();
+  const v1::InventoryEntry* entry = owned == input.inventory.end() ? nullptr : owned->second.get();
   PlanContext context(input, plan.memo == nullptr
                                  ? IndexHosts(*input.live, input.installation, nullptr)
                                  : plan.memo->hosts);

@@ -46,8 +46,8 @@ std::set<std::string> StoppedBy(const Facts& facts, const Decision& decision) {
       [[fallthrough]];
     case v1::STEP_ACTION_MOVE:
       for (const Presence::Place& place : facts.pair.elsewhere) {
-        const bool concerned = decision.action == v1::STEP_ACTION_MOVE ||
-                               place.host->server == decision.server;
+        const bool concerned =
+            decision.action == v1::STEP_ACTION_MOVE || place.host->server == decision.server;
         if (concerned) AddRunning(place.owned->containers, names);
       }
       break;
@@ -99,9 +99,9 @@ std::string Sentence(const Facts& facts, const Decision& decision,
     case v1::STEP_ACTION_ROLLBACK:
       return "removes the new container and starts the old one again";
     case v1::STEP_ACTION_MOVE:
-      return absl::StrCat(stops.empty() ? "" : absl::StrCat("stops ", names, "; "),
-                          "removed on ", decision.from_server, ", then created on ",
-                          decision.server, "; volumes stay where they are");
+      return absl::StrCat(stops.empty() ? "" : absl::StrCat("stops ", names, "; "), "removed on ",
+                          decision.from_server, ", then created on ", decision.server,
+                          "; volumes stay where they are");
     case v1::STEP_ACTION_PRUNE:
     case v1::STEP_ACTION_DESTROY:
       return stops.empty() ? "volumes stay" : absl::StrCat("stops ", names, "; volumes stay");

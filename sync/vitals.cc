@@ -84,10 +84,10 @@ Wellness ComputeWellness(const v1::Container& container, const HealthRules& rule
     case v1::CONTAINER_STATE_UNSPECIFIED:
       return Wellness::kInTransit;
     case v1::CONTAINER_STATE_EXITED: {
-      const bool may_complete = rules.by_container ? IsFinalPolicy(container.restart_policy())
-                                                   : rules.exit_may_complete;
-      const bool own_end = container.exit_code() == 0 && !container.killed() &&
-                           !container.oom_killed();
+      const bool may_complete =
+          rules.by_container ? IsFinalPolicy(container.restart_policy()) : rules.exit_may_complete;
+      const bool own_end =
+          container.exit_code() == 0 && !container.killed() && !container.oom_killed();
       return may_complete && own_end ? Wellness::kCompleted : Wellness::kDown;
     }
     default:

@@ -33,8 +33,8 @@ void WriteStep(const v1::Step& step, absl::Time now, std::string* out) {
   absl::StrAppend(out, " (rule ", step.rule(), step.heal() ? ", heal" : "", ")\n");
   if (!step.reason().empty()) absl::StrAppend(out, "  reason  ", step.reason(), "\n");
   for (const v1::FieldChange& change : step.changes()) {
-    absl::StrAppend(out, "  change  ", change.path(), ": ", change.before(), " -> ",
-                    change.after(), "\n");
+    absl::StrAppend(out, "  change  ", change.path(), ": ", change.before(), " -> ", change.after(),
+                    "\n");
   }
   if (step.has_gate()) {
     absl::StrAppend(out, "  gate    ", Short(v1::Gate::Kind_Name(step.gate().kind()), "KIND_"),
@@ -117,10 +117,10 @@ std::string Fingerprint(const PlanResult& result) {
     absl::StrAppend(&out, "\n", id.ToString(), "|", decision->id.ToString(), "|", decision->rule,
                     "|", decision->action, "|", decision->condition, "|", decision->reason, "|",
                     decision->server);
-    absl::StrAppend(&out, "|", decision->target_hash, "|", decision->live_hash, "|",
-                    decision->heal, decision->uses_good_spec, decision->unverified,
-                    decision->satisfied, decision->open_step, decision->degraded,
-                    decision->record_inventory, "|", decision->from_server);
+    absl::StrAppend(&out, "|", decision->target_hash, "|", decision->live_hash, "|", decision->heal,
+                    decision->uses_good_spec, decision->unverified, decision->satisfied,
+                    decision->open_step, decision->degraded, decision->record_inventory, "|",
+                    decision->from_server);
     absl::StrAppend(&out, "|", absl::FormatTime(decision->wake_at), "|",
                     absl::StrJoin(decision->container_ids, ","), "|", Bytes(decision->gate));
     if (decision->new_failure != nullptr) absl::StrAppend(&out, Bytes(*decision->new_failure));

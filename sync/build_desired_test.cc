@@ -1,0 +1,283 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "sync/desired.h"
+#include "sync/testing/world_text.h"
+
+namespace fairlead::sync {
+namespace {
+
+using resources::ResourceId;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr char kServer[] = "[[server]]\nname = \"edge-1\"\n";
+
+std::string Deployment(const std::string& name, const std::string& image,
+                       const std::string& more = "", const std::string& config = "") {
+  return absl::StrCat("[[deployment]]\nname = \"", name, "\"\n", more,
+                      "\n[deployment.config]\nserver = \"edge-1\"\nimage = \"", image, "\"\n",
+                      config, "\n");
+}
+
+std::string Variable(const std::string& name, const std::string& value,
+                     const std::string& more = "") {
+  return absl::StrCat("[[variable]]\nname = \"", name, "\"\nvalue = \"", value, "\"\n", more, "\n");
+}
+
+using Sources = std::vector<std::shared_ptr<const SourceSnapshot>>;
+
+std::shared_ptr<SourceSnapshot> Source(const std::map<std::string, std::string>& files,
+                                       const std::string& name = "main") {
+  SourceText text;
+  text.origin = "resource_sync/" + name;
+  text.name = name;
+  text.files = files;
+  return std::make_shared<SourceSnapshot>(*ReadSource(text));
+}
+
+std::shared_ptr<const DesiredState> Build(const Sources& sources,
+                                          const DesiredState* previous = nullptr,
+                                          const DesiredOptions& options = {}) {
+  return BuildDesiredState(sources, TestHasher(), options, previous);
+}
+
+// The source with one file read anew from other text; the others stay the same objects.
+std::shared_ptr<SourceSnapshot> WithFile(const SourceSnapshot& source, const std::string& path,
+                                         const std::string& text) {
+  auto next = std::make_shared<SourceSnapshot>(source);
+  next->revision = "r2";
+  for (auto& file : next->files) {
+    if (file->path != path) continue;
+    file = std::make_shared<const resources::ParsedFile>(
+        resources::ReadToml(path, text, source.dialect));
+  }
+  return next;
+}
+
+const DesiredResource& Get(const DesiredState& state, const std::string& resource) {
+  return *state.resources.at(*ResourceId::Parse(resource));
+}
+
+TEST(BuildDesiredStateTest, ResolvesAndHashes) {
+  const auto state = Build({Source(
+      {{"a.toml", absl::StrCat(kServer, Variable("TAG", "7"),
+                               Deployment("web", "img:1", "", "environment = \"A=[[TAG]]\""))}})});
+  const DesiredResource& web = Get(*state, "deployment/web");
+  EXPECT_FALSE(web.invalid);
+  EXPECT_THAT(web.problems, IsEmpty());
+  EXPECT_EQ(web.server, "edge-1");
+  EXPECT_EQ(web.docker_name, "web");
+  EXPECT_THAT(web.placeholders, ElementsAre("TAG"));
+  EXPECT_THAT(web.resolved->deployment().environment(), HasSubstr("A=7"));
+  EXPECT_THAT(web.spec->deployment().environment(), HasSubstr("[[TAG]]"));
+  EXPECT_TRUE(TestHasher().CanVerify(web.spec_hash));
+  EXPECT_EQ(state->sources.at("resource_sync/main").resources, 3u);
+  EXPECT_TRUE(state->complete);
+}
+
+TEST(BuildDesiredStateTest, KeepsSecretsOfVariablesApart) {
+  const auto state = Build({Source(
+      {{"a.toml", absl::StrCat(kServer, Variable("PW", "hunter2", "is_secret = true"),
+                               Deployment("web", "img:1", "", "environment = \"A=[[PW]]\""))}})});
+  EXPECT_THAT(Get(*state, "deployment/web").secrets, ElementsAre("hunter2"));
+}
+
+TEST(BuildDesiredStateTest, SharesAllThatDidNotChange) {
+  const auto source = Source({{"a.toml", absl::StrCat(kServer, Deployment("api", "img:1"))},
+                              {"b.toml", Deployment("web", "img:1")}});
+  const auto before = Build({source});
+  const auto after = Build({WithFile(*source, "b.toml", Deployment("web", "img:2"))}, before.get());
+  EXPECT_EQ(&Get(*before, "deployment/api"), &Get(*after, "deployment/api"));
+  EXPECT_EQ(&Get(*before, "server/edge-1"), &Get(*after, "server/edge-1"));
+  EXPECT_NE(&Get(*before, "deployment/web"), &Get(*after, "deployment/web"));
+  EXPECT_EQ(after->generation, before->generation + 1);
+  EXPECT_THAT(ComputeDesiredChange(before.get(), *after),
+              ElementsAre(ResourceId{"deployment", "web"}));
+}
+
+TEST(BuildDesiredStateTest, SharesWhatWasReadAgainAndSaysTheSame) {
+  const auto source = Source({{"a.toml", absl::StrCat(kServer, Deployment("web", "img:1"))}});
+  const auto before = Build({source});
+  const auto after =
+      Build({WithFile(*source, "a.toml",
+                      absl::StrCat(kServer, Deployment("web", "img:1"), "# a comment\n"))},
+            before.get());
+  EXPECT_EQ(&Get(*before, "deployment/web"), &Get(*after, "deployment/web"));
+  EXPECT_THAT(ComputeDesiredChange(before.get(), *after), IsEmpty());
+}
+
+TEST(BuildDesiredStateTest, AChangedVariableChangesExactlyItsUsers) {
+  const auto source =
+      Source({{"a.toml", Variable("TAG", "1")},
+              {"b.toml", absl::StrCat(kServer, Deployment("api", "img:1"))},
+              {"c.toml", Deployment("web", "img:1", "", "environment = \"A=[[TAG]]\"")}});
+  const auto before = Build({source});
+  const auto after = Build({WithFile(*source, "a.toml", Variable("TAG", "2"))}, before.get());
+  EXPECT_THAT(ComputeDesiredChange(before.get(), *after),
+              ElementsAre(ResourceId{"deployment", "web"}, ResourceId{"variable", "TAG"}));
+  EXPECT_NE(Get(*before, "deployment/web").spec_hash, Get(*after, "deployment/web").spec_hash);
+}
+
+TEST(BuildDesiredStateTest, AReferenceThatAppearsIsResolved) {
+  const auto source =
+      Source({{"a.toml", absl::StrCat(kServer, Deployment("web", "img:1", "after = [\"db\"]"))},
+              {"b.toml", ""}});
+  const auto before = Build({source});
+  EXPECT_THAT(Get(*before, "deployment/web").missing_after, ElementsAre("db"));
+  const auto after = Build({WithFile(*source, "b.toml", Deployment("db", "img:1"))}, before.get());
+  EXPECT_THAT(Get(*after, "deployment/web").missing_after, IsEmpty());
+  EXPECT_THAT(Get(*after, "deployment/web").after, ElementsAre(ResourceId{"deployment", "db"}));
+  EXPECT_THAT(after->dependents->at({"deployment", "db"}),
+              ElementsAre(ResourceId{"deployment", "web"}));
+}
+
+TEST(BuildDesiredStateTest, AConflictThatGoesAwayLeavesNoTrace) {
+  const auto source = Source(
+      {{"a.toml", absl::StrCat(kServer, Deployment("a", "img:1", "", "custom_name = \"www\""))},
+       {"b.toml", Deployment("b", "img:1", "", "custom_name = \"www\"")}});
+  const auto before = Build({source});
+  EXPECT_TRUE(Get(*before, "deployment/a").invalid);
+  EXPECT_TRUE(Get(*before, "deployment/b").invalid);
+  const auto next = WithFile(*source, "b.toml", Deployment("b", "img:1"));
+  const auto after = Build({next}, before.get());
+  const auto fresh = Build({next});
+  EXPECT_FALSE(Get(*after, "deployment/a").invalid);
+  EXPECT_TRUE(IsSame(Get(*after, "deployment/a"), Get(*fresh, "deployment/a")));
+}
+
+TEST(BuildDesiredStateTest, NamesOnDifferentServersDoNotConflict) {
+  const auto state = Build({Source(
+      {{"a.toml",
+        absl::StrCat(kServer, "[[server]]\nname = \"edge-2\"\n",
+                     Deployment("a", "img:1", "", "custom_name = \"www\""),
+                     "[[deployment]]\nname = \"b\"\n[deployment.config]\nserver = \"edge-2\"\n"
+                     "image = \"img:1\"\ncustom_name = \"www\"\n")}})});
+  EXPECT_FALSE(Get(*state, "deployment/a").invalid);
+  EXPECT_FALSE(Get(*state, "deployment/b").invalid);
+}
+
+TEST(BuildDesiredStateTest, AContainerAndAProjectMayHaveOneName) {
+  const auto state = Build({Source(
+      {{"a.toml", absl::StrCat(kServer, Deployment("web", "img:1"),
+                               "[[stack]]\nname = \"web\"\n[stack.config]\nserver = \"edge-1\"\n"
+                               "file_contents = \"services: {}\"\n")}})});
+  EXPECT_FALSE(Get(*state, "deployment/web").invalid);
+  EXPECT_FALSE(Get(*state, "stack/web").invalid);
+}
+
+TEST(BuildDesiredStateTest, ACycleNamesItsPathAndGoesWhenBroken) {
+  const auto source =
+      Source({{"a.toml", absl::StrCat(kServer, Deployment("a", "img:1", "after = [\"b\"]"))},
+              {"b.toml", Deployment("b", "img:1", "after = [\"a\"]")}});
+  const auto before = Build({source});
+  ASSERT_TRUE(Get(*before, "deployment/a").invalid);
+  EXPECT_THAT(Get(*before, "deployment/a").problems.back().message(),
+              HasSubstr("deployment/a -> deployment/b -> deployment/a"));
+  const auto after = Build({WithFile(*source, "b.toml", Deployment("b", "img:1"))}, before.get());
+  EXPECT_FALSE(Get(*after, "deployment/a").invalid);
+  EXPECT_THAT(Get(*after, "deployment/a").problems, IsEmpty());
+}
+
+TEST(BuildDesiredStateTest, TheOwnerKeepsWhatTwoOriginsDeclare) {
+  const auto first = Source({{"a.toml", absl::StrCat(kServer, Deployment("web", "img:1"))}});
+  const auto second = Source({{"b.toml", Deployment("web", "img:2")}}, "other");
+  DesiredOptions options;
+  options.owner = [](const ResourceId&) { return std::string("resource_sync/other"); };
+  const auto state = Build({first, second}, nullptr, options);
+  EXPECT_EQ(Get(*state, "deployment/web").origin, "resource_sync/other");
+  EXPECT_FALSE(Get(*state, "deployment/web").invalid);
+  EXPECT_EQ(state->sources.at("resource_sync/main").problems.at(0).code(), "two-origins");
+  EXPECT_EQ(state->sources.at("resource_sync/main").problems.at(0).severity(), v1::SEVERITY_ERROR);
+}
+
+TEST(BuildDesiredStateTest, TheOriginMovesWhenTheFirstStopsDeclaring) {
+  const auto first = Source({{"a.toml", absl::StrCat(kServer, Deployment("web", "img:1"))}});
+  const auto second = Source({{"b.toml", Deployment("web", "img:2")}}, "other");
+  DesiredOptions options;
+  options.owner = [](const ResourceId&) { return std::string("resource_sync/main"); };
+  const auto before = Build({first, second}, nullptr, options);
+  EXPECT_EQ(Get(*before, "deployment/web").origin, "resource_sync/main");
+  const auto after = Build({WithFile(*first, "a.toml", kServer), second}, before.get(), options);
+  EXPECT_EQ(Get(*after, "deployment/web").origin, "resource_sync/other");
+  EXPECT_THAT(Get(*after, "deployment/web").problems, IsEmpty());
+}
+
+TEST(BuildDesiredStateTest, AVariableDeclaredTwiceIsNotUsed) {
+  const auto state = Build({Source(
+      {{"a.toml", absl::StrCat(kServer, Variable("TAG", "1"), Variable("TAG", "2"),
+                               Deployment("web", "img:1", "", "environment = \"A=[[TAG]]\""))}})});
+  EXPECT_TRUE(Get(*state, "variable/TAG").invalid);
+  EXPECT_TRUE(Get(*state, "deployment/web").invalid);
+}
+
+TEST(BuildDesiredStateTest, FilesOfAStackArePartOfItsHash) {
+  const std::string text =
+      absl::StrCat(kServer, "[[stack]]\nname = \"shop\"\n[stack.config]\nserver = \"edge-1\"\n");
+  const auto source = Source({{"a.toml", text}});
+  const ResourceId id{"stack", "shop"};
+  const auto with_content = [&](const std::string& content) {
+    auto next = std::make_shared<SourceSnapshot>(*source);
+    v1::StackFile file;
+    file.set_path("compose.yaml");
+    file.set_content(content);
+    next->stack_files[id] =
+        std::make_shared<const std::vector<v1::StackFile>>(std::vector<v1::StackFile>{file});
+    return next;
+  };
+  const auto before = Build({with_content("services: {}")});
+  const auto same = Build({with_content("services: {}")}, before.get());
+  const auto after = Build({with_content("services: {a: {}}")}, same.get());
+  EXPECT_EQ(&Get(*before, "stack/shop"), &Get(*same, "stack/shop"));
+  EXPECT_NE(Get(*same, "stack/shop").spec_hash, Get(*after, "stack/shop").spec_hash);
+}
+
+TEST(BuildDesiredStateTest, AProblemOfAStacksFilesComesAndGoes) {
+  const std::string text =
+      absl::StrCat(kServer, "[[stack]]\nname = \"shop\"\n[stack.config]\nserver = \"edge-1\"\n");
+  const auto source = Source({{"a.toml", text}});
+  auto broken = std::make_shared<SourceSnapshot>(*source);
+  v1::Problem problem;
+  problem.set_severity(v1::SEVERITY_ERROR);
+  problem.set_message("compose.yaml is not there");
+  broken->stack_problems[{"stack", "shop"}] = {problem};
+  const auto before = Build({broken});
+  EXPECT_TRUE(Get(*before, "stack/shop").invalid);
+  EXPECT_FALSE(before->sources.at("resource_sync/main").prune_blocker.empty());
+  const auto after = Build({source}, before.get());
+  EXPECT_FALSE(Get(*after, "stack/shop").invalid);
+  EXPECT_TRUE(after->sources.at("resource_sync/main").prune_blocker.empty());
+}
+
+TEST(BuildDesiredStateTest, IsIncompleteWhileASourceIsUnread) {
+  DesiredOptions options;
+  options.unread_origins = {"resource_sync/other"};
+  EXPECT_FALSE(Build({Source({{"a.toml", kServer}})}, nullptr, options)->complete);
+}
+
+TEST(BuildDesiredStateTest, LeavesOutWhatASyncDoesNotInclude) {
+  const auto source = Source({{"a.toml", absl::StrCat(kServer, Variable("TAG", "1"))}});
+  source->include_variables = false;
+  const auto state = Build({source});
+  EXPECT_TRUE(state->variables.empty());
+  EXPECT_EQ(state->resources.size(), 1u);
+  source->include_variables = true;
+  source->include_resources = false;
+  EXPECT_TRUE(Build({source})->resources.contains({"variable", "TAG"}));
+}
+
+TEST(BuildDesiredStateTest, AnUnknownTableBlocksPruning) {
+  const auto state = Build({Source({{"a.toml", absl::StrCat(kServer, "[[provision]]\nx = 1\n")}})});
+  EXPECT_FALSE(state->sources.at("resource_sync/main").prune_blocker.empty());
+}
+
+}  // namespace
+}  // namespace fairlead::sync
