@@ -62,17 +62,16 @@ void FillFromSpec(const v1::ResourceSync& spec, sync::SourceSnapshot& snapshot) 
 
 // Why nothing may be pruned, from what the last good revision held.
 std::string PruneBlocker(const sync::SourceSnapshot& snapshot, const v1::SyncRecord* last) {
-  std::map<std::string, bool> holds;
-  bool any = false;
-  for (const auto& file : snapshot.files) {
-    holds[file->path] = !file->declarations.empty();
-    any = any || !file->declarations.empty();
-  }
-  if (!any) return "the source holds no resource";
+  const auto& files = snapshot.files;
+  const auto is_empty = [](const auto& file) { return file->declarations.empty(); };
+  if (std::all_of(files.begin(), files.end(), is_empty)) return "the source holds no resource";
   if (last == nullptr) return "";
   for (const std::string& path : last->files()) {
-    const auto now = holds.find(path);
-    if (now != holds.end() && !now->second) {
+    // In order of path, as the mirror lists them.
+    const auto now =
+        std::lower_bound(files.begin(), files.end(), path,
+                         [](const auto& file, const std::string& key) { return file->path < key; });
+    if (now != files.end() && (*now)->path == path && is_empty(*now)) {
       return absl::StrCat(path, " held resources at ", last->revision().substr(0, 7),
                           " and holds none now that can be read");
     }
@@ -113,7 +112,7 @@ absl::StatusOr<std::shared_ptr<const sync::SourceSnapshot>> SourceLoader::Load(
       file = std::make_shared<const resources::ParsedFile>(
           resources::ReadToml(entry.path, *content, spec.dialect()));
     }
-    used.emplace(std::move(key), file);
+    used.emplace_hint(used.end(), std::move(key), file);
     snapshot->files.push_back(std::move(file));
   }
   parsed_ = std::move(used);

@@ -1,8 +1,6 @@
 // stub_fleet ADDRESS PREFIX COUNT: COUNT servers named PREFIX-1... without engines, until SIGTERM.
-// Prints "containers N" whenever the number they report has changed.
 #include <signal.h>
 
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,12 +8,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
+#include "base/log.h"
 #include "integration/bench/stub_server.h"
 
 int main(int argc, char** argv) {
   int count = 0;
   if (argc != 4 || !absl::SimpleAtoi(argv[3], &count) || count < 1) {
-    std::cerr << "usage: stub_fleet ADDRESS PREFIX COUNT\n";
+    fairlead::base::LogError("stub_fleet", "usage: stub_fleet ADDRESS PREFIX COUNT");
     return 2;
   }
   sigset_t signals;
@@ -47,11 +46,11 @@ int main(int argc, char** argv) {
       gone += server->connected() ? 0 : 1;
     }
     if (gone > 0) {
-      std::cerr << gone << " servers were disconnected\n";
+      fairlead::base::LogError("stub_fleet", gone, " servers were disconnected");
       return 1;
     }
     if (now != last) {
-      std::cout << "containers " << now << std::endl;
+      fairlead::base::LogInfo("stub_fleet", now, " containers");
       last = now;
     }
   }
