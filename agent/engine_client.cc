@@ -26,10 +26,13 @@ constexpr int kWantedMinor = 41;
 // A registry that says nothing for so long is given up.
 constexpr absl::Duration kRegistrySilence = absl::Seconds(60);
 
-std::string Escape(absl::string_view text) {
+// `also` stands for itself besides what RFC 3986 leaves alone.
+std::string Escape(absl::string_view text, absl::string_view also = "") {
   std::string escaped;
   for (const char c : text) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-_.~", {&c, 1})) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+        absl::StrContains("-_.~", absl::string_view(&c, 1)) ||
+        absl::StrContains(also, absl::string_view(&c, 1))) {
       escaped.push_back(c);
     } else {
       absl::StrAppendFormat(&escaped, "%%%02X", static_cast<unsigned char>(c));
@@ -301,8 +304,9 @@ absl::Status EngineClient::WatchEvents(absl::Time since, const EventHooks& hooks
 
 absl::StatusOr<std::string> EngineClient::ImageId(const std::string& reference,
                                                   const CallLimits& limits) const {
-  ASSIGN_OR_RETURN(const std::string body,
-                   Do("GET", absl::StrCat("/images/", reference, "/json"), "", limits));
+  ASSIGN_OR_RETURN(
+      const std::string body,
+      Do("GET", absl::StrCat("/images/", Escape(reference, "/:@"), "/json"), "", limits));
   ASSIGN_OR_RETURN(const json::object object, ParseObject(body));
   return TextAt(object, {"Id"});
 }
