@@ -86,6 +86,12 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
       entry.set_container_id(outcome.container_id());
       entry.clear_section_hash();
       PutEntry(std::move(entry));
+      // A container that was between two restarts had no last words yet when it was judged.
+      for (auto& [hash, failed] : input_.failed_specs[resource]) {
+        if (!failed.log_tail().empty() || outcome.log_tail().empty()) continue;
+        failed.set_log_tail(outcome.log_tail());
+        batch_.put_failed_specs.push_back(failed);
+      }
       Emit(now, resource, "rolled-back", "the old container is back", true);
       return;
     }
