@@ -12,8 +12,8 @@ namespace {
 
 constexpr absl::Duration kCancelGrace = absl::Seconds(2);
 
-v1::ActionOutcome NotRun(const v1::Action& action, v1::ActionStatus status,
-                         absl::StatusCode code, const std::string& message) {
+v1::ActionOutcome NotRun(const v1::Action& action, v1::ActionStatus status, absl::StatusCode code,
+                         const std::string& message) {
   v1::ActionOutcome outcome;
   outcome.set_status(status);
   outcome.set_code(static_cast<int32_t>(code));

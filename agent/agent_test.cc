@@ -273,10 +273,10 @@ class AgentTest : public ::testing::Test {
     absl::StatusOr<Journal> journal = Journal::Open(directory_ + "/journal");
     ASSERT_TRUE(journal.ok()) << journal.status();
     connection_ = std::make_unique<Connection>(
-        ConnectionOptions{.address = address_,
-                          .tls = std::nullopt,
-                          .backoff = {.initial = absl::Milliseconds(5),
-                                      .maximum = absl::Milliseconds(50)}},
+        ConnectionOptions{
+            .address = address_,
+            .tls = std::nullopt,
+            .backoff = {.initial = absl::Milliseconds(5), .maximum = absl::Milliseconds(50)}},
         base::Clock::Real(), base::Random::Real());
     agent_ = std::make_unique<Agent>(
         options_, *std::move(journal),
@@ -535,11 +535,10 @@ TEST_F(AgentTest, RefusesMoreLogsThanItsLimitUntilOneEnds) {
   v1::ControllerMessage cancel;
   cancel.mutable_cancel_logs()->set_request_id(1);
   controller_.Send(cancel);
-  EXPECT_TRUE(controller_
-                  .WaitFor([](const auto& m) {
-                    return m.logs().request_id() == 1 && m.logs().end();
-                  })
-                  .has_value());
+  EXPECT_TRUE(
+      controller_
+          .WaitFor([](const auto& m) { return m.logs().request_id() == 1 && m.logs().end(); })
+          .has_value());
 }
 
 TEST_F(AgentTest, OtherInstallationIsLookedAtAnew) {

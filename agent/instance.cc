@@ -55,7 +55,7 @@ bool EndMembers(const v1::JournalRecord::ProcessGroup& group) {
         member_of != group.group() || ParseStartTicks(stat) < group.leader_start_ticks()) {
       continue;
     }
-    struct stat owner {};
+    struct stat owner{};
     if (::stat(entry.path().c_str(), &owner) != 0 || owner.st_uid != ::geteuid()) continue;
     any = ::kill(pid, SIGKILL) == 0 || any;
   }

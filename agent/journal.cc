@@ -137,9 +137,9 @@ absl::StatusOr<Journal> Journal::Open(const std::string& path) {
   if (content.ok()) {
     good = DecodeRecords(*content, &records);
     if (HoldsRecord(absl::string_view(*content).substr(good))) {
-      return absl::DataLossError(absl::StrCat(
-          path, ": damaged at byte ", good, ", with records behind it; which actions ran cannot ",
-          "be told. Move the file away to start without them"));
+      return absl::DataLossError(absl::StrCat(path, ": damaged at byte ", good,
+                                              ", with records behind it; which actions ran cannot ",
+                                              "be told. Move the file away to start without them"));
     }
   } else {
     // The folder's entry must be durable too, which an fsync of the file does not promise.
@@ -180,8 +180,8 @@ absl::Status Journal::Append(const v1::JournalRecord& record) {
   std::size_t done = 0;
   absl::Status status;
   while (done < bytes.size() && status.ok()) {
-    const ssize_t written = ::pwrite(fd_, bytes.data() + done, bytes.size() - done,
-                                     static_cast<off_t>(size_ + done));
+    const ssize_t written =
+        ::pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(size_ + done));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       status = base::ErrnoStatus(errno, absl::StrCat("write ", path_));

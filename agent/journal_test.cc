@@ -93,7 +93,7 @@ TEST_F(JournalTest, RemembersAcrossReopening) {
 
 TEST_F(JournalTest, FileIsForTheOwnerOnly) {
   Open();
-  struct stat file {};
+  struct stat file{};
   ASSERT_EQ(::stat(path_.c_str(), &file), 0);
   EXPECT_EQ(file.st_mode & 0777, 0600u);
 }
@@ -181,8 +181,8 @@ TEST_F(JournalTest, LargeOpenActionsAreNotRewrittenAtEachAppend) {
   for (int i = 0; i < 12; ++i) {
     ASSERT_TRUE(journal.Append(Intent(absl::StrCat("large", i), 400'000)).ok());
   }
-  struct stat before {};
-  struct stat after {};
+  struct stat before{};
+  struct stat after{};
   ASSERT_EQ(::stat(path_.c_str(), &before), 0);
   ASSERT_TRUE(journal.Append(Intent("small")).ok());
   ASSERT_EQ(::stat(path_.c_str(), &after), 0);

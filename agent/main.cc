@@ -93,8 +93,7 @@ void WaitForSignal(const sigset_t& signals) {
 
 absl::Status Run(const Settings& settings, const sigset_t& signals) {
   ASSIGN_OR_RETURN(const ConnectionOptions connection_options, ComputeConnectionOptions(settings));
-  ASSIGN_OR_RETURN(const Instance instance,
-                   OpenInstance(settings.data_dir, base::Random::Real()));
+  ASSIGN_OR_RETURN(const Instance instance, OpenInstance(settings.data_dir, base::Random::Real()));
   ASSIGN_OR_RETURN(Journal journal, Journal::Open(instance.journal_path));
   ContainerRecords records(absl::StrCat(settings.data_dir, "/containers"));
   RETURN_IF_ERROR(records.Load());

@@ -69,7 +69,7 @@ TEST_F(BadFileTest, WrongType) {
   PushBad(absl::StrCat(Good("2"), "ports = 8080\n"));
   EXPECT_OK(fleet_.WaitCondition("deployment/web", "INVALID"));
   EXPECT_THAT(fleet_.Story("deployment/web"), HasSubstr("ports"));
-  EXPECT_THAT(Validate(), HasSubstr("web.toml:8:"));
+  EXPECT_THAT(Validate(), HasSubstr("web.toml:9:"));
   ExpectRestGoesOn();
   ExpectRecovery();
 }
@@ -81,7 +81,7 @@ TEST_F(BadFileTest, UnknownKeyWithASuggestion) {
   EXPECT_THAT(story, HasSubstr("enviroment"));
   EXPECT_THAT(story, HasSubstr("environment"));
   const std::string text = Validate();
-  EXPECT_THAT(text, HasSubstr("web.toml:8:1: error:"));
+  EXPECT_THAT(text, HasSubstr("web.toml:9:1: error:"));
   EXPECT_THAT(text, HasSubstr("did you mean \"environment\""));
   ExpectRestGoesOn();
   ExpectRecovery();
@@ -90,7 +90,7 @@ TEST_F(BadFileTest, UnknownKeyWithASuggestion) {
 TEST_F(BadFileTest, DuplicateNameNamesBothPlaces) {
   PushBad(absl::StrCat(Good("2"), Good("3")));
   EXPECT_OK(fleet_.WaitCondition("deployment/web", "INVALID"));
-  EXPECT_THAT(Validate(), HasSubstr("web.toml:8:"));
+  EXPECT_THAT(Validate(), HasSubstr("web.toml:9:"));
   EXPECT_THAT(Validate(), HasSubstr("web.toml:1"));
   ExpectRestGoesOn();
   ExpectRecovery();
@@ -105,9 +105,9 @@ TEST_F(BadFileTest, DanglingReference) {
 
 TEST_F(BadFileTest, CycleIsNamed) {
   fleet_.repository().Write("other.toml", ToToml({.name = "other", .image = "fl/app:2"}));
-  fleet_.repository().Write("x.toml", ToToml({.name = "x", .after = "\"web\""}));
-  fleet_.PushFile("web.toml", ToToml({.name = "web", .image = "fl/app:2", .after = "\"x\""}));
-  EXPECT_OK(fleet_.WaitStory("deployment/web", "deployment/x"));
+  fleet_.repository().Write("x.toml", ToToml({.name = "ring", .after = "\"web\""}));
+  fleet_.PushFile("web.toml", ToToml({.name = "web", .image = "fl/app:2", .after = "\"ring\""}));
+  EXPECT_OK(fleet_.WaitStory("deployment/web", "deployment/ring"));
   EXPECT_OK(fleet_.WaitStory("deployment/web", "cycle"));
   ExpectRestGoesOn();
   fleet_.repository().Remove("x.toml");

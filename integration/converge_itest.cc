@@ -46,56 +46,57 @@ TEST(ConvergeTest, StartsInOrderOverTwoHosts) {
 TEST(ConvergeTest, ChangesOnlyWhatChanged) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
-  fleet.repository().Write("a.toml", ToToml({.name = "a"}));
-  fleet.repository().Write("b.toml", ToToml({.name = "b"}));
+  fleet.repository().Write("a.toml", ToToml({.name = "alpha"}));
+  fleet.repository().Write("b.toml", ToToml({.name = "beta"}));
   ASSERT_OK(fleet.WaitConverged(fleet.Push("a and b")));
-  const std::string a = fleet.engine().IdOf("a");
-  const std::string b = fleet.engine().IdOf("b");
+  const std::string a = fleet.engine().IdOf("alpha");
+  const std::string b = fleet.engine().IdOf("beta");
 
-  fleet.repository().Write("b.toml", ToToml({.name = "b", .image = "fl/app:2"}));
+  fleet.repository().Write("b.toml", ToToml({.name = "beta", .image = "fl/app:2"}));
   EXPECT_EQ(fleet.Cli({"plan", "--dir", fleet.repository().work()}).exit_code, 2);
   ASSERT_OK(fleet.WaitConverged(fleet.Push("b 2")));
-  EXPECT_OK(fleet.WaitRunning("deployment/b", "fl/app:2"));
-  EXPECT_EQ(fleet.engine().IdOf("a"), a);
-  EXPECT_NE(fleet.engine().IdOf("b"), b);
+  EXPECT_OK(fleet.WaitRunning("deployment/beta", "fl/app:2"));
+  EXPECT_EQ(fleet.engine().IdOf("alpha"), a);
+  EXPECT_NE(fleet.engine().IdOf("beta"), b);
   EXPECT_THAT(fleet.engine().Containers(), SizeIs(2));
 
   // Comments and spacing are no change.
   fleet.repository().Write("b.toml",
-                           absl::StrCat("# b\n\n", ToToml({.name = "b", .image = "fl/app:2"})));
-  const std::string same = fleet.engine().IdOf("b");
+                           absl::StrCat("# b\n\n", ToToml({.name = "beta", .image = "fl/app:2"})));
+  const std::string same = fleet.engine().IdOf("beta");
   ASSERT_OK(fleet.WaitConverged(fleet.Push("comments")));
-  EXPECT_EQ(fleet.engine().IdOf("b"), same);
+  EXPECT_EQ(fleet.engine().IdOf("beta"), same);
   EXPECT_EQ(fleet.Cli({"plan", "--dir", fleet.repository().work()}).exit_code, 0);
 }
 
 TEST(ConvergeTest, HealsWhatIsKilledRemovedOrStopped) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
-  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "a"}));
+  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
-  const std::string first = fleet.engine().IdOf("a");
+  const std::string first = fleet.engine().IdOf("alpha");
 
-  fleet.engine().Docker({"kill", "a"});
-  ASSERT_OK(fleet.WaitRunning("deployment/a", "fl/app:1"));
+  fleet.engine().Docker({"kill", "alpha"});
+  ASSERT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1"));
   ASSERT_OK(fleet.WaitConverged(commit));
-  EXPECT_EQ(fleet.engine().IdOf("a"), first) << "a dead container is started, not replaced";
+  EXPECT_EQ(fleet.engine().IdOf("alpha"), first) << "a dead container is started, not replaced";
 
-  fleet.engine().Docker({"rm", "-f", "a"});
-  ASSERT_OK(fleet.WaitRunning("deployment/a", "fl/app:1"));
+  fleet.engine().Docker({"rm", "-f", "alpha"});
+  ASSERT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1"));
   ASSERT_OK(fleet.WaitConverged(commit));
-  EXPECT_NE(fleet.engine().IdOf("a"), first);
+  EXPECT_NE(fleet.engine().IdOf("alpha"), first);
 }
 
 TEST(ConvergeTest, UndoesAChangeByHand) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
-  const std::string commit =
-      fleet.PushFile("a.toml", ToToml({.name = "a", .config = "restart = \"unless-stopped\"\n"}));
+  const std::string commit = fleet.PushFile(
+      "a.toml", ToToml({.name = "alpha", .config = "restart = \"unless-stopped\"\n"}));
   ASSERT_OK(fleet.WaitConverged(commit));
-  fleet.engine().Docker({"update", "--restart", "always", "a"});
+  fleet.engine().Docker({"update", "--restart", "always", "alpha"});
   ASSERT_OK(WaitFor("the restart policy to be put back", [&] {
-    return FieldOf(fleet.engine(), "a", "{{.HostConfig.RestartPolicy.Name}}") == "unless-stopped";
+    return FieldOf(fleet.engine(), "alpha", "{{.HostConfig.RestartPolicy.Name}}") ==
+           "unless-stopped";
   }));
   EXPECT_OK(fleet.WaitConverged(commit));
 }
@@ -105,34 +106,36 @@ TEST(ConvergeTest, PrunesWhatIsNoLongerDeclared) {
   ASSERT_OK(fleet.Start());
   // Neither labelled nor declared: never touched.
   fleet.engine().Docker({"run", "-d", "--name", "foreign", "fl/app:1"});
-  fleet.repository().Write("a.toml", ToToml({.name = "a"}));
-  fleet.repository().Write("b.toml", ToToml({.name = "b"}));
+  fleet.repository().Write("a.toml", ToToml({.name = "alpha"}));
+  fleet.repository().Write("b.toml", ToToml({.name = "beta"}));
   ASSERT_OK(fleet.WaitConverged(fleet.Push("a and b")));
-  const std::string a = fleet.engine().IdOf("a");
+  const std::string a = fleet.engine().IdOf("alpha");
 
   ASSERT_OK(fleet.WaitConverged(fleet.PushRemoval("b.toml")));
-  ASSERT_OK(
-      WaitFor("b to be pruned", [&] { return fleet.engine().Containers("deployment/b").empty(); }));
-  EXPECT_EQ(fleet.engine().IdOf("a"), a);
+  ASSERT_OK(WaitFor("b to be pruned",
+                    [&] { return fleet.engine().Containers("deployment/beta").empty(); }));
+  EXPECT_EQ(fleet.engine().IdOf("alpha"), a);
   EXPECT_NE(fleet.engine().IdOf("foreign"), "");
 }
 
 TEST(ConvergeTest, StopHoldsUntilRelease) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
-  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "a"}));
+  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
-  const CommandResult stopped = fleet.Cli({"stop", "deployment/a", "--why", "maintenance"});
+  const CommandResult stopped = fleet.Cli({"stop", "deployment/alpha", "--why", "maintenance"});
   EXPECT_EQ(stopped.exit_code, 0) << stopped.err;
-  ASSERT_OK(WaitFor("a to be stopped",
-                    [&] { return FieldOf(fleet.engine(), "a", "{{.State.Status}}") == "exited"; }));
+  ASSERT_OK(WaitFor("a to be stopped", [&] {
+    return FieldOf(fleet.engine(), "alpha", "{{.State.Status}}") == "exited";
+  }));
   // Started by hand it is stopped again: the hold is enforced.
-  fleet.engine().Docker({"start", "a"});
-  ASSERT_OK(WaitFor("a to be stopped again",
-                    [&] { return FieldOf(fleet.engine(), "a", "{{.State.Status}}") == "exited"; }));
-  EXPECT_THAT(fleet.Story("deployment/a"), HasSubstr("maintenance"));
-  EXPECT_EQ(fleet.Cli({"release", "deployment/a"}).exit_code, 0);
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:1"));
+  fleet.engine().Docker({"start", "alpha"});
+  ASSERT_OK(WaitFor("a to be stopped again", [&] {
+    return FieldOf(fleet.engine(), "alpha", "{{.State.Status}}") == "exited";
+  }));
+  EXPECT_THAT(fleet.Story("deployment/alpha"), HasSubstr("maintenance"));
+  EXPECT_EQ(fleet.Cli({"release", "deployment/alpha"}).exit_code, 0);
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1"));
   EXPECT_OK(fleet.WaitConverged(commit));
 }
 
@@ -141,16 +144,16 @@ TEST(ConvergeTest, AVariableRedeploysItsUsersOnly) {
   ASSERT_OK(fleet.Start());
   const std::string variable = "[[variable]]\nname = \"LEVEL\"\nvalue = \"";
   fleet.repository().Write("vars.toml", absl::StrCat(variable, "info\"\n"));
-  fleet.repository().Write("a.toml",
-                           ToToml({.name = "a", .config = "environment = \"LOG = [[LEVEL]]\"\n"}));
-  fleet.repository().Write("b.toml", ToToml({.name = "b"}));
+  fleet.repository().Write(
+      "a.toml", ToToml({.name = "alpha", .config = "environment = \"LOG = [[LEVEL]]\"\n"}));
+  fleet.repository().Write("b.toml", ToToml({.name = "beta"}));
   ASSERT_OK(fleet.WaitConverged(fleet.Push("LEVEL info")));
-  const std::string b = fleet.engine().IdOf("b");
-  EXPECT_THAT(FieldOf(fleet.engine(), "a", "{{.Config.Env}}"), HasSubstr("LOG=info"));
+  const std::string b = fleet.engine().IdOf("beta");
+  EXPECT_THAT(FieldOf(fleet.engine(), "alpha", "{{.Config.Env}}"), HasSubstr("LOG=info"));
 
   ASSERT_OK(fleet.WaitConverged(fleet.PushFile("vars.toml", absl::StrCat(variable, "debug\"\n"))));
-  EXPECT_THAT(FieldOf(fleet.engine(), "a", "{{.Config.Env}}"), HasSubstr("LOG=debug"));
-  EXPECT_EQ(fleet.engine().IdOf("b"), b);
+  EXPECT_THAT(FieldOf(fleet.engine(), "alpha", "{{.Config.Env}}"), HasSubstr("LOG=debug"));
+  EXPECT_EQ(fleet.engine().IdOf("beta"), b);
 }
 
 TEST(ConvergeTest, AStackRunsAndChangesOneService) {
@@ -214,12 +217,15 @@ TEST(ConvergeTest, LogsAndEventsTellTheStory) {
   ASSERT_OK(fleet.Start());
   ASSERT_OK(fleet.WaitConverged(fleet.PushFile(
       "a.toml",
-      ToToml({.name = "a", .config = "command = \"sh -c 'echo here I am; exec sleep 1000'\"\n"}))));
+      ToToml({.name = "alpha",
+              .config =
+                  "command = \"sh -c 'touch /tmp/ready; echo here I am; exec sleep 1000'\"\n"}))));
   ASSERT_OK(WaitFor("the container's line", [&] {
-    return absl::StrContains(fleet.Cli({"logs", "deployment/a", "--tail", "5"}).out, "here I am");
+    return absl::StrContains(fleet.Cli({"logs", "deployment/alpha", "--tail", "5"}).out,
+                             "here I am");
   }));
-  EXPECT_THAT(fleet.Cli({"events"}).out, HasSubstr("deployment/a"));
-  EXPECT_THAT(fleet.Cli({"get", "deployment"}).out, HasSubstr("a"));
+  EXPECT_THAT(fleet.Cli({"events"}).out, HasSubstr("deployment/alpha"));
+  EXPECT_THAT(fleet.Cli({"get", "deployment"}).out, HasSubstr("alpha"));
   EXPECT_EQ(fleet.Cli({"wait", "--for", "converged", "--timeout", "10s"}).exit_code, 0);
 }
 

@@ -53,52 +53,53 @@ TEST(GitTest, ConvergesOverHttp) {
   MiniFleet fleet({.url = server.url()});
   ASSERT_OK(fleet.Start());
 
-  repository.Write("a.toml", ToToml({.name = "a"}));
-  std::string commit = repository.Commit("a");
+  repository.Write("a.toml", ToToml({.name = "alpha"}));
+  std::string commit = repository.Commit("alpha");
   repository.Push();
   ASSERT_OK(fleet.WaitConverged(commit)) << "found by polling";
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:1"));
-  repository.Write("a.toml", ToToml({.name = "a", .image = "fl/app:2"}));
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1"));
+  repository.Write("a.toml", ToToml({.name = "alpha", .image = "fl/app:2"}));
   commit = repository.Commit("a 2");
   repository.Push();
   ASSERT_OK(fleet.WaitConverged(commit));
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:2"));
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:2"));
 }
 
 TEST(GitTest, RemoteGoneKeepsAndHealsWhatRuns) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
-  std::string commit = fleet.PushFile("a.toml", ToToml({.name = "a"}));
+  std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
 
   fleet.repository().Hide();
   EXPECT_OK(WaitFor("an error naming the remote",
                     [&] { return absl::StrContains(fleet.SyncStory(), "origin.git"); }));
   EXPECT_NE(fleet.Cli({"status"}).exit_code, 0);
-  fleet.engine().Docker({"rm", "-f", "a"});
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:1")) << "healed from the last revision";
+  fleet.engine().Docker({"rm", "-f", "alpha"});
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1")) << "healed from the last revision";
 
   fleet.repository().Unhide();
-  commit = fleet.PushFile("a.toml", ToToml({.name = "a", .image = "fl/app:2"}));
+  commit = fleet.PushFile("a.toml", ToToml({.name = "alpha", .image = "fl/app:2"}));
   EXPECT_OK(fleet.WaitConverged(commit));
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:2"));
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:2"));
 }
 
 TEST(GitTest, RemoteGoneAtTheStartPrunesNothing) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
-  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "a"}));
+  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
-  const std::string a = fleet.engine().IdOf("a");
+  const std::string a = fleet.engine().IdOf("alpha");
   fleet.controller().Kill();
   fleet.repository().Hide();
   ASSERT_OK(fleet.StartController());
   EXPECT_OK(WaitFor("an error naming the remote",
                     [&] { return absl::StrContains(fleet.SyncStory(), "origin.git"); }));
-  EXPECT_OK(HoldsFor("a stays", [&] { return fleet.engine().IdOf("a") == a; }, absl::Seconds(2)));
+  EXPECT_OK(
+      HoldsFor("a stays", [&] { return fleet.engine().IdOf("alpha") == a; }, absl::Seconds(2)));
   fleet.repository().Unhide();
   EXPECT_OK(fleet.WaitConverged(commit));
-  EXPECT_EQ(fleet.engine().IdOf("a"), a);
+  EXPECT_EQ(fleet.engine().IdOf("alpha"), a);
 }
 
 TEST(GitTest, ASilentRemoteDelaysNobodyElse) {
@@ -114,27 +115,27 @@ TEST(GitTest, ASilentRemoteDelaysNobodyElse) {
   EXPECT_THAT(fleet.SyncStory("silent"), AnyOf(HasSubstr("deadline"), HasSubstr("timed out"),
                                                HasSubstr("did not"), HasSubstr("within")));
   // While it hangs, again and again, the other sync does its work at once.
-  fleet.PushFile("a.toml", ToToml({.name = "a"}));
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:1", 1, absl::Seconds(10)));
-  fleet.engine().Docker({"rm", "-f", "a"});
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:1", 1, absl::Seconds(10)));
+  fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1", 1, absl::Seconds(10)));
+  fleet.engine().Docker({"rm", "-f", "alpha"});
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1", 1, absl::Seconds(10)));
 }
 
 TEST(GitTest, ForcePushedBranchIsFollowed) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
-  const std::string first = fleet.PushFile("a.toml", ToToml({.name = "a"}));
+  const std::string first = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(first));
-  ASSERT_OK(
-      fleet.WaitConverged(fleet.PushFile("a.toml", ToToml({.name = "a", .image = "fl/app:2"}))));
+  ASSERT_OK(fleet.WaitConverged(
+      fleet.PushFile("a.toml", ToToml({.name = "alpha", .image = "fl/app:2"}))));
 
   fleet.repository().ResetTo(first);
-  fleet.repository().Write("b.toml", ToToml({.name = "b"}));
+  fleet.repository().Write("b.toml", ToToml({.name = "beta"}));
   const std::string rewritten = fleet.repository().Commit("another history");
   fleet.repository().Push(/*force=*/true);
   EXPECT_OK(fleet.WaitConverged(rewritten));
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:1"));
-  EXPECT_OK(fleet.WaitRunning("deployment/b", "fl/app:1"));
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1"));
+  EXPECT_OK(fleet.WaitRunning("deployment/beta", "fl/app:1"));
   EXPECT_THAT(fleet.engine().Containers(), SizeIs(2));
 }
 
@@ -150,26 +151,26 @@ TEST(GitTest, AnEmptyRepositoryIsSaidAndThenFollowed) {
   EXPECT_TRUE(fleet.controller().Running());
 
   repository.Write("servers.toml", "[[server]]\nname = \"host-1\"\n");
-  repository.Write("a.toml", ToToml({.name = "a"}));
+  repository.Write("a.toml", ToToml({.name = "alpha"}));
   const std::string commit = repository.Commit("the first commit");
   repository.Push();
   EXPECT_OK(fleet.WaitConverged(commit));
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:1"));
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1"));
 }
 
 TEST(GitTest, ARepositoryThatBecomesEmptyOfResourcesPrunesNothing) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
   fleet.repository().Write("sub/note.txt", "not a resource\n");
-  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "a"}));
+  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
-  const std::string a = fleet.engine().IdOf("a");
+  const std::string a = fleet.engine().IdOf("alpha");
   // The file still exists and holds nothing that can be read: a mistake, not a wish.
   fleet.PushFile("a.toml", "# nothing here\n");
-  EXPECT_OK(
-      HoldsFor("a is not pruned", [&] { return fleet.engine().IdOf("a") == a; }, absl::Seconds(3)));
+  EXPECT_OK(HoldsFor(
+      "a is not pruned", [&] { return fleet.engine().IdOf("alpha") == a; }, absl::Seconds(3)));
   EXPECT_OK(fleet.WaitConverged(fleet.PushRemoval("a.toml")));
-  EXPECT_THAT(fleet.engine().Containers("deployment/a"), IsEmpty());
+  EXPECT_THAT(fleet.engine().Containers("deployment/alpha"), IsEmpty());
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ TEST(ProcessTest, ListenPortTakenIsNamed) {
   EXPECT_EQ(second.exit_code(), 1);
   EXPECT_THAT(AllOf(log), HasSubstr(fleet.grpc()));
   EXPECT_TRUE(fleet.controller().Running());
-  EXPECT_OK(fleet.WaitConverged(fleet.PushFile("a.toml", ToToml({.name = "a"}))));
+  EXPECT_OK(fleet.WaitConverged(fleet.PushFile("a.toml", ToToml({.name = "alpha"}))));
 }
 
 TEST(ProcessTest, DataDirectoryLockedByAnotherController) {
@@ -45,7 +45,7 @@ TEST(ProcessTest, DataDirectoryLockedByAnotherController) {
   EXPECT_EQ(second.exit_code(), 1);
   EXPECT_THAT(AllOf(log), HasSubstr(fleet.controller_data()));
   EXPECT_THAT(AllOf(log), HasSubstr(absl::StrCat(fleet.controller().pid())));
-  EXPECT_OK(fleet.WaitConverged(fleet.PushFile("a.toml", ToToml({.name = "a"}))));
+  EXPECT_OK(fleet.WaitConverged(fleet.PushFile("a.toml", ToToml({.name = "alpha"}))));
 }
 
 TEST(ProcessTest, ASecondAgentOfTheSameNameIsRefused) {
@@ -53,14 +53,13 @@ TEST(ProcessTest, ASecondAgentOfTheSameNameIsRefused) {
   ASSERT_OK(fleet.Start());
   const std::string log = fleet.directory() + "/intruder.log";
   Process intruder;
-  ASSERT_OK(
-      intruder.Start({FAIRLEAD_BINARY_DIR "/bin/fairlead-agent", "--dev", "--controller",
-                      fleet.grpc(), "--name", "host-1", "--data-dir",
-                      fleet.directory() + "/intruder", "--docker-host", fleet.engine().host()},
-                     log));
+  ASSERT_OK(intruder.Start(
+      {ProgramPath("fairlead-agent"), "--dev", "--controller", fleet.grpc(), "--name", "host-1",
+       "--data-dir", fleet.directory() + "/intruder", "--docker-host", fleet.engine().host()},
+      log));
   EXPECT_OK(
       WaitFor("the refusal in its log", [&] { return absl::StrContains(AllOf(log), "host-1"); }));
-  EXPECT_OK(fleet.WaitConverged(fleet.PushFile("a.toml", ToToml({.name = "a"}))));
+  EXPECT_OK(fleet.WaitConverged(fleet.PushFile("a.toml", ToToml({.name = "alpha"}))));
   EXPECT_THAT(fleet.engine().Containers(), SizeIs(1));
 }
 
@@ -70,9 +69,9 @@ TEST(ProcessTest, DiskFullIsSaidAndRecoversByItself) {
   }
   MiniFleet fleet({.controller_disk_kib = 8192});
   ASSERT_OK(fleet.Start());
-  std::string commit = fleet.PushFile("a.toml", ToToml({.name = "a"}));
+  std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
-  const std::string a = fleet.engine().IdOf("a");
+  const std::string a = fleet.engine().IdOf("alpha");
 
   const std::string filler = fleet.controller_data() + "/filler";
   {
@@ -86,19 +85,19 @@ TEST(ProcessTest, DiskFullIsSaidAndRecoversByItself) {
     fleet.repository().Write(absl::StrCat("more-", n, ".toml"),
                              ToToml({.name = absl::StrCat("more-", n)}));
   }
-  commit = fleet.PushFile("a.toml", ToToml({.name = "a", .image = "fl/app:2"}));
+  commit = fleet.PushFile("a.toml", ToToml({.name = "alpha", .image = "fl/app:2"}));
   EXPECT_OK(WaitFor("the full disk to be named", [&] {
-    const std::string said = absl::StrCat(fleet.SyncStory(), fleet.Story("deployment/a"),
+    const std::string said = absl::StrCat(fleet.SyncStory(), fleet.Story("deployment/alpha"),
                                           AllOf(fleet.controller().log()));
     return absl::StrContains(said, "disk full") || absl::StrContains(said, "No space left") ||
            absl::StrContains(said, "no space left");
   }));
   EXPECT_TRUE(fleet.controller().Running());
-  EXPECT_NE(fleet.engine().IdOf("a"), "") << "what runs goes on";
+  EXPECT_NE(fleet.engine().IdOf("alpha"), "") << "what runs goes on";
 
   ASSERT_EQ(unlink(filler.c_str()), 0);
   EXPECT_OK(fleet.WaitConverged(commit, absl::Seconds(90)));
-  EXPECT_OK(fleet.WaitRunning("deployment/a", "fl/app:2"));
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:2"));
   EXPECT_THAT(fleet.engine().Containers(), SizeIs(6));
 }
 
@@ -115,8 +114,8 @@ TEST(ProcessTest, DevModeRefusesOtherAddresses) {
 
 TEST(ProcessTest, TheCliSaysWhoDoesNotAnswer) {
   const std::string nobody = absl::StrCat("127.0.0.1:", FreePort());
-  const CommandResult result = RunCommand({FAIRLEAD_BINARY_DIR "/bin/fairlead", "status"},
-                                          {{"FAIRLEAD_CONTROLLER", nobody}});
+  const CommandResult result =
+      RunCommand({ProgramPath("fairlead"), "status"}, {{"FAIRLEAD_CONTROLLER", nobody}});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr(absl::StrCat("cannot reach the controller at ", nobody)));
   EXPECT_THAT(result.err, HasSubstr("FAIRLEAD_CONTROLLER"));

@@ -30,8 +30,8 @@ class TlsTest : public testing::Test {
     MakeCertificate("person", "URI:fairlead://person/anna");
     grpc_ = absl::StrCat("127.0.0.1:", FreePort());
     ASSERT_OK(base::WriteFileAtomically(File("bootstrap.toml"), "[[server]]\nname = \"host-1\"\n"));
-    ASSERT_OK(controller_.Start(WithTls({FAIRLEAD_BINARY_DIR "/bin/fairlead-controller", "--listen",
-                                         grpc_, "--http-listen", "127.0.0.1:0", "--data-dir",
+    ASSERT_OK(controller_.Start(WithTls({ProgramPath("fairlead-controller"), "--listen", grpc_,
+                                         "--http-listen", "127.0.0.1:0", "--data-dir",
                                          File("controller"), "--bootstrap", File("bootstrap.toml")},
                                         "controller"),
                                 File("controller.log")));
@@ -69,14 +69,14 @@ class TlsTest : public testing::Test {
 
   absl::Status StartAgent(const std::string& name, const std::string& certificate) {
     return agent_.Start(
-        WithTls({FAIRLEAD_BINARY_DIR "/bin/fairlead-agent", "--controller", grpc_, "--name", name,
-                 "--data-dir", File("agent-" + name), "--docker-host", engine_.host()},
+        WithTls({ProgramPath("fairlead-agent"), "--controller", grpc_, "--name", name, "--data-dir",
+                 File("agent-" + name), "--docker-host", engine_.host()},
                 certificate),
         File("agent.log"));
   }
 
   CommandResult Status(const std::string& who) const {
-    std::vector<std::string> argv = {FAIRLEAD_BINARY_DIR "/bin/fairlead"};
+    std::vector<std::string> argv = {ProgramPath("fairlead")};
     argv = WithTls(argv, who);
     argv.insert(argv.end(), {"--controller", grpc_, "status"});
     return RunCommand(argv);
@@ -105,8 +105,8 @@ TEST_F(TlsTest, AnotherServersCertificateIsRefused) {
 }
 
 TEST_F(TlsTest, WithoutACertificateNothingAnswers) {
-  const CommandResult plain = RunCommand(
-      {FAIRLEAD_BINARY_DIR "/bin/fairlead", "--controller", grpc_, "--timeout", "5s", "status"});
+  const CommandResult plain =
+      RunCommand({ProgramPath("fairlead"), "--controller", grpc_, "--timeout", "5s", "status"});
   EXPECT_EQ(plain.exit_code, 1);
   EXPECT_THAT(plain.err, HasSubstr(grpc_));
 }

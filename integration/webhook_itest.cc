@@ -24,8 +24,8 @@ class WebhookTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_OK(fleet_.Start());
-    fleet_.repository().Write("a.toml", ToToml({.name = "a"}));
-    commit_ = fleet_.repository().Commit("a");
+    fleet_.repository().Write("a.toml", ToToml({.name = "alpha"}));
+    commit_ = fleet_.repository().Commit("alpha");
     fleet_.repository().Push();
     body_ = absl::StrCat(R"({"ref":"refs/heads/main","after":")", commit_, R"(","commits":[]})");
   }
@@ -43,7 +43,7 @@ class WebhookTest : public testing::Test {
                    {{"X-Hub-Signature-256", GitHubSignature(kSecret, body_)}}, body_),
               202);
     EXPECT_OK(fleet_.WaitConverged(commit_));
-    EXPECT_OK(fleet_.WaitRunning("deployment/a", "fl/app:1"));
+    EXPECT_OK(fleet_.WaitRunning("deployment/alpha", "fl/app:1"));
   }
 
   MiniFleet fleet_{FleetOptions{.poll_interval = "1h", .webhook_secret = kSecret}};
@@ -54,7 +54,7 @@ class WebhookTest : public testing::Test {
 TEST_F(WebhookTest, EveryProviderDeploys) {
   ExpectGoodOneWorks();
   const auto push = [&](const std::string& image) {
-    fleet_.repository().Write("a.toml", ToToml({.name = "a", .image = image}));
+    fleet_.repository().Write("a.toml", ToToml({.name = "alpha", .image = image}));
     commit_ = fleet_.repository().Commit(image);
     fleet_.repository().Push();
   };
@@ -66,7 +66,7 @@ TEST_F(WebhookTest, EveryProviderDeploys) {
                  {{"X-Hub-Signature-256", GitHubSignature(kSecret, body_)}}, body_),
             202);
   EXPECT_OK(fleet_.WaitConverged(commit_));
-  EXPECT_OK(fleet_.WaitRunning("deployment/a", "fl/app:3"));
+  EXPECT_OK(fleet_.WaitRunning("deployment/alpha", "fl/app:3"));
 }
 
 TEST_F(WebhookTest, BadSignatureIsRefused) {

@@ -2,6 +2,7 @@
 
 #include <sys/mount.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <system_error>
@@ -20,10 +21,6 @@ namespace fairlead::integration {
 namespace json = boost::json;
 
 namespace {
-
-std::string Program(absl::string_view name) {
-  return absl::StrCat(FAIRLEAD_BINARY_DIR, "/bin/", name);
-}
 
 std::string FreshDirectory() {
   const auto* test = testing::UnitTest::GetInstance()->current_test_info();
@@ -114,7 +111,7 @@ MiniFleet::~MiniFleet() {
 
 std::vector<std::string> MiniFleet::ControllerArguments(const std::string& data_dir,
                                                         const std::string& listen) const {
-  return {Program("fairlead-controller"),
+  return {ProgramPath("fairlead-controller"),
           "--dev",
           "--listen",
           listen,
@@ -158,7 +155,7 @@ absl::Status MiniFleet::StartController() {
 
 absl::Status MiniFleet::StartAgent(int server) {
   return agent(server).Start(
-      {Program("fairlead-agent"), "--dev", "--controller", grpc_, "--name",
+      {ProgramPath("fairlead-agent"), "--dev", "--controller", grpc_, "--name",
        absl::StrCat("host-", server), "--data-dir", absl::StrCat(directory_, "/agent-", server),
        "--docker-host", engine(server).host()},
       absl::StrCat(directory_, "/agent-", server, ".log"));
@@ -203,7 +200,7 @@ std::string MiniFleet::PushRemoval(absl::string_view path) {
 }
 
 CommandResult MiniFleet::Cli(std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(), Program("fairlead"));
+  arguments.insert(arguments.begin(), ProgramPath("fairlead"));
   return RunCommand(arguments, {{"FAIRLEAD_CONTROLLER", grpc_}, {"NO_COLOR", "1"}});
 }
 
@@ -301,6 +298,11 @@ void MiniFleet::PrintLogs() const {
               << engine(server).Docker({"ps", "-a"}) << "\n";
   }
   std::cerr << "--- status\n" << Cli({"status"}).out << "\n";
+}
+
+std::string ProgramPath(absl::string_view name) {
+  const char* folder = getenv("FAIRLEAD_BIN");
+  return absl::StrCat(folder != nullptr ? folder : FAIRLEAD_BINARY_DIR "/bin", "/", name);
 }
 
 std::string ToToml(const DeploymentText& deployment) {

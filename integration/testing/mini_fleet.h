@@ -107,6 +107,9 @@ class MiniFleet {
   bool mounted_ = false;
 };
 
+// Path of one of our programs: in $FAIRLEAD_BIN, else of the same build.
+std::string ProgramPath(absl::string_view name);
+
 // A [[deployment]] with health_timeout 4 s and min_ready 300 ms.
 struct DeploymentText {
   std::string name;
