@@ -15,7 +15,6 @@
 namespace fairlead::integration {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -112,8 +111,7 @@ TEST(GitTest, ASilentRemoteDelaysNobodyElse) {
   EXPECT_OK(WaitFor("the silent remote to be reported", [&] {
     return absl::StrContains(fleet.SyncStory("silent"), absl::StrCat(silent.port()));
   }));
-  EXPECT_THAT(fleet.SyncStory("silent"), AnyOf(HasSubstr("deadline"), HasSubstr("timed out"),
-                                               HasSubstr("did not"), HasSubstr("within")));
+  EXPECT_THAT(fleet.SyncStory("silent"), HasSubstr("not finished after 2s"));
   // While it hangs, again and again, the other sync does its work at once.
   fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:1", 1, absl::Seconds(10)));
@@ -165,6 +163,7 @@ TEST(GitTest, ARepositoryThatBecomesEmptyOfResourcesPrunesNothing) {
   const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
   const std::string a = fleet.engine().IdOf("alpha");
+  ASSERT_NE(a, "");
   // The file still exists and holds nothing that can be read: a mistake, not a wish.
   fleet.PushFile("a.toml", "# nothing here\n");
   EXPECT_OK(HoldsFor(

@@ -99,7 +99,7 @@ TEST_F(TlsTest, AnotherServersCertificateIsRefused) {
   ASSERT_OK(StartAgent("host-1", "person"));
   EXPECT_OK(WaitFor("the refusal in the agent's log", [&] {
     return absl::StrContains(base::ReadFile(File("agent.log")).value_or(""),
-                             "fairlead://server/host-1");
+                             "fairlead://person/anna");
   }));
   EXPECT_FALSE(absl::StrContains(Status("person").out, "online"));
 }

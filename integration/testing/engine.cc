@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/clock.h"
 #include "gtest/gtest.h"
 #include "integration/testing/process.h"
 
@@ -25,6 +26,8 @@ Engine::Engine(int index)
     : index_(index), directory_(absl::StrCat(FAIRLEAD_BINARY_DIR, "/engines/", index)) {}
 
 Engine& Engine::Shared(int index) {
+  // Made first, so that it still lives when the engines are removed at exit.
+  base::Clock::Real();
   static std::unique_ptr<Engine> engines[3];
   auto& engine = engines[index];
   if (engine == nullptr) {

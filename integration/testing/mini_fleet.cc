@@ -297,7 +297,9 @@ void MiniFleet::PrintLogs() const {
               << TailOf(absl::StrCat(directory_, "/agent-", server, ".log"), 60) << "\n--- docker\n"
               << engine(server).Docker({"ps", "-a"}) << "\n";
   }
-  std::cerr << "--- status\n" << Cli({"status"}).out << "\n";
+  std::cerr << "--- status\n"
+            << Cli({"status"}).out << "--- events\n"
+            << Cli({"events"}).out << "\n";
 }
 
 std::string ProgramPath(absl::string_view name) {
