@@ -159,6 +159,20 @@ absl::Status SyncPoller::FetchMirror(const v1::ResourceSync& spec, const std::st
   });
 }
 
+void SyncPoller::NoteInForce(const sync::SourceSnapshot& snapshot) {
+  v1::SyncRecord record = RecordOf(snapshot, clock_.Now());
+  base::MutexLock lock(mutex_);
+  const auto found = syncs_.find(snapshot.name);
+  if (found == syncs_.end()) return;
+  Sync& sync = *found->second;
+  sync.state.revision = snapshot.revision;
+  sync.handed_on = snapshot.revision;
+  sync.handed_spec = sync.spec.SerializeAsString();
+  if (!snapshot.prune_blocker.empty()) return;
+  sync.has_record = true;
+  sync.record = std::move(record);
+}
+
 void SyncPoller::HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
                         SnapshotPointer snapshot) {
   v1::SyncRecord record = RecordOf(*snapshot, clock_.Now());

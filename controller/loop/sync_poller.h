@@ -64,6 +64,10 @@ class SyncPoller {
   using Callback = std::function<void(absl::StatusOr<SnapshotPointer>)>;
   void Read(const std::string& name, const std::string& revision, Callback callback);
 
+  // A snapshot that was read with Read is in force now: it is what later revisions are compared
+  // with, as if it had gone to `on_snapshot`.
+  void NoteInForce(const sync::SourceSnapshot& snapshot);
+
   std::map<std::string, FetchState> States() const;
   void Shutdown();
 

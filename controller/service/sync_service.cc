@@ -55,6 +55,7 @@ void PutInForce(ServiceContext& context, loop::SnapshotPointer snapshot,
                 std::function<void()> done) {
   context.reconciler.Post([&context, snapshot, done](loop::Core& core, absl::Time now) {
     core.OnSource(snapshot);
+    context.poller.NoteInForce(*snapshot);
     if (snapshot->prune_blocker.empty()) core.OnSyncRecord(loop::RecordOf(*snapshot, now));
     context.reconciler.Post([done](loop::Core&, absl::Time) { done(); });
   });
