@@ -261,8 +261,7 @@ TEST(DescriptionTest, TellsTheStory) {
           message: "replace"
         }
         history { at)pb",
-      kNowText,
-      R"pb(                                  type: "rolled-back" message: "old one is back" warning: true })pb"));
+      kNowText, R"( type: "rolled-back" message: "old one is back" warning: true })"));
   EXPECT_EQ(RenderDescription(response, Plain()),
             R"(deployment/web on edge-1                                    Degraded since 22:12:11
   wanted    nginx:1.4.2   revision 4f2a91c   spec v1:k1:9e0c77
