@@ -166,6 +166,16 @@ void CommandLine::AddResourceCommands() {
              {"json", OutputFormat::kJson},
              {"toml", OutputFormat::kToml}});
 
+  const auto exported = std::make_shared<ExportOptions>();
+  command = Add("export", "Write what the controller holds as TOML, without secrets",
+                "  fairlead export -o exported/\n  fairlead export stacks deployment/web\n"
+                "  fairlead export --origin api",
+                exported, &RunExport);
+  command->add_option("resource", exported->resources, "KIND or KIND/NAME; none is all");
+  command->add_option("--origin", exported->origin, "Only of this sync, bootstrap or api");
+  command->add_option("-o,--output", exported->output, "Folder, or - for standard output");
+  AddDialect(command, exported->dialect);
+
   const auto describe = std::make_shared<DescribeOptions>();
   command = Add("describe", "Tell the story of one resource",
                 "  fairlead describe deployment/web\n  fairlead describe stack metrics", describe,

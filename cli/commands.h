@@ -72,6 +72,17 @@ struct GetOptions {
 };
 absl::StatusOr<int> RunGet(Session& session, const GetOptions& options);
 
+struct ExportOptions {
+  // KIND or KIND/NAME; none is all.
+  std::vector<std::string> resources;
+  std::string dialect = "toml";
+  // A folder, or "-" for standard output.
+  std::string output = "-";
+  // A resource_sync, "bootstrap" or "api"; empty is all.
+  std::string origin;
+};
+absl::StatusOr<int> RunExport(Session& session, const ExportOptions& options);
+
 struct DescribeOptions {
   ResourceArguments resource;
   OutputFormat output = OutputFormat::kText;

@@ -7,7 +7,7 @@ constexpr char kBash[] = R"sh(# fairlead completion for bash: source <(fairlead 
 _fairlead() {
   local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
   local command="" kind="" word i names
-  local commands="validate plan sync wait status get describe apply start stop restart release retry logs events version completion"
+  local commands="validate plan sync wait status get export describe apply start stop restart release retry logs events version completion"
   local IFS=$'\n'
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -34,7 +34,7 @@ _fairlead() {
     plan|sync|wait|status)
       names="$(fairlead __complete names resource_sync 2>/dev/null)"
       COMPREPLY=($(compgen -W "$names" -- "$current")) ;;
-    get|describe|start|stop|restart|release|retry|logs|events)
+    get|export|describe|start|stop|restart|release|retry|logs|events)
       if [[ -n $kind ]]; then
         names="$(fairlead __complete names "$kind" 2>/dev/null)"
       elif [[ $current == */* ]]; then
@@ -60,6 +60,7 @@ _fairlead() {
     'wait:wait until what git says is true'
     'status:show syncs, servers and what is not well'
     'get:list resources, or print one'
+    'export:write what the controller holds as TOML'
     'describe:tell the story of one resource'
     'apply:declare resources by hand, outside git'
     'start:end a stop hold and any backoff, and start'
@@ -82,7 +83,7 @@ _fairlead() {
     plan|sync|wait|status)
       names=("${(@f)$(fairlead __complete names resource_sync 2>/dev/null)}")
       compadd -a names ;;
-    get|describe|start|stop|restart|release|retry|logs|events)
+    get|export|describe|start|stop|restart|release|retry|logs|events)
       if (( CURRENT > 3 )) && [[ "${words[3]}" != */* ]]; then
         names=("${(@f)$(fairlead __complete names "${words[3]}" 2>/dev/null)}")
         compadd -a names
@@ -99,8 +100,8 @@ if [[ "${funcstack[1]}" == _fairlead ]]; then _fairlead "$@"; else compdef _fair
 )sh";
 
 constexpr char kFish[] = R"sh(# fairlead completion for fish: fairlead completion fish | source
-set -l commands validate plan sync wait status get describe apply start stop restart release retry logs events version completion
-set -l of_resource get describe start stop restart release retry logs events
+set -l commands validate plan sync wait status get export describe apply start stop restart release retry logs events version completion
+set -l of_resource get export describe start stop restart release retry logs events
 complete -c fairlead -f
 complete -c fairlead -n "not __fish_seen_subcommand_from $commands" -a "$commands"
 complete -c fairlead -n "__fish_seen_subcommand_from validate apply" -F

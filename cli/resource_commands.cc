@@ -9,10 +9,10 @@
 #include "cli/commands.h"
 #include "cli/dialect.h"
 #include "cli/render/resource_text.h"
+#include "cli/render/resource_toml.h"
 #include "cli/resource_lookup.h"
 #include "cli/source_files.h"
 #include "resources/problem_text.h"
-#include "resources/toml_writer.h"
 
 namespace fairlead::cli {
 namespace {
@@ -32,13 +32,7 @@ absl::Status PrintList(Session& session, const v1::ListResourcesResponse& list,
     session.Print(RenderResources(list, session.text_options()));
     return absl::OkStatus();
   }
-  bool first = true;
-  for (const v1::ResourceView& view : list.resources()) {
-    // A resource that cannot be read has a status, but no spec.
-    if (view.spec().spec_case() == v1::Resource::SPEC_NOT_SET) continue;
-    session.Print(absl::StrCat(first ? "" : "\n", resources::WriteToml(view.spec())));
-    first = false;
-  }
+  session.Print(RenderToml({list.resources().begin(), list.resources().end()}, v1::DIALECT_TOML));
   return absl::OkStatus();
 }
 

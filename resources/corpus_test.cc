@@ -83,11 +83,13 @@ TEST(CorpusTest, RealResourcesSurviveWritingAndReading) {
     const ParsedFile file = ReadToml(source.name, source.content, v1::DIALECT_KOMODO);
     for (const Declaration& declaration : file.declarations) {
       if (declaration.spec == nullptr) continue;
-      const std::string text = WriteToml(*declaration.spec, v1::DIALECT_KOMODO);
-      const ParsedFile again = ReadToml("again.toml", text, v1::DIALECT_KOMODO);
-      ASSERT_EQ(again.declarations.size(), 1u) << text;
-      ASSERT_NE(again.declarations[0].spec, nullptr) << text;
-      EXPECT_EQ(again.declarations[0].spec->DebugString(), declaration.spec->DebugString());
+      for (const v1::Dialect dialect : {v1::DIALECT_KOMODO, v1::DIALECT_TOML}) {
+        const std::string text = WriteToml(*declaration.spec, dialect);
+        const ParsedFile again = ReadToml("again.toml", text, dialect);
+        ASSERT_EQ(again.declarations.size(), 1u) << text;
+        ASSERT_NE(again.declarations[0].spec, nullptr) << text;
+        EXPECT_EQ(again.declarations[0].spec->DebugString(), declaration.spec->DebugString());
+      }
       ++resources;
     }
   }

@@ -73,8 +73,13 @@ v1::Problem Unresolved(const std::string& name, const Field& field, const Resour
   problem.set_severity(dialect == v1::DIALECT_KOMODO ? v1::SEVERITY_WARNING : v1::SEVERITY_ERROR);
   problem.set_code("unresolved-placeholder");
   problem.set_resource(id.ToString());
-  problem.set_message(
-      absl::StrCat("no variable \"", name, "\" for [[", name, "]] in \"", field.display, "\""));
+  const std::string use = absl::StrCat(" for [[", name, "]] in \"", field.display, "\"");
+  if (variables.contains(name)) {
+    problem.set_message(absl::StrCat("the secret variable \"", name, "\" has no value yet", use));
+    problem.set_suggestion("set its value where it is declared");
+    return problem;
+  }
+  problem.set_message(absl::StrCat("no variable \"", name, "\"", use));
   std::vector<std::string> names;
   for (const auto& [known, unused] : variables) names.push_back(known);
   std::string suggestion = DidYouMean(name, names);
@@ -83,6 +88,12 @@ v1::Problem Unresolved(const std::string& name, const Field& field, const Resour
   }
   problem.set_suggestion(suggestion);
   return problem;
+}
+
+// A secret without a value is one that somebody still has to set: what an export leaves out must
+// not turn into an empty password. Komodo fills it in.
+bool HasValue(const VariableValue& variable, v1::Dialect dialect) {
+  return !variable.is_secret || !variable.value.empty() || dialect == v1::DIALECT_KOMODO;
 }
 
 void AddSecret(const std::string& value, Interpolated* result) {
@@ -119,7 +130,7 @@ Interpolated Interpolate(const v1::Resource& resource, const Variables& variable
                  if (!field.rule->interpolate()) return text;
                  return Replace(text, [&](const std::string& name) -> std::optional<std::string> {
                    const auto found = variables.find(name);
-                   if (found == variables.end()) {
+                   if (found == variables.end() || !HasValue(found->second, dialect)) {
                      if (unresolved.insert(name).second) {
                        result.problems.push_back(Unresolved(name, field, id, variables, dialect));
                      }

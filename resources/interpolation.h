@@ -22,7 +22,8 @@ using Variables = std::map<std::string, VariableValue>;
 
 struct Interpolated {
   v1::Resource resource;
-  // Unresolved placeholders: errors, in the komodo dialect warnings (the text stays).
+  // Unresolved placeholders: errors, in the komodo dialect warnings (the text stays). A secret
+  // variable without a value resolves nothing, except in the komodo dialect.
   std::vector<v1::Problem> problems;
   // Values of secret variables that went in, for redaction; each once, empty ones left out. Of a
   // value of several lines also each line of at least 8 characters, because lines may be taken

@@ -15,7 +15,8 @@ const Variables& World() {
   static const auto& variables = *new Variables{{"REG", {"registry.example.org", false}},
                                                 {"TOKEN", {"s3cret", true}},
                                                 {"NESTED", {"[[REG]]", false}},
-                                                {"EMPTY", {"", true}},
+                                                {"EMPTY", {"", false}},
+                                                {"UNSET", {"", true}},
                                                 {"a.b-c", {"dotted", false}}};
   return variables;
 }
@@ -67,6 +68,18 @@ TEST(InterpolationTest, SkipsOnRequest) {
   EXPECT_EQ(result.resource.deployment().command(), "[[TOKEN]] [[NONE]]");
   EXPECT_THAT(result.problems, IsEmpty());
   EXPECT_THAT(PlaceholdersOf(deployment), IsEmpty());
+}
+
+TEST(InterpolationTest, SecretWithoutAValueIsUnresolvedExceptInKomodo) {
+  const v1::Resource web = ReadDeployment("environment = \"A=[[UNSET]]\"");
+  const Interpolated open = Interpolate(web, World(), v1::DIALECT_TOML);
+  EXPECT_EQ(open.resource.deployment().environment(), "A=[[UNSET]]\n");
+  ASSERT_EQ(open.problems.size(), 1u);
+  EXPECT_EQ(open.problems[0].message(),
+            "the secret variable \"UNSET\" has no value yet for [[UNSET]] in \"environment\"");
+  const Interpolated komodo = Interpolate(web, World(), v1::DIALECT_KOMODO);
+  EXPECT_EQ(komodo.resource.deployment().environment(), "A=\n");
+  EXPECT_THAT(komodo.problems, IsEmpty());
 }
 
 TEST(InterpolationTest, UnresolvedIsAnErrorAndInKomodoAWarning) {

@@ -1,6 +1,9 @@
 #include "resources/toml_writer.h"
 
+#include <set>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "resources/field_defaults.h"
 #include "resources/field_table.h"
@@ -52,6 +55,22 @@ std::string WriteToml(const v1::Resource& resource, v1::Dialect dialect) {
   if (config.empty()) return out;
   if (!kind->flat) absl::StrAppend(&out, "[", kind->name, ".config]\n");
   return absl::StrCat(out, config);
+}
+
+std::string WriteTomlWithoutSecrets(const v1::Resource& resource, v1::Dialect dialect) {
+  v1::Resource open = resource;
+  std::set<std::string> keys;
+  RewriteTexts(&open, [&](const Message& parent, const Field& field, const std::string& text) {
+    if (text.empty() || !IsSecret(parent, field)) return text;
+    keys.insert(field.display);
+    return std::string();
+  });
+  std::string out = WriteToml(open, dialect);
+  if (!keys.empty()) {
+    absl::StrAppend(&out, "# Secret, so left out: ", absl::StrJoin(keys, ", "),
+                    ". Set before use.\n");
+  }
+  return out;
 }
 
 v1::Resource Redact(const v1::Resource& resource) {

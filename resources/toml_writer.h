@@ -13,6 +13,10 @@ namespace fairlead::resources {
 // Redact first where they must not show.
 std::string WriteToml(const v1::Resource& resource, v1::Dialect dialect = v1::DIALECT_TOML);
 
+// As WriteToml, but a field that holds a secret is left out, and a comment names it.
+std::string WriteTomlWithoutSecrets(const v1::Resource& resource,
+                                    v1::Dialect dialect = v1::DIALECT_TOML);
+
 // A copy with secret fields (and the value of a secret variable) replaced by "***".
 v1::Resource Redact(const v1::Resource& resource);
 

@@ -66,6 +66,17 @@ TEST(TomlWriterTest, RedactsSecretsOnly) {
   EXPECT_EQ(Redact(ReadResource(variable + "is_secret = true")).variable().value(), "***");
 }
 
+TEST(TomlWriterTest, LeavesSecretsOutAndNamesThem) {
+  EXPECT_EQ(WriteTomlWithoutSecrets(ReadStack("webhook_secret = \"s\"\nbranch = \"b\"")),
+            "[[stack]]\nname = \"web\"\n[stack.config]\nbranch = \"b\"\n"
+            "# Secret, so left out: webhook_secret. Set before use.\n");
+  const std::string variable = "[[variable]]\nname = \"A\"\nvalue = \"x\"\n";
+  EXPECT_EQ(WriteTomlWithoutSecrets(ReadResource(variable)), variable);
+  EXPECT_EQ(WriteTomlWithoutSecrets(ReadResource(variable + "is_secret = true")),
+            "[[variable]]\nname = \"A\"\nis_secret = true\n"
+            "# Secret, so left out: value. Set before use.\n");
+}
+
 // Random resources in the form in which the reader leaves them.
 class ResourceGenerator {
  public:
@@ -235,6 +246,24 @@ TEST(TomlWriterPropertyTest, ReadingBackGivesTheSameResource) {
       std::string difference;
       differencer.ReportDifferencesToString(&difference);
       ASSERT_TRUE(differencer.Compare(resource, again)) << difference;
+    }
+  }
+}
+
+TEST(TomlWriterPropertyTest, WithoutSecretsOnlyTheyAreMissing) {
+  ResourceGenerator generator(kSeed + 2);
+  for (const v1::Dialect dialect : {v1::DIALECT_TOML, v1::DIALECT_KOMODO}) {
+    for (int world = 0; world < kWorlds; ++world) {
+      const v1::Resource resource = generator.Next(dialect);
+      v1::Resource expected = resource;
+      RewriteTexts(&expected,
+                   [](const Message& parent, const Field& field, const std::string& text) {
+                     return IsSecret(parent, field) ? std::string() : text;
+                   });
+      const std::string text = WriteTomlWithoutSecrets(resource, dialect);
+      SCOPED_TRACE(absl::StrCat("seed ", kSeed + 2, ", world ", world, "\n", text));
+      EXPECT_EQ(text, WriteTomlWithoutSecrets(Redact(resource), dialect));
+      ASSERT_TRUE(MessageDifferencer::Equals(expected, ReadResource(text, dialect)));
     }
   }
 }
