@@ -151,9 +151,6 @@ class Fetching {
 };
 
 absl::Status Fetching::Connect() {
-  if (const char* file = std::getenv("SSL_CERT_FILE"); file != nullptr && *file != '\0') {
-    if (git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, file, nullptr) != 0) return Failure(0);
-  }
   const int made = Fill(remote_, git_remote_create_anonymous, repository_.get(), url_.c_str());
   if (made != 0) return Failure(made);
   options_.callbacks.credentials = Credentials::Acquire;
@@ -257,6 +254,16 @@ void WriteLine(std::string text) {
   }
 }
 
+// The certificates to trust, where the environment names a file of them.
+absl::Status LoadCertificates() {
+  const char* file = std::getenv("SSL_CERT_FILE");
+  if (file == nullptr || *file == '\0') return absl::OkStatus();
+  if (git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, file, nullptr) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat("SSL_CERT_FILE ", file, ": ", LastError()));
+}
+
 // Waits for a request of Fetcher: the four fields, each ended by a zero byte. False when the
 // other end is gone.
 bool ReadRequest(HelperRequest& request) {
@@ -298,6 +305,8 @@ int RunFetchHelper(int argc, const char* const* argv) {
     return Finish(absl::InternalError("usage: PROGRAM --fetch-helper URL DIRECTORY REFERENCE"));
   }
   if (const absl::Status started = StartLibrary(); !started.ok()) return Finish(started);
+  // Before the request, while nobody waits: reading them takes milliseconds.
+  const absl::Status certificates = LoadCertificates();
   HelperRequest request;
   if (waits) {
     if (!ReadRequest(request)) return 0;
@@ -306,8 +315,10 @@ int RunFetchHelper(int argc, const char* const* argv) {
     const char* user_info = std::getenv(kUserInfoVariable);
     request = {argv[2], argv[3], argv[4], user_info == nullptr ? "" : user_info};
   }
-  const int code =
-      Finish(base::Annotate(Fetching(request).Run(), absl::StrCat("fetch ", request.url)));
+  const bool needs_them = absl::StartsWith(request.url, "https:");
+  const int code = Finish(
+      base::Annotate(needs_them && !certificates.ok() ? certificates : Fetching(request).Run(),
+                     absl::StrCat("fetch ", request.url)));
   // Without the destructors of libraries, which would wait for nothing useful.
   ::_exit(code);
 }
