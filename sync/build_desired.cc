@@ -9,24 +9,13 @@
 #include "sync/desired.h"
 #include "sync/desired_conflicts.h"
 #include "sync/desired_resource.h"
+#include "sync/patch_desired.h"
 
 namespace fairlead::sync {
 namespace {
 
 using resources::Declaration;
 using resources::ResourceId;
-
-bool IsIncluded(const SourceSnapshot& source, const Declaration& declaration) {
-  if (declaration.id.kind == "variable") return source.include_variables;
-  if (!source.include_resources) return false;
-  // The tags of a spoilt declaration are not known: it keeps what it has.
-  if (source.match_tags.empty() || declaration.spec == nullptr) return true;
-  const auto& tags = declaration.spec->tags();
-  return std::all_of(source.match_tags.begin(), source.match_tags.end(),
-                     [&tags](const std::string& tag) {
-                       return std::find(tags.begin(), tags.end(), tag) != tags.end();
-                     });
-}
 
 // Builds one DesiredState. Confined to one call of BuildDesiredState.
 class Builder {
@@ -370,6 +359,7 @@ std::shared_ptr<const DesiredState> Builder::Build() {
                            : previous_->dependents;
   state_->generation = previous_ == nullptr ? 1 : previous_->generation + 1;
   state_->complete = options_.unread_origins.empty();
+  state_->read_from = sources_;
   return std::move(state_);
 }
 
@@ -379,11 +369,19 @@ std::shared_ptr<const DesiredState> BuildDesiredState(
     const std::vector<std::shared_ptr<const SourceSnapshot>>& sources,
     const resources::SpecHasher& hasher, const DesiredOptions& options,
     const DesiredState* previous) {
+  if (previous != nullptr) {
+    auto patched = PatchDesiredState(sources, hasher, options, *previous);
+    if (patched != nullptr) return patched;
+  }
   return Builder(sources, hasher, options, previous).Build();
 }
 
 std::vector<ResourceId> ComputeDesiredChange(const DesiredState* before,
                                              const DesiredState& after) {
+  if (before != nullptr && after.patched.has_value() &&
+      after.generation == before->generation + 1) {
+    return *after.patched;
+  }
   std::vector<ResourceId> changed;
   static const DesiredState* const kNothing = new DesiredState();
   const auto& old = before == nullptr ? kNothing->resources : before->resources;

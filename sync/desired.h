@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -118,6 +119,10 @@ struct DesiredState {
   uint64_t generation = 0;
   // Every source has been read completely at least once: pruning may begin.
   bool complete = false;
+  // What it was built from.
+  std::vector<std::shared_ptr<const SourceSnapshot>> read_from;
+  // Set when it is the state of the generation before with these resources replaced.
+  std::optional<std::vector<resources::ResourceId>> patched;
 };
 
 struct DesiredOptions {

@@ -182,6 +182,18 @@ void AddForeignProblems(const std::vector<v1::Problem>& problems, DesiredResourc
   resource.spec_hash.clear();
 }
 
+bool IsIncluded(const SourceSnapshot& source, const resources::Declaration& declaration) {
+  if (declaration.id.kind == "variable") return source.include_variables;
+  if (!source.include_resources) return false;
+  // The tags of a spoilt declaration are not known: it keeps what it has.
+  if (source.match_tags.empty() || declaration.spec == nullptr) return true;
+  const auto& tags = declaration.spec->tags();
+  return std::all_of(source.match_tags.begin(), source.match_tags.end(),
+                     [&tags](const std::string& tag) {
+                       return std::find(tags.begin(), tags.end(), tag) != tags.end();
+                     });
+}
+
 bool IsSame(const DesiredResource& a, const DesiredResource& b) {
   return a.id == b.id && a.origin == b.origin && a.sync == b.sync &&
          a.position.file == b.position.file && a.position.line == b.position.line &&

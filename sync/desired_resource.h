@@ -29,6 +29,9 @@ struct DesiredScope {
   const resources::SpecHasher* hasher = nullptr;
 };
 
+// The filters of the source let it in.
+bool IsIncluded(const SourceSnapshot& source, const resources::Declaration& declaration);
+
 // An error or warning about the resource at its place.
 v1::Problem MakeProblem(const resources::ResourceId& id, const resources::SourcePosition& position,
                         v1::Severity severity, absl::string_view code, absl::string_view message,
