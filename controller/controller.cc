@@ -201,15 +201,7 @@ absl::Status Controller::Parts::Build() {
       clock, random, *metrics,
       [this](loop::SnapshotPointer snapshot, const v1::SyncRecord& record) {
         reconciler->Post([snapshot, record](loop::Core& loop_core, absl::Time now) {
-          v1::Event event;
-          event.set_resource(snapshot->origin);
-          event.set_type("revision");
-          event.set_revision(snapshot->revision);
-          event.set_message(absl::StrCat("now at ", snapshot->revision.substr(0, 7), " \"",
-                                         snapshot->subject, "\""));
-          loop_core.AddEvent(std::move(event), now);
-          loop_core.OnSource(snapshot);
-          loop_core.OnSyncRecord(record);
+          loop_core.OnRevision(snapshot, record, now);
         });
       },
       [this](const std::string& name, const absl::Status& why) {

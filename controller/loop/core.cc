@@ -70,6 +70,19 @@ void Core::OnSource(std::shared_ptr<const sync::SourceSnapshot> source) {
   desired_stale_ = true;
 }
 
+void Core::OnRevision(std::shared_ptr<const sync::SourceSnapshot> source, v1::SyncRecord record,
+                      absl::Time now) {
+  v1::Event event;
+  event.set_resource(source->origin);
+  event.set_type("revision");
+  event.set_revision(source->revision);
+  event.set_message(
+      absl::StrCat("now at ", source->revision.substr(0, 7), " \"", source->subject, "\""));
+  AddEvent(std::move(event), now);
+  batch_.put_syncs.push_back(std::move(record));
+  OnSource(std::move(source));
+}
+
 void Core::OnApplied(const std::vector<v1::Resource>& applied, absl::Time now) {
   for (const v1::Resource& resource : applied) {
     const resources::ResourceId id = resources::IdOf(resource);
@@ -291,19 +304,9 @@ void Core::RebuildDesired() {
     MarkAllDirty();
     return;
   }
-  // Both are ordered by id: walk them side by side and note what differs.
-  auto old_at = before->resources.begin();
-  for (const auto& [id, desired] : input_.desired->resources) {
-    while (old_at != before->resources.end() && old_at->first < id) {
-      dirty_.insert(old_at->first);
-      ++old_at;
-    }
-    const bool same =
-        old_at != before->resources.end() && old_at->first == id && old_at->second == desired;
-    if (!same) dirty_.insert(id);
-    if (old_at != before->resources.end() && old_at->first == id) ++old_at;
+  for (resources::ResourceId& id : sync::ComputeDesiredChange(before.get(), *input_.desired)) {
+    dirty_.insert(std::move(id));
   }
-  for (; old_at != before->resources.end(); ++old_at) dirty_.insert(old_at->first);
   // A prune guard speaks for a whole source.
   for (const auto& [origin, summary] : input_.desired->sources) {
     const auto was = before->sources.find(origin);

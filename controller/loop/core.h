@@ -76,9 +76,11 @@ class Core {
 
   // Events. They only note what changed; Pass acts.
   void OnSource(std::shared_ptr<const sync::SourceSnapshot> source);
+  // A revision of a sync is in force from now on; `record` is what is kept of it.
+  void OnRevision(std::shared_ptr<const sync::SourceSnapshot> source, v1::SyncRecord record,
+                  absl::Time now);
   // Declares resources by hand, under the origin "api". They replace those of the same name.
   void OnApplied(const std::vector<v1::Resource>& applied, absl::Time now);
-  void OnSyncRecord(const v1::SyncRecord& record) { batch_.put_syncs.push_back(record); }
   void OnHost(std::shared_ptr<const sync::HostLive> host);
   void OnJournal(const std::string& server, const v1::JournalReport& report, absl::Time now);
   void OnOutcome(const std::string& server, const v1::ActionOutcome& outcome, absl::Time now);

@@ -60,127 +60,262 @@ void FillFromSpec(const v1::ResourceSync& spec, sync::SourceSnapshot& snapshot) 
   snapshot.include_variables = spec.include_variables();
 }
 
-// Why nothing may be pruned, from what the last good revision held.
-std::string PruneBlocker(const sync::SourceSnapshot& snapshot, const v1::SyncRecord* last) {
-  const auto& files = snapshot.files;
-  const auto is_empty = [](const auto& file) { return file->declarations.empty(); };
-  if (std::all_of(files.begin(), files.end(), is_empty)) return "the source holds no resource";
-  if (last == nullptr) return "";
-  for (const std::string& path : last->files()) {
-    // In order of path, as the mirror lists them.
-    const auto now =
-        std::lower_bound(files.begin(), files.end(), path,
-                         [](const auto& file, const std::string& key) { return file->path < key; });
-    if (now != files.end() && (*now)->path == path && is_empty(*now)) {
-      return absl::StrCat(path, " held resources at ", last->revision().substr(0, 7),
+// `path` is one of `folders` or below one; no folders mean the root.
+bool IsWithin(absl::string_view path, const std::vector<std::string>& folders) {
+  if (folders.empty()) return true;
+  return std::any_of(folders.begin(), folders.end(), [path](const std::string& given) {
+    const std::string folder = JoinPath("", given);
+    return folder.empty() || path == folder ||
+           (absl::StartsWith(path, folder) && path.size() > folder.size() &&
+            path[folder.size()] == '/');
+  });
+}
+
+// One of the sorted `changes` is `path` or below it; "" is the root.
+bool IsTouched(const std::vector<std::string>& changes, const std::string& path) {
+  if (path.empty()) return !changes.empty();
+  const auto at = std::lower_bound(changes.begin(), changes.end(), path);
+  if (at != changes.end() && *at == path) return true;
+  const std::string below = absl::StrCat(path, "/");
+  const auto inner = std::lower_bound(at, changes.end(), below);
+  return inner != changes.end() && absl::StartsWith(*inner, below);
+}
+
+bool IsResourceFile(const git::FileEntry& entry) {
+  return absl::EndsWith(entry.path, ".toml") && !entry.is_symlink && !entry.is_submodule;
+}
+
+bool HasStackFiles(const resources::Declaration& declaration) {
+  return declaration.spec != nullptr && declaration.spec->has_stack() &&
+         UsesOwnRepository(declaration.spec->stack());
+}
+
+bool HoldsResources(const resources::ParsedFile& file) { return !file.declarations.empty(); }
+
+// What the stack's files are looked for under, from the root of the repository.
+std::vector<std::string> StackPaths(const v1::Stack& stack, const std::string& directory) {
+  if (!directory.empty()) return {directory};
+  std::vector<std::string> paths;
+  for (const std::string& name : NamedFiles(stack)) paths.push_back(JoinPath("", name));
+  return paths;
+}
+
+}  // namespace
+
+absl::StatusOr<SourceLoader::FilePointer> SourceLoader::Parse(const git::FileEntry& entry) {
+  // A file beyond the limit is left to the reader, which says so at its place.
+  absl::StatusOr<std::string> content = mirror_.ReadBlob(entry.blob_id, kFileLimit);
+  if (absl::IsInvalidArgument(content.status())) content = std::string(kFileLimit, ' ');
+  RETURN_IF_ERROR(content.status(), entry.path);
+  auto file = std::make_shared<File>(File{entry.path, entry.blob_id, nullptr});
+  file->parsed = std::make_shared<const resources::ParsedFile>(
+      resources::ReadToml(entry.path, *content, tree_.dialect));
+  const auto& declarations = file->parsed->declarations;
+  file->has_stacks = std::any_of(declarations.begin(), declarations.end(), HasStackFiles);
+  return file;
+}
+
+void SourceLoader::AddFile(FilePointer file, Tree& tree) {
+  if (!HoldsResources(*file->parsed)) tree.empty.push_back(file);
+  if (file->has_stacks) tree.with_stacks.push_back(file);
+  tree.files.push_back(std::move(file));
+}
+
+absl::Status SourceLoader::ReadWhole(Tree& tree) {
+  ASSIGN_OR_RETURN(const git::FileList list, mirror_.ListFiles(tree.commit, tree.paths));
+  auto known = tree_.files.begin();
+  for (const git::FileEntry& entry : list) {
+    if (!IsResourceFile(entry)) continue;
+    while (known != tree_.files.end() && (*known)->path < entry.path) ++known;
+    const bool same = known != tree_.files.end() && (*known)->path == entry.path &&
+                      (*known)->blob_id == entry.blob_id;
+    if (same) {
+      AddFile(*known, tree);
+    } else {
+      ASSIGN_OR_RETURN(FilePointer file, Parse(entry));
+      AddFile(std::move(file), tree);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Null when the whole tree has to be read.
+std::unique_ptr<SourceLoader::Changes> SourceLoader::FindChanges(const Tree& tree) {
+  if (tree_.snapshot == nullptr || tree_.paths != tree.paths) return nullptr;
+  // A path that is not there any more is an error, which the listing words.
+  for (const std::string& path : tree.paths) {
+    if (!mirror_.TreeId(tree.commit, path).ok()) return nullptr;
+  }
+  absl::StatusOr<Changes> changes = mirror_.ChangedFiles(tree_.commit, tree.commit);
+  // So many are found faster by listing all.
+  if (!changes.ok() || changes->size() > tree_.files.size() / 8 + 16) return nullptr;
+  return std::make_unique<Changes>(*std::move(changes));
+}
+
+absl::Status SourceLoader::Patch(const Changes& changes, Tree& tree) {
+  std::vector<FilePointer> read;
+  for (const std::string& path : changes) {
+    if (!absl::EndsWith(path, ".toml") || !IsWithin(path, tree.paths)) continue;
+    const absl::StatusOr<git::FileList> now = mirror_.ListFiles(tree.commit, {path});
+    if (absl::IsNotFound(now.status())) continue;
+    RETURN_IF_ERROR(now.status());
+    for (const git::FileEntry& entry : *now) {
+      // A folder of that name: what is in it is a change of its own.
+      if (entry.path != path || !IsResourceFile(entry)) continue;
+      ASSIGN_OR_RETURN(FilePointer file, Parse(entry));
+      read.push_back(std::move(file));
+    }
+  }
+  const auto by_path = [](const FilePointer& a, const FilePointer& b) { return a->path < b->path; };
+  const auto merge = [&](const std::vector<FilePointer>& before, std::vector<FilePointer>& after,
+                         const auto& belongs) {
+    // Few changes among many files: look these up rather than all of those.
+    auto from = before.begin();
+    for (const std::string& path : changes) {
+      const auto at = std::lower_bound(
+          from, before.end(), path,
+          [](const FilePointer& file, const std::string& key) { return file->path < key; });
+      after.insert(after.end(), from, at);
+      from = at != before.end() && (*at)->path == path ? at + 1 : at;
+    }
+    after.insert(after.end(), from, before.end());
+    const auto middle = static_cast<std::ptrdiff_t>(after.size());
+    std::copy_if(read.begin(), read.end(), std::back_inserter(after), belongs);
+    std::inplace_merge(after.begin(), after.begin() + middle, after.end(), by_path);
+  };
+  tree.files.reserve(tree_.files.size() + read.size());
+  merge(tree_.files, tree.files, [](const FilePointer&) { return true; });
+  merge(tree_.empty, tree.empty,
+        [](const FilePointer& file) { return !HoldsResources(*file->parsed); });
+  merge(tree_.with_stacks, tree.with_stacks,
+        [](const FilePointer& file) { return file->has_stacks; });
+  return absl::OkStatus();
+}
+
+// From what the last good revision held.
+std::string SourceLoader::PruneBlocker(const Tree& tree, const std::string& good_revision) {
+  if (tree.empty.size() == tree.files.size()) return "the source holds no resource";
+  if (good_revision.empty()) return "";
+  for (const FilePointer& file : tree.empty) {
+    const absl::StatusOr<git::FileList> before = mirror_.ListFiles(good_revision, {file->path});
+    // After a force push the mirror may not have it any more: as on the first reading.
+    if (!before.ok() || before->size() != 1 || before->front().path != file->path ||
+        before->front().blob_id == file->blob_id || !IsResourceFile(before->front())) {
+      continue;
+    }
+    const absl::StatusOr<FilePointer> then = Parse(before->front());
+    if (then.ok() && HoldsResources(*(*then)->parsed)) {
+      return absl::StrCat(file->path, " held resources at ", good_revision.substr(0, 7),
                           " and holds none now that can be read");
     }
   }
   return "";
 }
 
-}  // namespace
-
 absl::StatusOr<std::shared_ptr<const sync::SourceSnapshot>> SourceLoader::Load(
-    const v1::ResourceSync& spec, const std::string& revision, const v1::SyncRecord* last) {
+    const v1::ResourceSync& spec, const std::string& revision, const std::string& good_revision) {
   ASSIGN_OR_RETURN(const git::Revision at, mirror_.ResolveRevision(revision));
-  const std::vector<std::string> paths(spec.resource_path().begin(), spec.resource_path().end());
-  ASSIGN_OR_RETURN(const git::FileList list, mirror_.ListFiles(at.commit, paths));
-  if (spec.dialect() != dialect_) {
-    parsed_.clear();
-    dialect_ = spec.dialect();
-  }
+  if (spec.dialect() != tree_.dialect) tree_ = Tree{.dialect = spec.dialect()};
+  Tree tree{.commit = at.commit,
+            .paths = {spec.resource_path().begin(), spec.resource_path().end()},
+            .dialect = spec.dialect()};
+  const std::unique_ptr<Changes> changes = FindChanges(tree);
+  RETURN_IF_ERROR(changes == nullptr ? ReadWhole(tree) : Patch(*changes, tree));
   auto snapshot = std::make_shared<sync::SourceSnapshot>();
   snapshot->origin = absl::StrCat("resource_sync/", name_);
   snapshot->name = name_;
   snapshot->revision = at.commit;
   snapshot->subject = at.subject;
   FillFromSpec(spec, *snapshot);
-  std::map<FileKey, std::shared_ptr<const resources::ParsedFile>> used;
-  for (const git::FileEntry& entry : list) {
-    if (!absl::EndsWith(entry.path, ".toml") || entry.is_symlink || entry.is_submodule) continue;
-    FileKey key{entry.path, entry.blob_id};
-    const auto known = parsed_.find(key);
-    std::shared_ptr<const resources::ParsedFile> file;
-    if (known != parsed_.end()) {
-      file = known->second;
-    } else {
-      // A file beyond the limit is left to the reader, which says so at its place.
-      absl::StatusOr<std::string> content = mirror_.ReadBlob(entry.blob_id, kFileLimit);
-      if (absl::IsInvalidArgument(content.status())) content = std::string(kFileLimit, ' ');
-      RETURN_IF_ERROR(content.status(), entry.path);
-      file = std::make_shared<const resources::ParsedFile>(
-          resources::ReadToml(entry.path, *content, spec.dialect()));
-    }
-    used.emplace_hint(used.end(), std::move(key), file);
-    snapshot->files.push_back(std::move(file));
-  }
-  parsed_ = std::move(used);
-  RETURN_IF_ERROR(LoadStackFiles(at, *snapshot));
-  snapshot->prune_blocker = PruneBlocker(*snapshot, last);
+  snapshot->files.reserve(tree.files.size());
+  for (const FilePointer& file : tree.files) snapshot->files.push_back(file->parsed);
+  RETURN_IF_ERROR(AddStackFiles(changes.get(), tree, *snapshot));
+  snapshot->prune_blocker = PruneBlocker(tree, good_revision);
+  tree.snapshot = snapshot;
+  tree_ = std::move(tree);
   return snapshot;
 }
 
-absl::Status SourceLoader::LoadStackFiles(const git::Revision& revision,
-                                          sync::SourceSnapshot& snapshot) {
-  std::map<std::string, sync::StackFiles> used;
-  for (const auto& file : snapshot.files) {
-    for (const resources::Declaration& declaration : file->declarations) {
-      if (declaration.spec == nullptr || !declaration.spec->has_stack() ||
-          !UsesOwnRepository(declaration.spec->stack())) {
+absl::Status SourceLoader::AddStackFiles(const Changes* changes, Tree& tree,
+                                         sync::SourceSnapshot& snapshot) {
+  for (const FilePointer& file : tree.with_stacks) {
+    const bool same_file =
+        changes != nullptr && !std::binary_search(changes->begin(), changes->end(), file->path);
+    for (const resources::Declaration& declaration : file->parsed->declarations) {
+      if (!HasStackFiles(declaration)) continue;
+      const StackContent* before = nullptr;
+      if (const auto found = tree_.stacks.find(declaration.id); found != tree_.stacks.end()) {
+        before = &found->second;
+      }
+      const std::string directory = JoinPath("", declaration.spec->stack().run_directory());
+      const std::vector<std::string> paths = StackPaths(declaration.spec->stack(), directory);
+      const bool untouched =
+          same_file && before != nullptr &&
+          std::none_of(paths.begin(), paths.end(),
+                       [changes](const std::string& path) { return IsTouched(*changes, path); });
+      if (untouched) {
+        tree.stacks[declaration.id] = *before;
+        snapshot.stack_files[declaration.id] = before->files;
         continue;
       }
-      const v1::Stack& stack = declaration.spec->stack();
-      const std::string directory = JoinPath("", stack.run_directory());
-      std::vector<std::string> paths;
-      if (directory.empty()) {
-        for (const std::string& name : NamedFiles(stack)) paths.push_back(JoinPath("", name));
+      const StackFileList found = FindFilesOf(declaration, tree.commit, snapshot);
+      if (!found.is_usable) continue;
+      StackContent& content = tree.stacks[declaration.id];
+      content.key = found.key;
+      if (before != nullptr && before->key == found.key) {
+        content.files = before->files;
       } else {
-        paths.push_back(directory);
+        ASSIGN_OR_RETURN(content.files, ReadStackFiles(found));
       }
-      const std::string prefix = directory.empty() ? "" : absl::StrCat(directory, "/");
-      absl::StatusOr<git::FileList> list = mirror_.ListFiles(revision.commit, paths);
-      if (!list.ok()) {
-        snapshot.stack_problems[declaration.id].push_back(StackProblem(
-            declaration, std::string(list.status().message()),
-            "commit the compose file, or set run_directory and file_paths to where it is"));
-        continue;
-      }
-      std::string key = prefix;
-      std::size_t total = 0;
-      for (const git::FileEntry& entry : *list) {
-        absl::StrAppend(&key, "\n", entry.path, " ", entry.blob_id);
-        total += entry.size;
-      }
-      if (total > kStackLimit) {
-        snapshot.stack_problems[declaration.id].push_back(
-            StackProblem(declaration,
-                         absl::StrCat("run directory \"", directory, "\" holds ", total >> 20,
-                                      " MiB; at most ", kStackLimit >> 20, " are sent to a host"),
-                         "keep large files out of the stack's folder, or use files_on_host"));
-        continue;
-      }
-      const auto known = stack_files_.find(key);
-      if (known != stack_files_.end()) {
-        used[key] = known->second;
-        snapshot.stack_files[declaration.id] = known->second;
-        continue;
-      }
-      auto files = std::make_shared<std::vector<v1::StackFile>>();
-      for (const git::FileEntry& entry : *list) {
-        if (entry.is_symlink || entry.is_submodule) continue;
-        ASSIGN_OR_RETURN(std::string content, mirror_.ReadBlob(entry.blob_id, kStackLimit),
-                         entry.path);
-        v1::StackFile& out = files->emplace_back();
-        out.set_path(entry.path.substr(prefix.size()));
-        out.set_content(std::move(content));
-      }
-      used[key] = files;
-      snapshot.stack_files[declaration.id] = std::move(files);
+      snapshot.stack_files[declaration.id] = content.files;
     }
   }
-  stack_files_ = std::move(used);
   return absl::OkStatus();
+}
+
+SourceLoader::StackFileList SourceLoader::FindFilesOf(const resources::Declaration& declaration,
+                                                      const std::string& commit,
+                                                      sync::SourceSnapshot& snapshot) {
+  const v1::Stack& stack = declaration.spec->stack();
+  const std::string directory = JoinPath("", stack.run_directory());
+  StackFileList found;
+  found.prefix = directory.empty() ? "" : absl::StrCat(directory, "/");
+  absl::StatusOr<git::FileList> list = mirror_.ListFiles(commit, StackPaths(stack, directory));
+  if (!list.ok()) {
+    snapshot.stack_problems[declaration.id].push_back(
+        StackProblem(declaration, std::string(list.status().message()),
+                     "commit the compose file, or set run_directory and file_paths to where it "
+                     "is"));
+    return found;
+  }
+  found.entries = *std::move(list);
+  found.key = found.prefix;
+  std::size_t total = 0;
+  for (const git::FileEntry& entry : found.entries) {
+    absl::StrAppend(&found.key, "\n", entry.path, " ", entry.blob_id);
+    total += entry.size;
+  }
+  found.is_usable = total <= kStackLimit;
+  if (!found.is_usable) {
+    snapshot.stack_problems[declaration.id].push_back(
+        StackProblem(declaration,
+                     absl::StrCat("run directory \"", directory, "\" holds ", total >> 20,
+                                  " MiB; at most ", kStackLimit >> 20, " are sent to a host"),
+                     "keep large files out of the stack's folder, or use files_on_host"));
+  }
+  return found;
+}
+
+absl::StatusOr<sync::StackFiles> SourceLoader::ReadStackFiles(const StackFileList& found) {
+  auto files = std::make_shared<std::vector<v1::StackFile>>();
+  for (const git::FileEntry& entry : found.entries) {
+    if (entry.is_symlink || entry.is_submodule) continue;
+    ASSIGN_OR_RETURN(std::string content, mirror_.ReadBlob(entry.blob_id, kStackLimit), entry.path);
+    v1::StackFile& out = files->emplace_back();
+    out.set_path(entry.path.substr(found.prefix.size()));
+    out.set_content(std::move(content));
+  }
+  return files;
 }
 
 std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
@@ -200,10 +335,7 @@ std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
   }
   for (const auto& file : snapshot->files) {
     for (const resources::Declaration& declaration : file->declarations) {
-      if (declaration.spec == nullptr || !declaration.spec->has_stack() ||
-          !UsesOwnRepository(declaration.spec->stack())) {
-        continue;
-      }
+      if (!HasStackFiles(declaration)) continue;
       const std::string directory = JoinPath("", declaration.spec->stack().run_directory());
       const std::string prefix = directory.empty() ? "" : absl::StrCat(directory, "/");
       const std::vector<std::string> named = NamedFiles(declaration.spec->stack());
@@ -221,15 +353,14 @@ std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
   return snapshot;
 }
 
-v1::SyncRecord RecordOf(const sync::SourceSnapshot& snapshot, absl::Time now) {
+v1::SyncRecord RecordOf(const sync::SourceSnapshot& snapshot, const std::string& good_revision,
+                        absl::Time now) {
   v1::SyncRecord record;
   record.set_name(snapshot.name);
   record.set_revision(snapshot.revision);
+  record.set_good_revision(snapshot.prune_blocker.empty() ? snapshot.revision : good_revision);
   record.set_subject(snapshot.subject);
   *record.mutable_fetched_at() = base::ToProto(now);
-  for (const auto& file : snapshot.files) {
-    if (!file->declarations.empty()) record.add_files(file->path);
-  }
   return record;
 }
 

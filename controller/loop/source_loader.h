@@ -3,7 +3,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,29 +18,73 @@
 
 namespace fairlead::loop {
 
-// Of one sync. Keeps the files of the last load parsed, by blob id, so that only changed ones
-// are read again. Confined to one thread at a time.
+// Of one sync. Keeps what it read last, so that the next revision costs by what differs. Confined
+// to one thread at a time.
 class SourceLoader {
  public:
   // `mirror` outlives the loader.
   SourceLoader(std::string name, git::Mirror& mirror) : name_(std::move(name)), mirror_(mirror) {}
 
-  // NotFound when the revision or a path is not there. `last` is the record of the revision read
-  // last, for the prune guard; may be null.
-  absl::StatusOr<std::shared_ptr<const sync::SourceSnapshot>> Load(const v1::ResourceSync& spec,
-                                                                   const std::string& revision,
-                                                                   const v1::SyncRecord* last);
+  // NotFound when the revision or a path is not there. `good_revision` is the last one that was
+  // read completely, for the prune guard; may be empty.
+  absl::StatusOr<std::shared_ptr<const sync::SourceSnapshot>> Load(
+      const v1::ResourceSync& spec, const std::string& revision, const std::string& good_revision);
 
  private:
-  using FileKey = std::pair<std::string, std::string>;  // path, blob id
-  absl::Status LoadStackFiles(const git::Revision& revision, sync::SourceSnapshot& snapshot);
+  using ParsedFile = std::shared_ptr<const resources::ParsedFile>;
+  // Shared between revisions.
+  struct File {
+    std::string path;
+    std::string blob_id;
+    ParsedFile parsed;
+    // Declares a stack whose files are in this repository.
+    bool has_stacks = false;
+  };
+  using FilePointer = std::shared_ptr<const File>;
+  // The files of one stack.
+  struct StackContent {
+    // Prefix, paths and blob ids: equal keys have equal contents.
+    std::string key;
+    sync::StackFiles files;
+  };
+  // Where they are. Not usable: a problem has been noted.
+  struct StackFileList {
+    bool is_usable = false;
+    std::string key;
+    // Of the run directory, with '/' at the end.
+    std::string prefix;
+    git::FileList entries;
+  };
+  // One revision as read. Files are sorted by path.
+  struct Tree {
+    std::string commit;
+    std::vector<std::string> paths;
+    v1::Dialect dialect = v1::DIALECT_TOML;
+    std::vector<FilePointer> files;
+    // Those among them that hold no resource, and those with stacks of this repository.
+    std::vector<FilePointer> empty;
+    std::vector<FilePointer> with_stacks;
+    std::map<resources::ResourceId, StackContent> stacks;
+    std::shared_ptr<const sync::SourceSnapshot> snapshot;
+  };
+  // What differs from `tree_`; null stands for everything.
+  using Changes = std::vector<std::string>;
+
+  absl::StatusOr<FilePointer> Parse(const git::FileEntry& entry);
+  static void AddFile(FilePointer file, Tree& tree);
+  absl::Status ReadWhole(Tree& tree);
+  absl::Status Patch(const Changes& changes, Tree& tree);
+  std::unique_ptr<Changes> FindChanges(const Tree& tree);
+  absl::Status AddStackFiles(const Changes* changes, Tree& tree, sync::SourceSnapshot& snapshot);
+  StackFileList FindFilesOf(const resources::Declaration& declaration, const std::string& commit,
+                            sync::SourceSnapshot& snapshot);
+  absl::StatusOr<sync::StackFiles> ReadStackFiles(const StackFileList& found);
+  std::string PruneBlocker(const Tree& tree, const std::string& good_revision);
 
   const std::string name_;
   git::Mirror& mirror_;
-  v1::Dialect dialect_ = v1::DIALECT_TOML;
-  std::map<FileKey, std::shared_ptr<const resources::ParsedFile>> parsed_;
-  // By id of the run directory's tree and the paths asked for.
-  std::map<std::string, sync::StackFiles> stack_files_;
+  // Of the last load.
+  Tree tree_;
 };
 
 // The snapshot of files given by hand (a working tree) instead of a revision.
@@ -49,7 +92,8 @@ std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
     const std::string& origin, const std::string& name, const v1::ResourceSync& spec,
     const std::vector<v1::SourceFile>& files);
 
-// Files of a snapshot that hold resources, for the record.
-v1::SyncRecord RecordOf(const sync::SourceSnapshot& snapshot, absl::Time now);
+// What is kept of a sync once `snapshot` is in force; `good_revision` is that of the record before.
+v1::SyncRecord RecordOf(const sync::SourceSnapshot& snapshot, const std::string& good_revision,
+                        absl::Time now);
 
 }  // namespace fairlead::loop

@@ -84,10 +84,7 @@ void SyncPoller::SetSyncs(const std::map<std::string, v1::ResourceSync>& syncs) 
       if (sync == nullptr) {
         sync = std::make_shared<Sync>();
         const auto record = records_.find(name);
-        if (record != records_.end()) {
-          sync->has_record = true;
-          sync->record = record->second;
-        }
+        if (record != records_.end()) sync->record = record->second;
       } else if (sync->spec.SerializeAsString() == spec.SerializeAsString()) {
         continue;
       }
@@ -159,45 +156,40 @@ absl::Status SyncPoller::FetchMirror(const v1::ResourceSync& spec, const std::st
   });
 }
 
-void SyncPoller::NoteInForce(const sync::SourceSnapshot& snapshot) {
-  v1::SyncRecord record = RecordOf(snapshot, clock_.Now());
+v1::SyncRecord SyncPoller::NoteInForce(const sync::SourceSnapshot& snapshot) {
   base::MutexLock lock(mutex_);
   const auto found = syncs_.find(snapshot.name);
-  if (found == syncs_.end()) return;
-  Sync& sync = *found->second;
+  return found == syncs_.end() ? RecordOf(snapshot, "", clock_.Now())
+                               : NoteLocked(snapshot, found->second->spec, *found->second);
+}
+
+v1::SyncRecord SyncPoller::NoteLocked(const sync::SourceSnapshot& snapshot,
+                                      const v1::ResourceSync& spec, Sync& sync) {
   sync.state.revision = snapshot.revision;
   sync.handed_on = snapshot.revision;
-  sync.handed_spec = sync.spec.SerializeAsString();
-  if (!snapshot.prune_blocker.empty()) return;
-  sync.has_record = true;
-  sync.record = std::move(record);
+  sync.handed_spec = spec.SerializeAsString();
+  sync.record = RecordOf(snapshot, sync.record.good_revision(), clock_.Now());
+  return sync.record;
 }
 
 void SyncPoller::HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
                         SnapshotPointer snapshot) {
-  v1::SyncRecord record = RecordOf(*snapshot, clock_.Now());
-  const std::string spec_bytes = spec.SerializeAsString();
+  v1::SyncRecord record;
   {
     base::MutexLock lock(mutex_);
     if (sync->removed) return;
     sync->state.revision = snapshot->revision;
-    if (sync->handed_on == snapshot->revision && sync->handed_spec == spec_bytes) return;
-    sync->handed_on = snapshot->revision;
-    sync->handed_spec = spec_bytes;
-    // A revision whose files cannot be read does not become the one to compare with.
-    if (snapshot->prune_blocker.empty()) {
-      sync->has_record = true;
-      sync->record = record;
-    } else if (sync->has_record) {
-      *record.mutable_files() = sync->record.files();
+    if (sync->handed_on == snapshot->revision && sync->handed_spec == spec.SerializeAsString()) {
+      return;
     }
+    record = NoteLocked(*snapshot, spec, *sync);
   }
   on_snapshot_(std::move(snapshot), std::move(record));
 }
 
 void SyncPoller::Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
                         std::vector<Request> requests, const absl::Status& fetched,
-                        const std::string& url, const v1::SyncRecord* last) {
+                        const std::string& url, const std::string& good_revision) {
   for (Request& request : requests) {
     if (sync->loader == nullptr) {
       request.callback(fetched);
@@ -216,7 +208,7 @@ void SyncPoller::Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSyn
         continue;
       }
     }
-    request.callback(sync->loader->Load(spec, reference, last));
+    request.callback(sync->loader->Load(spec, reference, good_revision));
   }
 }
 
@@ -226,32 +218,31 @@ void SyncPoller::Work(const std::string& name) {
   v1::ResourceSync spec;
   v1::SyncRecord record;
   std::vector<Request> requests;
-  bool has_record = false;
   bool first = false;
   {
     base::MutexLock lock(mutex_);
     spec = sync->spec;
-    has_record = sync->has_record;
     record = sync->record;
     requests = std::move(sync->requests);
     sync->requests.clear();
     first = sync->handed_on.empty();
   }
   const bool for_requests_only = !requests.empty();
-  const v1::SyncRecord* last = has_record ? &record : nullptr;
   const absl::StatusOr<std::string> url = git::UrlOf(spec);
   absl::Status status = url.status();
   if (status.ok()) status = OpenMirror(name, sync, *url);
-  if (status.ok() && first && has_record) {
+  if (status.ok() && first && !record.revision().empty()) {
     // What was read before a restart is in force until the fetch says otherwise.
-    absl::StatusOr<SnapshotPointer> known = sync->loader->Load(spec, record.revision(), last);
+    absl::StatusOr<SnapshotPointer> known =
+        sync->loader->Load(spec, record.revision(), record.good_revision());
     if (known.ok()) HandOn(sync, spec, *std::move(known));
   }
   const absl::Time started = clock_.Now();
   if (status.ok()) status = FetchMirror(spec, *url, ReferenceOf(spec), *sync->mirror);
   SnapshotPointer loaded;
   if (status.ok() && !for_requests_only) {
-    absl::StatusOr<SnapshotPointer> read = sync->loader->Load(spec, ReferenceOf(spec), last);
+    absl::StatusOr<SnapshotPointer> read =
+        sync->loader->Load(spec, ReferenceOf(spec), record.good_revision());
     status = read.status();
     if (read.ok()) loaded = *std::move(read);
   }
@@ -275,7 +266,7 @@ void SyncPoller::Work(const std::string& name) {
   }
   if (!status.ok() && failed_newly) on_failure_(name, status);
   if (loaded != nullptr) HandOn(sync, spec, std::move(loaded));
-  Answer(sync, spec, std::move(requests), status, url.ok() ? *url : "", last);
+  Answer(sync, spec, std::move(requests), status, url.ok() ? *url : "", record.good_revision());
   if (next != absl::InfiniteDuration()) queue_.Add(name, next);
 }
 

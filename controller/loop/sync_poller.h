@@ -65,8 +65,8 @@ class SyncPoller {
   void Read(const std::string& name, const std::string& revision, Callback callback);
 
   // A snapshot that was read with Read is in force now: it is what later revisions are compared
-  // with, as if it had gone to `on_snapshot`.
-  void NoteInForce(const sync::SourceSnapshot& snapshot);
+  // with, as if it had gone to `on_snapshot`. Returns the record to keep of it.
+  v1::SyncRecord NoteInForce(const sync::SourceSnapshot& snapshot);
 
   std::map<std::string, FetchState> States() const;
   void Shutdown();
@@ -86,7 +86,7 @@ class SyncPoller {
     std::string handed_on;
     // Spec under which it was handed on.
     std::string handed_spec;
-    bool has_record = false;
+    // Of what was handed on last, also before a restart.
     v1::SyncRecord record;
     std::vector<Request> requests;
     bool removed = false;
@@ -101,7 +101,9 @@ class SyncPoller {
               SnapshotPointer snapshot);
   void Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
               std::vector<Request> requests, const absl::Status& fetched, const std::string& url,
-              const v1::SyncRecord* last);
+              const std::string& good_revision);
+  v1::SyncRecord NoteLocked(const sync::SourceSnapshot& snapshot, const v1::ResourceSync& spec,
+                            Sync& sync) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<Sync> Find(const std::string& name) const;
 
   const PollerOptions options_;

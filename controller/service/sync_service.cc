@@ -54,9 +54,7 @@ void AnswerPlan(ServiceContext& context, grpc::ServerUnaryReactor* reactor,
 void PutInForce(ServiceContext& context, loop::SnapshotPointer snapshot,
                 std::function<void()> done) {
   context.reconciler.Post([&context, snapshot, done](loop::Core& core, absl::Time now) {
-    core.OnSource(snapshot);
-    context.poller.NoteInForce(*snapshot);
-    if (snapshot->prune_blocker.empty()) core.OnSyncRecord(loop::RecordOf(*snapshot, now));
+    core.OnRevision(snapshot, context.poller.NoteInForce(*snapshot), now);
     context.reconciler.Post([done](loop::Core&, absl::Time) { done(); });
   });
 }

@@ -57,7 +57,7 @@ inline v1::SyncRecord SyncOf(const std::string& name, const std::string& revisio
   v1::SyncRecord record;
   record.set_name(name);
   record.set_revision(revision);
-  record.add_files("a.toml");
+  record.set_good_revision("good");
   return record;
 }
 

@@ -1,0 +1,203 @@
+#include "controller/loop/source_loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+
+#include "sync/git/fetch.h"
+#include "sync/git/testing/git_origin.h"
+
+namespace fairlead::loop {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// Everything that a snapshot says, as text.
+std::string TextOf(const sync::SourceSnapshot& snapshot) {
+  std::string text = absl::StrCat(snapshot.revision, " ", snapshot.prune_blocker, "\n");
+  for (const auto& file : snapshot.files) {
+    absl::StrAppend(&text, file->path, "\n");
+    for (const resources::Declaration& declaration : file->declarations) {
+      absl::StrAppend(&text, "  ", declaration.id.ToString(), " ",
+                      declaration.spec == nullptr ? "spoilt" : declaration.spec->description(),
+                      "\n");
+    }
+  }
+  for (const auto& [id, files] : snapshot.stack_files) {
+    absl::StrAppend(&text, id.ToString(), ":");
+    for (const v1::StackFile& file : *files) {
+      absl::StrAppend(&text, " ", file.path(), "=", file.content());
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  for (const auto& [id, problems] : snapshot.stack_problems) {
+    for (const v1::Problem& problem : problems) {
+      absl::StrAppend(&text, id.ToString(), " ", problem.message(), "\n");
+    }
+  }
+  return text;
+}
+
+std::string Variable(absl::string_view name, absl::string_view description = "") {
+  return absl::StrCat("[[variable]]\nname = \"", name, "\"\ndescription = \"", description, "\"\n");
+}
+
+class SourceLoaderTest : public ::testing::Test {
+ protected:
+  SourceLoaderTest() {
+    auto mirror = git::Mirror::Open(folder_.path() + "/mirror");
+    EXPECT_TRUE(mirror.ok()) << mirror.status();
+    mirror_ = *std::move(mirror);
+    loader_ = std::make_unique<SourceLoader>("main", *mirror_);
+    spec_.set_include_resources(true);
+    spec_.set_include_variables(true);
+  }
+
+  void FetchOrigin() {
+    const absl::Status fetched = git::Fetch({.url = origin_.url(),
+                                             .directory = folder_.path() + "/mirror",
+                                             .reference = "main",
+                                             .helper_program = FETCH_HELPER_PROGRAM},
+                                            nullptr);
+    ASSERT_TRUE(fetched.ok()) << fetched;
+  }
+  std::shared_ptr<const sync::SourceSnapshot> Load(const std::string& good_revision = "") {
+    FetchOrigin();
+    auto snapshot = loader_->Load(spec_, "main", good_revision);
+    EXPECT_TRUE(snapshot.ok()) << snapshot.status();
+    return snapshot.ok() ? *snapshot : std::make_shared<const sync::SourceSnapshot>();
+  }
+  // By a loader that has read nothing before.
+  std::string LoadedAnew(const std::string& good_revision = "") {
+    SourceLoader fresh("main", *mirror_);
+    auto snapshot = fresh.Load(spec_, "main", good_revision);
+    EXPECT_TRUE(snapshot.ok()) << snapshot.status();
+    return snapshot.ok() ? TextOf(**snapshot) : "";
+  }
+
+  git::TemporaryFolder folder_;
+  git::GitOrigin origin_{folder_.path() + "/origin"};
+  std::unique_ptr<git::Mirror> mirror_;
+  std::unique_ptr<SourceLoader> loader_;
+  v1::ResourceSync spec_;
+};
+
+TEST_F(SourceLoaderTest, ReadsOnlyWhatChangedAgain) {
+  origin_.Write("a.toml", Variable("a"));
+  origin_.Write("b.toml", Variable("b"));
+  origin_.CommitAll("two");
+  const auto first = Load();
+  origin_.CommitFile("b.toml", Variable("b", "new"));
+  const auto second = Load();
+  ASSERT_EQ(second->files.size(), 2u);
+  EXPECT_EQ(second->files[0], first->files[0]);
+  EXPECT_NE(second->files[1], first->files[1]);
+  EXPECT_EQ(second->files[1]->declarations[0].spec->description(), "new");
+}
+
+TEST_F(SourceLoaderTest, NamesTheFileThatHeldResourcesAndHoldsNoneNow) {
+  origin_.Write("a.toml", Variable("a"));
+  origin_.Write("other.toml", "[tool]\nx = 1\n");
+  const std::string good = origin_.CommitFile("b.toml", Variable("b"));
+  EXPECT_THAT(Load()->prune_blocker, IsEmpty());
+  origin_.CommitFile("b.toml", "# all gone\n");
+  EXPECT_THAT(Load(good)->prune_blocker,
+              HasSubstr(absl::StrCat("b.toml held resources at ", good.substr(0, 7))));
+  // Later revisions are compared with the good one still.
+  origin_.CommitFile("a.toml", Variable("a", "later"));
+  EXPECT_THAT(Load(good)->prune_blocker, HasSubstr("b.toml held resources"));
+  origin_.Git({"rm", "-q", "b.toml"});
+  origin_.CommitAll("b is removed on purpose");
+  EXPECT_THAT(Load(good)->prune_blocker, IsEmpty());
+}
+
+TEST_F(SourceLoaderTest, SaysThatTheSourceHoldsNoResource) {
+  origin_.CommitFile("readme.md", "nothing yet\n");
+  EXPECT_EQ(Load()->prune_blocker, "the source holds no resource");
+}
+
+TEST_F(SourceLoaderTest, APathThatIsGoneIsAnErrorThatNamesIt) {
+  origin_.CommitFile("fleet/a.toml", Variable("a"));
+  spec_.add_resource_path("fleet");
+  ASSERT_EQ(Load()->files.size(), 1u);
+  origin_.Git({"mv", "fleet", "servers"});
+  origin_.CommitAll("moved");
+  FetchOrigin();
+  const auto snapshot = loader_->Load(spec_, "main", "");
+  EXPECT_TRUE(absl::IsNotFound(snapshot.status())) << snapshot.status();
+  EXPECT_THAT(std::string(snapshot.status().message()), HasSubstr("\"fleet\""));
+}
+
+TEST_F(SourceLoaderTest, AnotherDialectReadsEverythingAgain) {
+  origin_.CommitFile("a.toml", "[[deployment]]\nname = \"a\"\n");
+  EXPECT_TRUE(Load()->files[0]->declarations[0].spec->deploy());
+  spec_.set_dialect(v1::DIALECT_KOMODO);
+  EXPECT_FALSE(Load()->files[0]->declarations[0].spec->deploy());
+}
+
+// Law: what is patched equals what is read whole, whatever the commits did.
+TEST_F(SourceLoaderTest, PatchedEqualsReadWholeOverRandomCommits) {
+  constexpr unsigned kSeed = 20250607;
+  SCOPED_TRACE(absl::StrCat("seed ", kSeed));
+  std::mt19937 random(kSeed);
+  const auto pick = [&random](int n) {
+    return static_cast<int>(random() % static_cast<unsigned>(n));
+  };
+  const auto stack = [](int i) {
+    return absl::StrCat("[[stack]]\nname = \"s", i, "\"\nconfig.run_directory = \"stacks/s", i,
+                        "\"\n");
+  };
+  for (int i = 0; i < 40; ++i) {
+    origin_.Write(absl::StrCat("fleet/", i, ".toml"), Variable(absl::StrCat("v", i)));
+  }
+  for (int i = 0; i < 4; ++i) {
+    origin_.Write(absl::StrCat("fleet/s", i, ".toml"), stack(i));
+    origin_.Write(absl::StrCat("stacks/s", i, "/compose.yaml"), "services: {}\n");
+  }
+  std::string good = origin_.CommitAll("start");
+  for (int round = 0; round < 30; ++round) {
+    for (int edits = 1 + pick(3); edits > 0; --edits) {
+      const std::string file = absl::StrCat("fleet/", pick(45), ".toml");
+      const std::string stack_folder = absl::StrCat("stacks/s", pick(4));
+      const std::filesystem::path root = origin_.path();
+      switch (pick(7)) {
+        case 0:
+          origin_.Write(file, Variable(absl::StrCat("v", round), absl::StrCat("round ", round)));
+          break;
+        case 1:
+          std::filesystem::remove_all(root / file);
+          break;
+        case 2:
+          origin_.Write(file, "# nothing\n");
+          break;
+        case 3:
+          origin_.Write(stack_folder + "/compose.yaml", absl::StrCat("# ", round, "\n"));
+          break;
+        case 4:
+          std::filesystem::remove_all(root / stack_folder);
+          break;
+        case 5:
+          // A folder in place of a file.
+          std::filesystem::remove_all(root / file);
+          origin_.Write(file + "/inner.toml", Variable(absl::StrCat("inner", round)));
+          break;
+        default:
+          origin_.Write(stack_folder + "/extra/x.env", absl::StrCat("A=", round, "\n"));
+      }
+    }
+    origin_.Git({"add", "-A"});
+    origin_.Git({"commit", "-q", "--allow-empty", "-m", "round"});
+    const auto patched = Load(good);
+    ASSERT_EQ(TextOf(*patched), LoadedAnew(good)) << "round " << round;
+    if (patched->prune_blocker.empty()) good = patched->revision;
+  }
+}
+
+}  // namespace
+}  // namespace fairlead::loop
