@@ -37,6 +37,38 @@ absl::Status SyncDirectory(const std::string& directory) {
   return result == 0 ? absl::OkStatus() : ErrnoStatus(error, absl::StrCat("fsync ", directory));
 }
 
+// Gives the file the mode, and the owner of `old` when there is one.
+absl::Status SetAttributes(int fd, const std::string& path, mode_t mode, const struct stat* old) {
+  if (old != nullptr && (old->st_uid != ::geteuid() || old->st_gid != ::getegid())) {
+    // Only root may give a file away; for others it is theirs from now on.
+    [[maybe_unused]] const int ignored = ::fchown(fd, old->st_uid, old->st_gid);
+  }
+  if (::fchmod(fd, mode) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("chmod ", path));
+}
+
+absl::Status WriteAtomically(const std::string& path, absl::string_view content, mode_t mode,
+                             const struct stat* old) {
+  const std::string temporary = absl::StrCat(path, ".new.", ::getpid());
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode & 0700);
+  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("create ", temporary));
+  absl::Status status = WriteAll(fd, content, temporary);
+  if (status.ok()) status = SetAttributes(fd, temporary, mode, old);
+  if (status.ok() && ::fsync(fd) != 0) {
+    status = ErrnoStatus(errno, absl::StrCat("fsync ", temporary));
+  }
+  ::close(fd);
+  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    status = ErrnoStatus(errno, absl::StrCat("rename ", temporary));
+  }
+  if (!status.ok()) {
+    ::unlink(temporary.c_str());
+    return status;
+  }
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return SyncDirectory(parent.empty() ? "." : parent);
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit) {
@@ -63,25 +95,13 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit)
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content,
                                  unsigned mode) {
-  const std::string temporary = absl::StrCat(path, ".new.", ::getpid());
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                        static_cast<mode_t>(mode));
-  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("create ", temporary));
-  absl::Status status = WriteAll(fd, content, temporary);
-  if (status.ok() && ::fsync(fd) != 0) {
-    status = ErrnoStatus(errno, absl::StrCat("fsync ", temporary));
-  }
-  ::close(fd);
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(errno, absl::StrCat("rename ", temporary));
-  }
-  if (!status.ok()) {
-    ::unlink(temporary.c_str());
-    return status;
-  }
-  return SyncDirectory(std::filesystem::path(path).parent_path().string().empty()
-                           ? "."
-                           : std::filesystem::path(path).parent_path().string());
+  return WriteAtomically(path, content, static_cast<mode_t>(mode), nullptr);
+}
+
+absl::Status ReplaceFileAtomically(const std::string& path, absl::string_view content) {
+  struct stat old{};
+  if (::stat(path.c_str(), &old) != 0) return ErrnoStatus(errno, absl::StrCat("look at ", path));
+  return WriteAtomically(path, content, old.st_mode & 07777, &old);
 }
 
 absl::Status MakeDirectories(const std::string& path, unsigned mode) {

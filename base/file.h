@@ -18,6 +18,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content,
                                  unsigned mode = 0600);
 
+// Likewise for a file that is there: it keeps its mode and, where that is allowed, its owner.
+absl::Status ReplaceFileAtomically(const std::string& path, absl::string_view content);
+
 // mkdir -p.
 absl::Status MakeDirectories(const std::string& path, unsigned mode = 0700);
 

@@ -26,6 +26,21 @@ TEST_F(FileTest, WritesAndReadsBack) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 1);
 }
 
+TEST_F(FileTest, ReplacedFileKeepsItsMode) {
+  const std::string path = directory_ + "/a";
+  ASSERT_TRUE(WriteFileAtomically(path, "one", 0667).ok());
+  ASSERT_TRUE(ReplaceFileAtomically(path, "two").ok());
+  EXPECT_EQ(*ReadFile(path), "two");
+  struct stat info{};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0667u);
+}
+
+TEST_F(FileTest, OnlyAFileThatIsThereIsReplaced) {
+  EXPECT_EQ(ReplaceFileAtomically(directory_ + "/none", "").code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/none"));
+}
+
 TEST_F(FileTest, MissingFileIsNotFound) {
   EXPECT_EQ(ReadFile(directory_ + "/none").status().code(), absl::StatusCode::kNotFound);
 }

@@ -21,6 +21,7 @@ namespace {
 
 constexpr char kFooter[] = R"(Examples:
   fairlead validate .                   check files, without a controller
+  fairlead fmt .                        bring them to canonical form
   fairlead plan                         what would happen, and why
   fairlead sync main --wait             make it so, and watch
   fairlead describe deployment/web      the story of one resource
@@ -117,6 +118,16 @@ void CommandLine::AddPlanningCommands() {
   AddDialect(command, validate->dialect);
   AddOutput(command, validate->output,
             {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+
+  const auto format = std::make_shared<FormatOptions>();
+  command = Add("fmt", "Bring files to canonical order and spelling",
+                "  fairlead fmt .\n  fairlead fmt --check stacks/\n"
+                "  fairlead fmt - < old.toml > new.toml",
+                format, &RunFormat);
+  command->add_option("path", format->paths, "Files or folders, or - for standard input")
+      ->required();
+  command->add_flag("--check", format->check, "Only list files that would change; then exit 1");
+  AddDialect(command, format->dialect);
 
   const auto plan = std::make_shared<PlanOptions>();
   command = Add("plan", "Show what would happen, and why; changes nothing",

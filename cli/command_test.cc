@@ -39,7 +39,7 @@ TEST_F(CommandTest, HelpNamesEveryCommandAndTheExitCodes) {
   for (const std::string& name : CommandNames()) EXPECT_THAT(outcome.out, HasSubstr("  " + name));
   EXPECT_THAT(outcome.out, HasSubstr("2 the plan has changes; 3 not converged"));
   EXPECT_THAT(outcome.out, Not(HasSubstr("__complete")));
-  EXPECT_EQ(CommandNames().size(), 18u);
+  EXPECT_GE(CommandNames().size(), 19u);
 }
 
 TEST_F(CommandTest, EveryCommandHasHelp) {

@@ -22,6 +22,16 @@ struct ValidateOptions {
 // Offline. 1 when there is an error in a file.
 absl::StatusOr<int> RunValidate(Session& session, const ValidateOptions& options);
 
+struct FormatOptions {
+  // Or "-" alone: standard input to standard output.
+  std::vector<std::string> paths;
+  // Change nothing, only tell.
+  bool check = false;
+  std::string dialect = "toml";
+};
+// Offline. 1 when a file cannot be read, and with `check` when one would change.
+absl::StatusOr<int> RunFormat(Session& session, const FormatOptions& options);
+
 struct PlanOptions {
   std::string sync;
   // A working tree, or a commit; at most one of them.

@@ -7,7 +7,7 @@ constexpr char kBash[] = R"sh(# fairlead completion for bash: source <(fairlead 
 _fairlead() {
   local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
   local command="" kind="" word i names
-  local commands="validate plan sync wait status get export describe apply start stop restart release retry logs events version completion"
+  local commands="validate fmt plan sync wait status get export describe apply start stop restart release retry logs events version completion"
   local IFS=$'\n'
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -29,7 +29,7 @@ _fairlead() {
     return
   fi
   case "$command" in
-    validate) COMPREPLY=($(compgen -f -- "$current")) ;;
+    validate|fmt) COMPREPLY=($(compgen -f -- "$current")) ;;
     completion) COMPREPLY=($(compgen -W $'bash\nzsh\nfish' -- "$current")) ;;
     plan|sync|wait|status)
       names="$(fairlead __complete names resource_sync 2>/dev/null)"
@@ -55,6 +55,7 @@ _fairlead() {
   local -a commands names
   commands=(
     'validate:check files, without a controller'
+    'fmt:bring files to canonical order and spelling'
     'plan:show what would happen, and why'
     'sync:fetch and reconcile now'
     'wait:wait until what git says is true'
@@ -78,7 +79,7 @@ _fairlead() {
     return
   fi
   case "${words[2]}" in
-    validate|apply) _files ;;
+    validate|fmt|apply) _files ;;
     completion) _values 'shell' bash zsh fish ;;
     plan|sync|wait|status)
       names=("${(@f)$(fairlead __complete names resource_sync 2>/dev/null)}")
@@ -100,11 +101,11 @@ if [[ "${funcstack[1]}" == _fairlead ]]; then _fairlead "$@"; else compdef _fair
 )sh";
 
 constexpr char kFish[] = R"sh(# fairlead completion for fish: fairlead completion fish | source
-set -l commands validate plan sync wait status get export describe apply start stop restart release retry logs events version completion
+set -l commands validate fmt plan sync wait status get export describe apply start stop restart release retry logs events version completion
 set -l of_resource get export describe start stop restart release retry logs events
 complete -c fairlead -f
 complete -c fairlead -n "not __fish_seen_subcommand_from $commands" -a "$commands"
-complete -c fairlead -n "__fish_seen_subcommand_from validate apply" -F
+complete -c fairlead -n "__fish_seen_subcommand_from validate fmt apply" -F
 complete -c fairlead -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
 complete -c fairlead -n "__fish_seen_subcommand_from plan sync wait status" -a "(fairlead __complete names resource_sync 2>/dev/null)"
 function __fairlead_resources
