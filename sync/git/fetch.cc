@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
@@ -20,7 +21,9 @@ namespace {
 std::string Redact(absl::string_view text, const SplitUrl& split) {
   std::string redacted = RedactUrls(text);
   std::vector<std::string> secrets;
-  if (!split.user_info.empty()) {
+  // The user of an ssh address stays in it and is no secret.
+  if (!split.user_info.empty() &&
+      !absl::StrContains(split.url, absl::StrCat("//", split.user_info, "@"))) {
     const std::size_t colon = split.user_info.find(':');
     secrets.push_back(split.user_info.substr(colon == std::string::npos ? 0 : colon + 1));
     secrets.push_back(DecodePercent(secrets.back()));

@@ -102,7 +102,10 @@ class Fetching {
  private:
   absl::Status Failure(int code) const {
     const git_error* error = git_error_last();
-    const std::string text = LastError();
+    std::string text = LastError();
+    if (code == GIT_ECERTIFICATE && absl::StrContains(text, "ssh hostkey")) {
+      text += "; compare it with the server's own, then: ssh-keyscan HOST >> ~/.ssh/known_hosts";
+    }
     if (error != nullptr && IsLocalDamage(code, error->klass)) MarkDamaged(directory_);
     return absl::Status(ClassifyFailure(code, text), text);
   }
