@@ -12,6 +12,7 @@ void ActionScope::Report(absl::string_view phase, const std::string& detail, uin
   if (!context.report) return;
   v1::ActionProgress progress;
   progress.set_action_id(action.id());
+  progress.set_resource(action.resource());
   progress.set_phase(std::string(phase));
   progress.set_detail(secrets.Redact(detail));
   progress.set_current(current);

@@ -11,9 +11,6 @@
 namespace fairlead::cli {
 namespace {
 
-// After that nobody tells of the action any more.
-constexpr absl::Duration kActionLineLife = absl::Seconds(5);
-
 bool IsSuccess(const std::string& type) {
   return type == "step-succeeded" || type == "pruned" || type == "forgotten" ||
          type == "drift-healed" || type == "converged";
@@ -59,9 +56,11 @@ void Progress::OnEvent(const v1::Event& event) {
 }
 
 void Progress::OnProgress(const v1::ActionProgress& progress, absl::Time now) {
-  ActionLine& line =
-      actions_.try_emplace(progress.action_id(), ActionLine{.started = now}).first->second;
-  line.updated = now;
+  Line& line = LineOf(progress.resource().empty() ? absl::StrCat("action ", progress.action_id())
+                                                  : progress.resource(),
+                      now);
+  // News may arrive after the end they speak of.
+  if (line.mark != Mark::kBusy) return;
   line.text = progress.phase();
   if (!progress.detail().empty()) absl::StrAppend(&line.text, " ", progress.detail());
   if (progress.total() > 0) {
@@ -101,11 +100,6 @@ std::vector<std::string> Progress::Lines(const TextOptions& options, std::size_t
     const Line& line = lines_.at(subject);
     const absl::Time end = line.mark == Mark::kBusy ? options.now : line.ended;
     rows.push_back({line.mark, Printable(subject), line.text, FormatSpan(end - line.started)});
-  }
-  for (const auto& [id, action] : actions_) {
-    if (options.now - action.updated > kActionLineLife) continue;
-    rows.push_back({Mark::kBusy, Printable(absl::StrCat("action ", id)), action.text,
-                    FormatSpan(options.now - action.started)});
   }
   std::size_t widest = 0;
   for (const Row& row : rows) widest = std::max(widest, DisplayWidth(row.name));

@@ -32,18 +32,10 @@ class Progress {
     // Of the last change of mark.
     absl::Time ended;
   };
-  // Progress names an action, not a resource: it has a line of its own while news keep coming.
-  struct ActionLine {
-    std::string text;
-    absl::Time started;
-    absl::Time updated;
-  };
   Line& LineOf(const std::string& subject, absl::Time at);
 
   std::vector<std::string> order_;
   std::map<std::string, Line> lines_;
-  // By action id.
-  std::map<std::string, ActionLine> actions_;
 };
 
 // Text that puts `lines` in the place of `previous` lines printed before.

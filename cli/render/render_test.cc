@@ -337,16 +337,27 @@ TEST(ProgressTest, FailureIsMarked) {
   EXPECT_THAT(progress.Lines(Plain(), 60)[0], HasSubstr("!! stack/a  bad"));
 }
 
-TEST(ProgressTest, ActionHasALineWhileNewsKeepComing) {
+TEST(ProgressTest, NewsOfAnActionStandInTheLineOfItsResource) {
   Progress progress;
-  progress.OnProgress(Parse<v1::ActionProgress>("action_id: 'x1' phase: 'pulling' detail: 'nginx' "
-                                                "current: 14100000 total: 24000000"),
-                      kNow);
+  progress.OnEvent(Parse<v1::Event>("type: 'step-started' resource: 'deployment/web'"));
+  const auto news = [](absl::string_view resource) {
+    return Parse<v1::ActionProgress>(
+        absl::StrCat("action_id: 'x1' phase: 'pulling' detail: 'nginx' current: 14100000 "
+                     "total: 24000000 resource: '",
+                     resource, "'"));
+  };
+  progress.OnProgress(news("deployment/web"), kNow);
+  ASSERT_EQ(progress.Lines(Plain(), 80).size(), 1u);
   EXPECT_THAT(progress.Lines(Plain(), 80)[0],
-              HasSubstr(".. action x1  pulling nginx  14.1 / 24.0 MB"));
-  TextOptions later = Plain();
-  later.now = kNow + absl::Seconds(30);
-  EXPECT_TRUE(progress.Lines(later, 80).empty());
+              HasSubstr(".. deployment/web  pulling nginx  14.1 / 24.0 MB"));
+  progress.OnEvent(
+      Parse<v1::Event>("type: 'converged' resource: 'deployment/web' message: 'healthy'"));
+  progress.OnProgress(news("deployment/web"), kNow);
+  EXPECT_THAT(progress.Lines(Plain(), 80)[0], HasSubstr("ok deployment/web  healthy"));
+  // An older agent does not say of which resource.
+  progress.OnProgress(news(""), kNow);
+  EXPECT_THAT(progress.Lines(Plain(), 80)[1],
+              AllOf(HasSubstr(".. action x1"), HasSubstr("pulling nginx")));
 }
 
 TEST(ProgressTest, RedrawReplacesTheLinesBefore) {
