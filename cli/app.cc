@@ -30,6 +30,10 @@ Exit codes: 0 all is well; 1 an error; 2 the plan has changes; 3 not converged.
 The controller is found by --controller, FAIRLEAD_CONTROLLER,
 ~/.config/fairlead/config.toml (controller = "host:port"), else 127.0.0.1:7400.)";
 
+constexpr char kCommandFooter[] = R"(
+
+Options of every command, such as --controller: fairlead --help)";
+
 using Command = std::function<absl::StatusOr<int>(Session&)>;
 
 // The CLI11 application, the values it fills, and the command that was chosen.
@@ -37,7 +41,8 @@ class CommandLine {
  public:
   CommandLine() {
     app_.footer(kFooter);
-    app_.set_version_flag("--version", std::string("fairlead ") + FAIRLEAD_VERSION);
+    app_.set_version_flag("--version", std::string("fairlead ") + FAIRLEAD_VERSION,
+                          "Show the version of this program");
     app_.require_subcommand(1);
     // Global options may stand after the command too.
     app_.fallthrough();
@@ -47,6 +52,7 @@ class CommandLine {
     AddExecutionCommands();
     AddStreamCommands();
     AddOtherCommands();
+    PolishHelp();
   }
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
@@ -63,7 +69,8 @@ class CommandLine {
                 absl::StatusOr<int> (*run)(Session&, const Options&)) {
     CLI::App* command = app_.add_subcommand(name, description);
     command->fallthrough();
-    if (*example != '\0') command->footer(std::string("Examples:\n") + example);
+    command->group(group_);
+    command->footer(absl::StrCat("Examples:\n", example, kCommandFooter));
     command->callback([this, options, run] {
       chosen_ = [options, run](Session& session) { return run(session, *options); };
     });
@@ -73,7 +80,13 @@ class CommandLine {
   static void AddOutput(CLI::App* command, OutputFormat& output,
                         std::map<std::string, OutputFormat> formats) {
     std::vector<std::string> names;
-    for (const auto& [name, format] : formats) names.push_back(name);
+    for (const auto& [name, format] : formats) {
+      if (format == output) {
+        names.insert(names.begin(), name + " (default)");
+      } else {
+        names.push_back(name);
+      }
+    }
     command->add_option("-o,--output", output, "Output: " + absl::StrJoin(names, ", "))
         ->transform(CLI::CheckedTransformer(std::move(formats)).description(""))
         ->type_name("FORMAT");
@@ -82,8 +95,9 @@ class CommandLine {
     AddOutput(command, output, {{"table", OutputFormat::kText}, {"json", OutputFormat::kJson}});
   }
   static void AddDialect(CLI::App* command, std::string& dialect) {
-    command->add_option("--dialect", dialect, "How files are read: toml or komodo")
-        ->check(CLI::IsMember({"toml", "komodo"}));
+    command->add_option("--dialect", dialect, "How files are read: toml (default) or komodo")
+        ->check(CLI::IsMember({"toml", "komodo"}).description(""))
+        ->type_name("DIALECT");
   }
   static void AddResource(CLI::App* command, ResourceArguments& resource, bool required = true) {
     command->add_option("resource", resource.first, "KIND/NAME, KIND NAME, or a unique NAME")
@@ -92,20 +106,27 @@ class CommandLine {
   }
 
   void AddGlobalOptions() {
-    app_.add_option("--controller", global_.connection.controller, "Controller, HOST:PORT");
-    app_.add_option("--tls-cert", global_.connection.tls_cert, "Client certificate, PEM file");
-    app_.add_option("--tls-key", global_.connection.tls_key, "Its key, PEM file");
-    app_.add_option("--tls-ca", global_.connection.tls_ca, "Authority of the controller, PEM file");
-    app_.add_option("--timeout", global_.timeout, "Longest wait for an answer, such as 30s");
+    app_.add_option("--controller", global_.connection.controller, "Where the controller is")
+        ->type_name("HOST:PORT");
+    app_.add_option("--tls-cert", global_.connection.tls_cert, "Client certificate, PEM")
+        ->type_name("FILE");
+    app_.add_option("--tls-key", global_.connection.tls_key, "Its key, PEM")->type_name("FILE");
+    app_.add_option("--tls-ca", global_.connection.tls_ca, "Authority of the controller, PEM")
+        ->type_name("FILE");
+    app_.add_option("--timeout", global_.timeout, "Longest wait for an answer (default 30s)")
+        ->type_name("TIME");
   }
   void AddPlanningCommands();
   void AddResourceCommands();
   void AddExecutionCommands();
   void AddStreamCommands();
   void AddOtherCommands();
+  void PolishHelp();
 
   CLI::App app_{"Keeps Docker hosts equal to what a git repository says.", "fairlead"};
   GlobalOptions global_;
+  // Heading of the commands that are added next.
+  std::string group_ = "Files";
   Command chosen_;
 };
 
@@ -129,14 +150,17 @@ void CommandLine::AddPlanningCommands() {
   command->add_flag("--check", format->check, "Only list files that would change; then exit 1");
   AddDialect(command, format->dialect);
 
+  group_ = "Plans and syncs";
   const auto plan = std::make_shared<PlanOptions>();
   command = Add("plan", "Show what would happen, and why; changes nothing",
                 "  fairlead plan\n  fairlead plan --dir . main\n"
                 "  fairlead plan --revision 4f2a91c -o json",
                 plan, &RunPlan);
   command->add_option("sync", plan->sync, "Only this sync");
-  command->add_option("--dir", plan->directory, "Plan a working tree instead of a commit");
-  command->add_option("--revision", plan->revision, "Plan any commit, branch or tag");
+  command->add_option("--dir", plan->directory, "Plan a working tree instead of a commit")
+      ->type_name("DIR");
+  command->add_option("--revision", plan->revision, "Plan any commit, branch or tag")
+      ->type_name("REVISION");
   AddDialect(command, plan->dialect);
   AddTableOrJson(command, plan->output);
 
@@ -144,18 +168,21 @@ void CommandLine::AddPlanningCommands() {
   command = Add("sync", "Fetch and reconcile now",
                 "  fairlead sync main --wait\n  fairlead sync main --plan 8c1d03", sync, &RunSync);
   command->add_option("sync", sync->sync, "Only this sync");
-  command->add_option("--plan", sync->plan_id, "Run exactly this plan, or refuse");
+  command->add_option("--plan", sync->plan_id, "Run exactly this plan, or refuse")->type_name("ID");
   command->add_flag("--wait", sync->wait, "Wait until converged, and show progress");
-  command->add_option("--allow-delete", sync->allow_delete, "Let it remove so many resources");
-  command->add_option("--timeout", sync->timeout, "Longest --wait (default 10m)");
+  command->add_option("--allow-delete", sync->allow_delete, "Let it remove so many resources")
+      ->type_name("N");
+  command->add_option("--timeout", sync->timeout, "Longest --wait (default 10m)")
+      ->type_name("TIME");
   AddTableOrJson(command, sync->output);
 
   const auto wait = std::make_shared<WaitOptions>();
   command = Add("wait", "Wait until what git says is true",
                 "  fairlead wait --for converged --timeout 5m main", wait, &RunWait);
   command->add_option("sync", wait->sync, "Only this sync");
-  command->add_option("--for", wait->condition, "What to wait for: converged");
-  command->add_option("--timeout", wait->timeout, "Longest wait (default 5m)");
+  command->add_option("--for", wait->condition, "What to wait for: converged (default)")
+      ->type_name("STATE");
+  command->add_option("--timeout", wait->timeout, "Longest wait (default 5m)")->type_name("TIME");
 
   const auto status = std::make_shared<StatusOptions>();
   command = Add("status", "Show syncs, servers and what is not well",
@@ -165,6 +192,7 @@ void CommandLine::AddPlanningCommands() {
 }
 
 void CommandLine::AddResourceCommands() {
+  group_ = "Resources";
   const auto get = std::make_shared<GetOptions>();
   CLI::App* command = Add("get", "List resources, or print one",
                           "  fairlead get all\n  fairlead get stacks\n"
@@ -200,12 +228,14 @@ void CommandLine::AddResourceCommands() {
                 "  fairlead apply -f bootstrap.toml\n  cat a.toml | fairlead apply -f -", apply,
                 &RunApply);
   command->add_option("-f,--filename", apply->files, "File, folder, or - for standard input")
-      ->required();
+      ->required()
+      ->type_name("PATH");
   AddDialect(command, apply->dialect);
   AddTableOrJson(command, apply->output);
 }
 
 void CommandLine::AddExecutionCommands() {
+  group_ = "Actions";
   using Verb = ExecuteOptions::Verb;
   struct Row {
     const char* name;
@@ -228,19 +258,22 @@ void CommandLine::AddExecutionCommands() {
     AddResource(command, options->resource);
     command->add_option("--why", options->why, "Kept with the request, for those who ask later");
     if (row.verb == Verb::kStop) {
-      command->add_option("--for", options->span, "How long, such as 2h; else until released");
+      command->add_option("--for", options->span, "How long, such as 2h; else until released")
+          ->type_name("TIME");
     }
     AddTableOrJson(command, options->output);
   }
 }
 
 void CommandLine::AddStreamCommands() {
+  group_ = "What happens";
   const auto logs = std::make_shared<LogsOptions>();
   CLI::App* command = Add("logs", "Print the logs of a resource's containers",
                           "  fairlead logs deployment/web -f --tail 20", logs, &RunLogs);
   AddResource(command, logs->resource);
   command->add_flag("-f,--follow", logs->follow, "Stay and print what comes");
-  command->add_option("--tail", logs->tail, "Lines from the end (default 100); -1 is all");
+  command->add_option("--tail", logs->tail, "Lines from the end (default 100); -1 is all")
+      ->type_name("N");
   command->add_flag("-t,--timestamps", logs->timestamps, "Print when each line was written");
 
   const auto events = std::make_shared<EventsOptions>();
@@ -249,14 +282,16 @@ void CommandLine::AddStreamCommands() {
           "  fairlead events -w\n  fairlead events deployment/web -o json", events, &RunEvents);
   AddResource(command, events->resource, false);
   command->add_flag("-w,--watch", events->watch, "Stay and print what comes");
-  command->add_option("--tail", events->tail, "Past events to print first (default 100)");
+  command->add_option("--tail", events->tail, "Past events to print first (default 100)")
+      ->type_name("N");
   AddTableOrJson(command, events->output);
 }
 
 void CommandLine::AddOtherCommands() {
+  group_ = "Others";
   const auto version = std::make_shared<VersionOptions>();
-  CLI::App* command =
-      Add("version", "Print the versions of client and controller", "", version, &RunVersion);
+  CLI::App* command = Add("version", "Print the versions of client and controller",
+                          "  fairlead version\n  fairlead version -o json", version, &RunVersion);
   AddOutput(command, version->output,
             {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
 
@@ -267,7 +302,7 @@ void CommandLine::AddOtherCommands() {
                 completion, &RunCompletion);
   command->add_option("shell", completion->shell, "bash, zsh or fish")
       ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""));
 
   const auto complete = std::make_shared<CompleteOptions>();
   command = Add("__complete", "For the completion scripts", "", complete, &RunComplete);
@@ -275,6 +310,17 @@ void CommandLine::AddOtherCommands() {
   command->add_option("kind", complete->kind, "Kind of the names");
   // No group: not in the help.
   command->group("");
+}
+
+// The name of an argument says what it is; its type, always a text, says nothing.
+void CommandLine::PolishHelp() {
+  for (CLI::App* command : app_.get_subcommands([](const CLI::App*) { return true; })) {
+    command->get_help_ptr()->description("Show this help");
+    for (CLI::Option* option : command->get_options()) {
+      if (option->get_positional() && option->get_type_name() == "TEXT") option->type_name("");
+    }
+  }
+  app_.get_help_ptr()->description("Show this help");
 }
 
 std::vector<std::string> VisibleNames(CLI::App& app) {

@@ -47,6 +47,8 @@ TEST_F(CommandTest, EveryCommandHasHelp) {
     const Outcome outcome = RunCommand({name, "--help"});
     EXPECT_EQ(outcome.code, 0) << name;
     EXPECT_THAT(outcome.out, HasSubstr("Usage: fairlead " + name));
+    EXPECT_THAT(outcome.out, HasSubstr("Examples:\n  ")) << name;
+    EXPECT_THAT(outcome.out, Not(HasSubstr("TEXT ...")));
   }
 }
 
