@@ -189,7 +189,7 @@ TEST_F(DockerReporterTest, SaysEverythingOfOursAndLittleOfOthers) {
 
   const v1::Container web = listener_.Get("web");
   EXPECT_EQ(web.resource(), "deployment/web");
-  EXPECT_EQ(web.section_hash_size(), 8);
+  EXPECT_EQ(web.section_hash_size(), 9);
   EXPECT_EQ(web.started_at().seconds() > 0, true);
   const v1::Container other = listener_.Get("other");
   EXPECT_THAT(other.host_ports(), ElementsAre("8080/tcp"));

@@ -103,6 +103,21 @@ std::string ContainerPortText(const v1::ContainerSpec::Port& port) {
                       port.protocol().empty() ? "tcp" : port.protocol());
 }
 
+// What is left out is taken from the image, then from the engine.
+json::object ToHealthcheck(const v1::ContainerSpec::Healthcheck& check) {
+  json::object body;
+  if (!check.command().empty()) body["Test"] = json::array({"CMD-SHELL", check.command()});
+  const auto set = [&body](absl::string_view key, const google::protobuf::Duration& duration) {
+    const int64_t nanoseconds = absl::ToInt64Nanoseconds(base::FromProto(duration));
+    if (nanoseconds > 0) body[View(key)] = nanoseconds;
+  };
+  set("Interval", check.interval());
+  set("Timeout", check.timeout());
+  set("StartPeriod", check.start_period());
+  if (check.retries() > 0) body["Retries"] = check.retries();
+  return body;
+}
+
 json::object BindingsOf(const v1::ContainerSpec& spec) {
   json::object bindings;
   for (const auto& port : spec.ports()) {
@@ -301,6 +316,7 @@ json::object ToCreateBody(const v1::ContainerSpec& spec,
   }
   if (!spec.stop_signal().empty()) body["StopSignal"] = spec.stop_signal();
   if (spec.stop_timeout_seconds() > 0) body["StopTimeout"] = spec.stop_timeout_seconds();
+  if (spec.has_healthcheck()) body["Healthcheck"] = ToHealthcheck(spec.healthcheck());
   return body;
 }
 
@@ -342,6 +358,16 @@ std::vector<std::string> ComputeDifferences(const v1::ContainerSpec& spec,
     if (TextAt(inspect, {"Config", "Labels", key}) != value) {
       differences.push_back(absl::StrCat("labels.", key));
     }
+  }
+  if (spec.has_healthcheck()) {
+    const json::object wanted = ToHealthcheck(spec.healthcheck());
+    const json::object* found = ObjectAt(inspect, {"Config", "Healthcheck"});
+    const bool same =
+        found != nullptr && std::all_of(wanted.begin(), wanted.end(), [&](auto& item) {
+          const json::value* value = found->if_contains(item.key());
+          return value != nullptr && *value == item.value();
+        });
+    if (!same) differences.emplace_back("healthcheck");
   }
   return differences;
 }

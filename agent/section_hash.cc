@@ -130,6 +130,7 @@ std::map<std::string, std::string> ComputeSectionHashes(const json::object& insp
       {"command", absl::StrCat(CanonicalAt(inspect, {"Config", "Entrypoint"}), "\n",
                                CanonicalAt(inspect, {"Config", "Cmd"}))},
       {"environment", CanonicalSetAt(inspect, {"Config", "Env"})},
+      {"healthcheck", CanonicalAt(inspect, {"Config", "Healthcheck"})},
       {"mounts", MountText(inspect)},
       {"ports", CanonicalAt(inspect, {"HostConfig", "PortBindings"})},
       {"labels", LabelText(inspect)},
@@ -141,6 +142,14 @@ std::map<std::string, std::string> ComputeSectionHashes(const json::object& insp
     hashes[section] = hasher.HashText(absl::StrCat(section, "\n", text));
   }
   return hashes;
+}
+
+bool IsAsRecorded(const std::map<std::string, std::string>& recorded,
+                  const std::map<std::string, std::string>& now) {
+  return std::all_of(recorded.begin(), recorded.end(), [&](const auto& section) {
+    const auto found = now.find(section.first);
+    return found != now.end() && found->second == section.second;
+  });
 }
 
 }  // namespace fairlead::agent

@@ -12,7 +12,7 @@ namespace {
 constexpr char kInspect[] = R"({
   "Config": {"Image": "app:1", "Cmd": ["serve"], "Entrypoint": null, "Env": ["A=1", "B=2"],
     "Labels": {"x": "y", "dev.fairlead.action": "a1", "com.docker.compose.project": "p"},
-    "Hostname": "c0ffee"},
+    "Healthcheck": {"Test": ["CMD-SHELL", "true"]}, "Hostname": "c0ffee"},
   "HostConfig": {"Binds": ["/a:/a", "/b:/b"], "PortBindings": {"80/tcp": [{"HostPort": "8080"}]},
     "NetworkMode": "net", "Memory": 0, "CapAdd": null},
   "NetworkSettings": {"Networks": {"net": {"IPAMConfig": null, "IPAddress": ""}}}})";
@@ -39,6 +39,7 @@ TEST(SectionHashTest, EveryChangeByHandShowsInItsSection) {
   EXPECT_EQ(Changed("[\"serve\"]", "[\"other\"]"), "command");
   EXPECT_EQ(Changed("\"Entrypoint\": null", "\"Entrypoint\": [\"sh\"]"), "command");
   EXPECT_EQ(Changed("B=2", "B=3"), "environment");
+  EXPECT_EQ(Changed("\"true\"", "\"false\""), "healthcheck");
   EXPECT_EQ(Changed("/b:/b", "/b:/c"), "mounts");
   EXPECT_EQ(Changed("8080", "8081"), "ports");
   EXPECT_EQ(Changed("\"y\"", "\"z\""), "labels");
@@ -59,6 +60,17 @@ TEST(SectionHashTest, WhatTheEngineFillsInDoesNotCount) {
 TEST(SectionHashTest, OwnAndComposeLabelsDoNotCount) {
   EXPECT_EQ(Changed("\"a1\"", "\"a2\""), "");
   EXPECT_EQ(Changed("\"p\"", "\"q\""), "");
+}
+
+TEST(SectionHashTest, OnlyRecordedSectionsAreCompared) {
+  const auto now = Hash(kInspect);
+  auto recorded = now;
+  recorded.erase("healthcheck");
+  EXPECT_TRUE(IsAsRecorded(recorded, now));
+  recorded["image"] = "other";
+  EXPECT_FALSE(IsAsRecorded(recorded, now));
+  EXPECT_FALSE(IsAsRecorded(now, {}));
+  EXPECT_TRUE(IsAsRecorded({}, now));
 }
 
 TEST(SectionHashTest, TheKeyHidesWhatIsHashed) {

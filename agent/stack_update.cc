@@ -102,8 +102,9 @@ absl::Status StackUpdate::Survey() {
                               container.resource());
     }
     const std::optional<ContainerRecord> made = scope_.records.Find(id);
-    present.changed = made && made->action == container.action() && !made->section_hash.empty() &&
-                      made->section_hash != ComputeSectionHashes(*inspect, *scope_.hasher);
+    present.changed =
+        made && made->action == container.action() && !made->section_hash.empty() &&
+        !IsAsRecorded(made->section_hash, ComputeSectionHashes(*inspect, *scope_.hasher));
     present.detached = SharesWithMissing(*inspect, listed);
     present_[container.compose_service()].push_back(std::move(present));
   }

@@ -28,6 +28,8 @@
 namespace fairlead::resources {
 namespace {
 
+using google::protobuf::Message;
+
 bool IsAlnum(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) != 0; }
 
 // Each character outside `more`, letters and digits becomes '_'; what stands before the first
@@ -220,18 +222,39 @@ std::string EnumTextOf(const v1::Deployment& deployment, const char* key) {
   return field->TextOf(deployment.GetReflection()->GetEnumValue(deployment, field->descriptor));
 }
 
-void AddNotYet(const google::protobuf::Message& message, std::vector<std::string>* reasons) {
+void AddReason(const std::string& reason, std::vector<std::string>* reasons) {
+  const bool known = std::find(reasons->begin(), reasons->end(), reason) != reasons->end();
+  if (!reason.empty() && !known) reasons->push_back(reason);
+}
+
+void AddNotYet(const Message& message, std::vector<std::string>* reasons) {
   const google::protobuf::Reflection* reflection = message.GetReflection();
   for (const Field& field : FieldsOf(message.GetDescriptor()).fields) {
-    if (field.rule->not_yet().empty()) continue;
-    const bool set = field.descriptor->is_repeated()
-                         ? reflection->FieldSize(message, field.descriptor) > 0
-                         : reflection->HasField(message, field.descriptor);
-    const std::string& reason = field.rule->not_yet();
-    if (set && std::find(reasons->begin(), reasons->end(), reason) == reasons->end()) {
-      reasons->push_back(reason);
+    const bool repeated = field.descriptor->is_repeated();
+    const int count = repeated ? reflection->FieldSize(message, field.descriptor)
+                               : reflection->HasField(message, field.descriptor);
+    if (count == 0) continue;
+    AddReason(field.rule->not_yet(), reasons);
+    if (!field.values.empty() && !repeated) {
+      const EnumText* value = field.ValueOf(reflection->GetEnumValue(message, field.descriptor));
+      if (value != nullptr) AddReason(value->rule->not_yet(), reasons);
+    }
+    if (field.message == nullptr) continue;
+    for (int i = 0; i < count; ++i) {
+      AddNotYet(repeated ? reflection->GetRepeatedMessage(message, field.descriptor, i)
+                         : reflection->GetMessage(message, field.descriptor),
+                reasons);
     }
   }
+}
+
+void SetHealthcheck(const v1::Healthcheck& declared, v1::ContainerSpec* spec) {
+  v1::ContainerSpec::Healthcheck* check = spec->mutable_healthcheck();
+  check->set_command(declared.command());
+  if (declared.has_interval()) *check->mutable_interval() = declared.interval();
+  if (declared.has_timeout()) *check->mutable_timeout() = declared.timeout();
+  check->set_retries(declared.retries());
+  if (declared.has_start_period()) *check->mutable_start_period() = declared.start_period();
 }
 
 }  // namespace
@@ -270,13 +293,13 @@ absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource) 
     return absl::InvalidArgumentError("termination_timeout: is negative");
   }
   spec.set_stop_timeout_seconds(deployment.termination_timeout());
+  if (deployment.has_healthcheck()) SetHealthcheck(deployment.healthcheck(), &spec);
   return spec;
 }
 
 std::string NotYetReason(const v1::Resource& resource) {
   std::vector<std::string> reasons;
   if (KindOf(resource) != nullptr) AddNotYet(SpecOf(resource), &reasons);
-  if (resource.deployment().image().has_build()) reasons.emplace_back("the image of a build");
   return absl::StrJoin(reasons, ", ");
 }
 

@@ -121,8 +121,29 @@ TEST(NotYetTest, NamesWhatIsNotActedOn) {
   EXPECT_EQ(NotYetReason(ReadStack("registry_provider = \"a\"\nregistry_account = \"b\"")),
             "registry login");
   EXPECT_EQ(NotYetReason(ReadDeployment("extra_args = [\"-x\"]\nimage = { type = \"Build\" }")),
-            "extra_args, the image of a build");
+            "the image of a build, extra_args");
   EXPECT_EQ(NotYetReason(ReadStack("pre_deploy = {}")), "");
+}
+
+TEST(ContainerSpecTest, TheHealthcheckIsTakenOver) {
+  const auto spec = ContainerSpecOf(ReadDeployment(
+      "image = \"a\"\nhealthcheck = { command = \"true\", interval = \"5s\", retries = 2 }"));
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->healthcheck().command(), "true");
+  EXPECT_EQ(spec->healthcheck().interval().seconds(), 5);
+  EXPECT_EQ(spec->healthcheck().retries(), 2u);
+  EXPECT_FALSE(ContainerSpecOf(ReadDeployment("image = \"a\""))->has_healthcheck());
+}
+
+TEST(ContainerSpecTest, SaysWhatIsNotYetDoneAtAnyDepth) {
+  EXPECT_EQ(NotYetReason(ReadDeployment("image = \"a\"\nhealthcheck.command = \"true\"")), "");
+  EXPECT_EQ(NotYetReason(ReadDeployment("healthcheck = { http = \"http://x\", tcp = \"x:1\" }")),
+            "healthcheck http, healthcheck tcp");
+  EXPECT_EQ(NotYetReason(ReadDeployment("strategy = \"recreate\"")), "");
+  EXPECT_EQ(NotYetReason(ReadDeployment("strategy = \"start_first\"")), "strategy start_first");
+  EXPECT_EQ(
+      NotYetReason(ReadDeployment("image = { type = \"Build\", params = { build = \"b\" } }")),
+      "the image of a build");
 }
 
 }  // namespace

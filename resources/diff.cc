@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -54,9 +55,9 @@ std::string TaggedText(const Message& tagged, const Field& field) {
   for (const Field& member : field.message->fields) {
     if (!reflection->HasField(tagged, member.descriptor)) continue;
     const Message& chosen = reflection->GetMessage(tagged, member.descriptor);
-    const Field& first = member.message->fields.front();
-    const std::string name = chosen.GetReflection()->GetString(chosen, first.descriptor);
-    if (member.index == 0) return name;
+    if (member.index == 0 && member.message->fields.size() == 1) {
+      return chosen.GetReflection()->GetString(chosen, member.message->fields.front().descriptor);
+    }
     return absl::StrCat(member.key, " ", ValueText(tagged, member, v1::DIALECT_TOML));
   }
   return "";
@@ -141,6 +142,15 @@ void DiffText(const std::string& path, const std::string& before, const std::str
                             line < is.size() ? is[line] : ""));
 }
 
+std::unique_ptr<Message> WithoutSecrets(const Message& message) {
+  std::unique_ptr<Message> copy(message.New());
+  copy->CopyFrom(message);
+  RewriteTexts(copy.get(), [](const Message& parent, const Field& field, const std::string& text) {
+    return text.empty() || !IsSecret(parent, field) ? text : std::string("***");
+  });
+  return copy;
+}
+
 void DiffField(const Message& before, const Message& after, const Field& field,
                std::vector<v1::FieldChange>* changes) {
   if (IsSecret(before, field) || IsSecret(after, field)) {
@@ -174,7 +184,13 @@ void DiffField(const Message& before, const Message& after, const Field& field,
     // Empty and absent say the same.
     return;
   }
-  changes->push_back(Change(field.display, CompactText(before, field), CompactText(after, field)));
+  if (field.message == nullptr) {
+    changes->push_back(
+        Change(field.display, CompactText(before, field), CompactText(after, field)));
+    return;
+  }
+  changes->push_back(Change(field.display, CompactText(*WithoutSecrets(before), field),
+                            CompactText(*WithoutSecrets(after), field)));
 }
 
 void DiffMessage(const Message& before, const Message& after,

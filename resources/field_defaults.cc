@@ -52,6 +52,20 @@ void SetDefault(const Field& field, v1::Dialect dialect, Message* message) {
   std::abort();
 }
 
+const Message* AddMessage(const Descriptor* descriptor, v1::Dialect dialect, Defaults* all);
+
+// Also adds the members, of which one may be the default.
+void SetTaggedDefault(const Field& field, v1::Dialect dialect, Message* message, Defaults* all) {
+  AddMessage(field.message->message, dialect, all);
+  for (const Field& member : field.message->fields) {
+    if (DefaultText(field, dialect) != member.rule->type()) continue;
+    Message* tagged = message->GetReflection()->MutableMessage(message, field.descriptor);
+    tagged->GetReflection()
+        ->MutableMessage(tagged, member.descriptor)
+        ->CopyFrom(*AddMessage(member.message->message, dialect, all));
+  }
+}
+
 const Message* AddMessage(const Descriptor* descriptor, v1::Dialect dialect, Defaults* all) {
   std::unique_ptr<Message>& slot = all->messages[{descriptor, dialect}];
   if (slot != nullptr) return slot.get();
@@ -59,6 +73,10 @@ const Message* AddMessage(const Descriptor* descriptor, v1::Dialect dialect, Def
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New();
   slot.reset(message);
   for (const Field& field : FieldsOf(descriptor).fields) {
+    if (field.rule->form() == v1::FORM_TAGGED) {
+      SetTaggedDefault(field, dialect, message, all);
+      continue;
+    }
     SetDefault(field, dialect, message);
     if (field.message == nullptr) continue;
     const Message* nested = AddMessage(field.message->message, dialect, all);
@@ -71,12 +89,19 @@ const Message* AddMessage(const Descriptor* descriptor, v1::Dialect dialect, Def
   return message;
 }
 
-v1::Resource MakeResource(const Kind& kind, v1::Dialect dialect, const Message& spec) {
+v1::Resource MakeResource(const Kind& kind, v1::Dialect dialect, const Defaults& all) {
   v1::Resource resource;
   for (const Field& field : FieldsOf(v1::Resource::descriptor()).fields) {
     if (field.AppliesTo(kind.name)) SetDefault(field, dialect, &resource);
   }
-  resource.GetReflection()->MutableMessage(&resource, kind.field)->CopyFrom(spec);
+  Message* spec = resource.GetReflection()->MutableMessage(&resource, kind.field);
+  spec->CopyFrom(*all.messages.at({kind.message, dialect}));
+  if (kind.tagged) {
+    const Field& first = FieldsOf(kind.message).fields.front();
+    spec->GetReflection()
+        ->MutableMessage(spec, first.descriptor)
+        ->CopyFrom(*all.messages.at({first.message->message, dialect}));
+  }
   return resource;
 }
 
@@ -85,8 +110,8 @@ const Defaults& AllDefaults() {
     auto* all = new Defaults();
     for (const v1::Dialect dialect : {v1::DIALECT_TOML, v1::DIALECT_KOMODO}) {
       for (const Kind& kind : Kinds()) {
-        const Message* spec = AddMessage(kind.message, dialect, all);
-        all->resources.emplace(KindKey{&kind, dialect}, MakeResource(kind, dialect, *spec));
+        AddMessage(kind.message, dialect, all);
+        all->resources.emplace(KindKey{&kind, dialect}, MakeResource(kind, dialect, *all));
       }
     }
     return all;

@@ -80,6 +80,12 @@ void FieldReader::ReadField(const Field& field, const TomlEntry& entry, Message*
     case v1::FORM_DURATION:
       ReadDuration(field, entry.value, out);
       break;
+    case v1::FORM_MAP:
+      ReadMap(field, entry.value, out);
+      break;
+    case v1::FORM_ANY_TABLE:
+      ReadAnyTable(field, entry.value, out);
+      break;
     default:
       ReadPlain(field, entry.value, out);
       break;
@@ -124,14 +130,18 @@ void FieldReader::ReadNested(const Field& field, const TomlValue& value, Message
 
 void FieldReader::ReadElements(const Field& field, const TomlValue& value, Message* out) {
   const bool or_string = field.rule->form() == v1::FORM_STRING_OR_TABLE_LIST;
-  if (value.type != TomlValue::Type::kArray) {
+  const bool or_table = field.rule->form() == v1::FORM_TABLE_OR_LIST;
+  const bool single = or_table && value.type == TomlValue::Type::kTable;
+  if (value.type != TomlValue::Type::kArray && !single) {
     ReportWrongType(field.key, value,
-                    or_string ? "an array of strings or tables" : "an array of tables");
+                    or_string  ? "an array of strings or tables"
+                    : or_table ? "a table or an array of tables"
+                               : "an array of tables");
     return;
   }
   const Reflection* reflection = out->GetReflection();
   reflection->ClearField(out, field.descriptor);
-  for (const TomlValue& item : value.items) {
+  for (const TomlValue& item : single ? std::vector<TomlValue>{value} : value.items) {
     Message* element = reflection->AddMessage(out, field.descriptor);
     element->CopyFrom(DefaultsOf(field.message->message, dialect_));
     if (item.type == TomlValue::Type::kTable) {

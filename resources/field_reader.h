@@ -39,6 +39,10 @@ class FieldReader {
 
   void ReadField(const Field& field, const TomlEntry& entry, google::protobuf::Message* out);
 
+  // Reads {type, params} into the one oneof of `tagged`. `where` names the table in messages.
+  void ReadTaggedTable(const TomlValue& table, const FieldTable& members, const std::string& where,
+                       google::protobuf::Message* tagged);
+
   // False, with a problem, when the field has been given under this or another key.
   bool MarkSeen(const Field& field, const TomlEntry& entry, SeenKeys* seen);
 
@@ -71,10 +75,11 @@ class FieldReader {
   bool ReadPairs(const Field& field, const TomlValue& value, std::string* text);
   bool ReadPairMember(const Field& field, const TomlValue& pair, absl::string_view key,
                       std::string* text);
+  // {key = value}: an element of the repeated message for each key.
+  void ReadMap(const Field& field, const TomlValue& value, google::protobuf::Message* out);
+  void ReadAnyTable(const Field& field, const TomlValue& value, google::protobuf::Message* out);
   void ReadVersion(const Field& field, const TomlValue& value, google::protobuf::Message* out);
   void ReadTagged(const Field& field, const TomlValue& value, google::protobuf::Message* out);
-  void ReadTaggedTable(const Field& field, const TomlValue& value,
-                       google::protobuf::Message* tagged);
   void ReadDuration(const Field& field, const TomlValue& value, google::protobuf::Message* out);
 
   void ReportMissing(const TomlValue& table, const FieldTable& fields, const SeenKeys& seen,

@@ -14,7 +14,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 
-#include "resources/field_defaults.h"
 #include "resources/field_reader.h"
 #include "resources/key_values.h"
 #include "resources/spelling.h"
@@ -193,67 +192,6 @@ void FieldReader::ReadVersion(const Field& field, const TomlValue& value, Messag
     ReportWrongType(field.key, value, "a version such as \"1.2.3\"");
   }
   if (version->ByteSizeLong() == 0) reflection->ClearField(out, field.descriptor);
-}
-
-void FieldReader::ReadTagged(const Field& field, const TomlValue& value, Message* out) {
-  const Field& first = field.message->fields.front();
-  Message* tagged = out->GetReflection()->MutableMessage(out, field.descriptor);
-  tagged->Clear();
-  if (value.type == TomlValue::Type::kTable) {
-    ReadTaggedTable(field, value, tagged);
-    return;
-  }
-  if (value.type != TomlValue::Type::kString) {
-    ReportWrongType(field.key, value, "a string or a table {type, params}");
-    return;
-  }
-  Message* member = tagged->GetReflection()->MutableMessage(tagged, first.descriptor);
-  member->CopyFrom(DefaultsOf(first.message->message, dialect_));
-  ReadScalar(first.message->fields.front(), value, member);
-}
-
-void FieldReader::ReadTaggedTable(const Field& field, const TomlValue& value, Message* tagged) {
-  const TomlEntry* type = nullptr;
-  const TomlEntry* params = nullptr;
-  for (const TomlEntry& entry : value.entries) {
-    if (entry.key == "type") {
-      type = &entry;
-    } else if (entry.key == "params") {
-      params = &entry;
-    } else {
-      ReportUnknownKey(entry, absl::StrCat("\"", field.key, "\""),
-                       DidYouMean(entry.key, {"type", "params"}));
-    }
-  }
-  if (type == nullptr) {
-    ReportError("missing-field", source_.Map(value.position),
-                absl::StrCat("\"type\" is missing in \"", field.key, "\""));
-    return;
-  }
-  if (type->value.type != TomlValue::Type::kString) {
-    ReportWrongType("type", type->value, "a string");
-    return;
-  }
-  std::vector<std::string> tags;
-  for (const Field& member : field.message->fields) {
-    tags.push_back(member.message->tag);
-    if (member.message->tag != type->value.text) continue;
-    Message* chosen = tagged->GetReflection()->MutableMessage(tagged, member.descriptor);
-    chosen->CopyFrom(DefaultsOf(member.message->message, dialect_));
-    if (params == nullptr) return;
-    if (params->value.type != TomlValue::Type::kTable) {
-      ReportWrongType("params", params->value, "a table");
-      return;
-    }
-    ReadMessage(params->value, *member.message, absl::StrCat("\"", field.key, ".params\""), nullptr,
-                chosen);
-    return;
-  }
-  ReportBadValue(
-      type->value,
-      absl::StrCat("type of \"", field.key, "\" must be one of \"", absl::StrJoin(tags, "\", \""),
-                   "\", found \"", type->value.text, "\""),
-      DidYouMean(type->value.text, tags));
 }
 
 void FieldReader::ReadDuration(const Field& field, const TomlValue& value, Message* out) {

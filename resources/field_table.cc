@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 
 #include "fairlead/v1/resource.pb.h"
@@ -18,9 +19,9 @@ using google::protobuf::Reflection;
 
 using Tables = std::map<const Descriptor*, std::unique_ptr<FieldTable>>;
 
-bool IsDuration(const FieldDescriptor* field) {
+bool HasFields(const FieldDescriptor* field) {
   return field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-         field->message_type()->full_name() == "google.protobuf.Duration";
+         !absl::StartsWith(field->message_type()->full_name(), "google.protobuf.");
 }
 
 std::vector<std::string> SplitKinds(const std::string& text) {
@@ -30,10 +31,13 @@ std::vector<std::string> SplitKinds(const std::string& text) {
 std::vector<EnumText> EnumTexts(const google::protobuf::EnumDescriptor* type) {
   std::vector<EnumText> texts;
   for (int i = 0; i < type->value_count(); ++i) {
-    const v1::EnumRule& rule = type->value(i)->options().GetExtension(v1::value);
-    if (rule.text().empty()) continue;
-    texts.push_back(EnumText{
-        type->value(i)->number(), rule.text(), {rule.alias().begin(), rule.alias().end()}});
+    const google::protobuf::EnumValueOptions& options = type->value(i)->options();
+    if (!options.HasExtension(v1::value)) continue;
+    const v1::EnumRule& rule = options.GetExtension(v1::value);
+    texts.push_back(EnumText{.number = type->value(i)->number(),
+                             .text = rule.text(),
+                             .aliases = {rule.alias().begin(), rule.alias().end()},
+                             .rule = &rule});
   }
   return texts;
 }
@@ -60,13 +64,11 @@ const FieldTable* AddTable(const Descriptor* message, Tables* tables) {
   slot = std::make_unique<FieldTable>();
   FieldTable* table = slot.get();
   table->message = message;
-  table->tag = message->options().GetExtension(v1::tagged).type();
   const bool is_resource = message == v1::Resource::descriptor();
   for (int i = 0; i < message->field_count(); ++i) {
     const FieldDescriptor* descriptor = message->field(i);
-    const bool is_message =
-        descriptor->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(descriptor);
-    const FieldTable* nested = is_message ? AddTable(descriptor->message_type(), tables) : nullptr;
+    const FieldTable* nested =
+        HasFields(descriptor) ? AddTable(descriptor->message_type(), tables) : nullptr;
     if (is_resource && descriptor->containing_oneof() != nullptr) continue;
     Field field = MakeField(descriptor, table->fields.size());
     field.message = nested;
@@ -95,10 +97,15 @@ bool Field::AppliesTo(absl::string_view kind) const {
 
 const std::string& Field::TextOf(int number) const {
   static const auto& empty = *new std::string();
+  const EnumText* value = ValueOf(number);
+  return value == nullptr ? empty : value->text;
+}
+
+const EnumText* Field::ValueOf(int number) const {
   for (const EnumText& value : values) {
-    if (value.number == number) return value.text;
+    if (value.number == number) return &value;
   }
-  return empty;
+  return nullptr;
 }
 
 const Field* FieldTable::Find(absl::string_view key) const {

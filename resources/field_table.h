@@ -23,6 +23,7 @@ struct EnumText {
   int number = 0;
   std::string text;
   std::vector<std::string> aliases;
+  const v1::EnumRule* rule = nullptr;
 };
 
 // One field of a resource's messages.
@@ -41,12 +42,14 @@ struct Field {
   std::vector<std::string> references;
   // Of an enum: its values, in order.
   std::vector<EnumText> values;
-  // Of a message (other than a duration): its fields.
+  // Of a message (other than google.protobuf's own, which are single values): its fields.
   const FieldTable* message = nullptr;
 
   bool AppliesTo(absl::string_view kind) const;
   // Text of an enum value; empty when it has none.
   const std::string& TextOf(int number) const;
+  // The enum value of that number; null when it has no text.
+  const EnumText* ValueOf(int number) const;
 };
 
 // The fields of one message in order of declaration. For Resource without the members of the
@@ -56,8 +59,6 @@ struct FieldTable {
   std::vector<Field> fields;
   // By key and alias.
   absl::flat_hash_map<std::string, std::size_t> by_key;
-  // Of a member of a tagged message: what `type` selects it.
-  std::string tag;
 
   const Field* Find(absl::string_view key) const;
 };

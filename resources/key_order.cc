@@ -33,7 +33,7 @@ struct Scope {
     kOpen,
   };
   Type type = Type::kOpen;
-  // Of an entry; null for kinds that are not acted on.
+  // Of an entry.
   const Kind* kind = nullptr;
   const FieldTable* fields = nullptr;
 };
@@ -46,7 +46,8 @@ struct Step {
 
 Step StepInto(const Field& field, std::size_t before = 0) {
   Step step{.rank = before + field.index, .inner = {}};
-  if (field.message == nullptr) return step;
+  // The keys of a map are not fields.
+  if (field.message == nullptr || field.rule->form() == v1::FORM_MAP) return step;
   step.inner.type =
       field.rule->form() == v1::FORM_TAGGED ? Scope::Type::kTagged : Scope::Type::kFields;
   step.inner.fields = field.message;
@@ -55,26 +56,22 @@ Step StepInto(const Field& field, std::size_t before = 0) {
 
 Step StepIntoFile(absl::string_view key) {
   const Kind* kind = FindKind(key);
-  if (kind == nullptr && !IsKindNotActedOn(key)) return {};
+  if (kind == nullptr) return {};
   return {.rank = {}, .inner = {.type = Scope::Type::kEntry, .kind = kind}};
 }
 
-Step StepIntoEntry(const Kind* kind, absl::string_view key) {
+Step StepIntoEntry(const Kind& kind, absl::string_view key) {
   const FieldTable& entry = FieldsOf(v1::Resource::descriptor());
   const Field* field = entry.Find(key);
-  if (field != nullptr && field->AppliesTo(kind == nullptr ? "" : kind->name)) {
-    return StepInto(*field);
-  }
-  if (kind != nullptr && kind->flat) {
-    const Field* flat = FieldsOf(kind->message).Find(key);
+  if (field != nullptr && field->AppliesTo(kind.name)) return StepInto(*field);
+  if (kind.flat) {
+    const Field* flat = FieldsOf(kind.message).Find(key);
     return flat == nullptr ? Step{} : StepInto(*flat, entry.fields.size());
   }
   if (key != "config") return {};
-  Step step{.rank = kConfigRank, .inner = {}};
-  if (kind != nullptr) {
-    step.inner = {.type = Scope::Type::kFields, .fields = &FieldsOf(kind->message)};
-  }
-  return step;
+  return {.rank = kConfigRank,
+          .inner = {.type = kind.tagged ? Scope::Type::kTagged : Scope::Type::kFields,
+                    .fields = &FieldsOf(kind.message)}};
 }
 
 Step StepIntoTagged(const FieldTable& tagged, absl::string_view key) {
@@ -98,7 +95,7 @@ Step StepIntoScope(const Scope& scope, absl::string_view key) {
     case Scope::Type::kFile:
       return StepIntoFile(key);
     case Scope::Type::kEntry:
-      return StepIntoEntry(scope.kind, key);
+      return StepIntoEntry(*scope.kind, key);
     case Scope::Type::kFields: {
       const Field* field = scope.fields->Find(key);
       return field == nullptr ? Step{} : StepInto(*field);

@@ -1,11 +1,6 @@
 #include "resources/kind_table.h"
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/strip.h"
 
 #include "fairlead/v1/options.pb.h"
 #include "resources/field_table.h"
@@ -20,12 +15,16 @@ std::vector<Kind> BuildKinds() {
   for (int i = 0; i < spec->field_count(); ++i) {
     const google::protobuf::FieldDescriptor* field = spec->field(i);
     const v1::KindRule& rule = field->message_type()->options().GetExtension(v1::kind);
-    kinds.push_back(Kind{.name = rule.name(),
-                         .plural = rule.plural(),
-                         .flat = rule.flat(),
-                         .deploys = rule.deploys(),
-                         .field = field,
-                         .message = field->message_type()});
+    kinds.push_back(
+        Kind{.name = rule.name(),
+             .plural = rule.plural(),
+             .flat = rule.flat(),
+             .deploys = rule.deploys(),
+             .tagged = rule.tagged(),
+             .not_acted_on = rule.not_acted_on(),
+             .included_by = rule.included_by().empty() ? "include_resources" : rule.included_by(),
+             .field = field,
+             .message = field->message_type()});
   }
   return kinds;
 }
@@ -63,14 +62,6 @@ const Kind* FindKind(absl::string_view name) {
   }();
   const auto found = by_name.find(name);
   return found == by_name.end() ? nullptr : found->second;
-}
-
-bool IsKindNotActedOn(absl::string_view name) {
-  static constexpr std::array<absl::string_view, 9> kNames = {
-      "action", "alerter",         "build", "builder",   "procedure",
-      "repo",   "server_template", "swarm", "user_group"};
-  absl::ConsumeSuffix(&name, "s");
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 const Kind* KindOf(const v1::Resource& resource) {

@@ -20,6 +20,12 @@ struct Kind {
   bool flat = false;
   // Containers come of it.
   bool deploys = false;
+  // Its config table is itself {type, params}.
+  bool tagged = false;
+  // Why nothing follows from its resources in this version; empty: something does.
+  std::string not_acted_on;
+  // The field of a resource_sync that lets it in.
+  std::string included_by;
   // The member of Resource.spec.
   const google::protobuf::FieldDescriptor* field = nullptr;
   // The kind's message.
@@ -31,9 +37,6 @@ const std::vector<Kind>& Kinds();
 
 // By singular or plural name; null when there is none.
 const Kind* FindKind(absl::string_view name);
-
-// True for kinds (singular or plural) that files may hold and this version does not act on.
-bool IsKindNotActedOn(absl::string_view name);
 
 // The kind of a declared resource; null when no spec is set.
 const Kind* KindOf(const v1::Resource& resource);

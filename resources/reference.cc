@@ -18,6 +18,22 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
+// A wildcard, or a regex between backslashes: it names whatever matches.
+bool IsPattern(absl::string_view text) {
+  return text.find_first_of("*?") != absl::string_view::npos ||
+         (text.size() > 1 && text.front() == '\\' && text.back() == '\\');
+}
+
+// The kinds that a field of this message may name.
+std::vector<std::string> KindsOf(const Message& message, const Field& field) {
+  if (field.rule->reference_by().empty()) return field.references;
+  const Field* type = FieldsOf(message.GetDescriptor()).Find(field.rule->reference_by());
+  const EnumText* value =
+      type->ValueOf(message.GetReflection()->GetEnumValue(message, type->descriptor));
+  if (value == nullptr || value->rule->kind().empty()) return {};
+  return {value->rule->kind()};
+}
+
 void Collect(const Message& message, const std::string& prefix, std::vector<Reference>* out) {
   const Reflection* reflection = message.GetReflection();
   for (const Field& field : FieldsOf(message.GetDescriptor()).fields) {
@@ -32,12 +48,11 @@ void Collect(const Message& message, const std::string& prefix, std::vector<Refe
         Collect(repeated ? reflection->GetRepeatedMessage(message, descriptor, i)
                          : reflection->GetMessage(message, descriptor),
                 member ? prefix : absl::StrCat(prefix, field.display, "."), out);
-      } else if (!field.references.empty()) {
+      } else if (std::vector<std::string> kinds = KindsOf(message, field); !kinds.empty()) {
         const std::string text = repeated ? reflection->GetRepeatedString(message, descriptor, i)
                                           : reflection->GetString(message, descriptor);
-        if (!text.empty()) {
-          out->push_back(Reference{absl::StrCat(prefix, field.display), field.references, text});
-        }
+        if (text.empty() || IsPattern(text)) continue;
+        out->push_back(Reference{absl::StrCat(prefix, field.display), std::move(kinds), text});
       }
     }
   }
@@ -169,7 +184,9 @@ std::vector<std::size_t> ShortestCycle(const NumberedGraph& graph,
 std::vector<Reference> ReferencesOf(const v1::Resource& resource) {
   std::vector<Reference> references;
   Collect(resource, "", &references);
-  if (KindOf(resource) != nullptr) Collect(SpecOf(resource), "config.", &references);
+  if (const Kind* kind = KindOf(resource)) {
+    Collect(SpecOf(resource), kind->flat ? "" : "config.", &references);
+  }
   return references;
 }
 

@@ -113,6 +113,9 @@ std::string RepeatedValue(const Message& message, const Field& field) {
   for (int i = 0; i < reflection->FieldSize(message, field.descriptor); ++i) {
     if (field.descriptor->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
       values.push_back(reflection->GetRepeatedString(message, field.descriptor, i));
+    } else if (field.descriptor->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
+      values.push_back(
+          absl::StrCat(reflection->GetRepeatedEnumValue(message, field.descriptor, i)));
     } else {
       std::string nested;
       AppendMessage(reflection->GetRepeatedMessage(message, field.descriptor, i),

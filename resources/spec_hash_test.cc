@@ -54,6 +54,18 @@ ports = [{ local = "90", container = "91" }, { local = "80", container = "81" }]
             plain);
 }
 
+TEST(SpecHashTest, TheHealthcheckCounts) {
+  EXPECT_NE(HashOf("healthcheck.command = \"true\""), HashOf(""));
+  EXPECT_NE(HashOf("healthcheck.command = \"true\""),
+            HashOf("healthcheck = { command = \"true\", retries = 2 }"));
+  EXPECT_EQ(HashOf("strategy = \"recreate\""), HashOf(""));
+}
+
+// So that an upgrade recreates nothing.
+TEST(SpecHashTest, StaysAsItIsForAPlainDeployment) {
+  EXPECT_EQ(HashOf("image = \"a\""), "v1:k1:0365e85e27921c909604e651d972c19a");
+}
+
 TEST(SpecHashTest, TheLastOfEqualKeysCounts) {
   EXPECT_EQ(HashOf("environment = \"A=1\\nA=2\""), HashOf("environment = \"A=2\""));
   EXPECT_NE(HashOf("environment = \"A=2\\nA=1\""), HashOf("environment = \"A=2\""));

@@ -1,6 +1,7 @@
 #include "resources/spelling.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -51,6 +52,27 @@ std::string NearestWord(absl::string_view word, const std::vector<std::string>& 
     }
   }
   return nearest == nullptr ? "" : *nearest;
+}
+
+std::string KnownMistake(absl::string_view word) {
+  struct Mistake {
+    absl::string_view word;
+    absl::string_view hint;
+  };
+  static constexpr absl::string_view kComposeFile =
+      "name the file in file_paths, or put its text into file_contents";
+  static constexpr std::array<Mistake, 6> kMistakes = {{
+      {"compose_file", kComposeFile},
+      {"compose_file_path", kComposeFile},
+      {"auto_deploy", "write deploy = true beside \"name\""},
+      {"poll_interval", "a resource has no interval of its own; poll_for_updates turns polling on"},
+      {"provision", "nothing reads it; servers are declared with [[server]]"},
+      {"server_template", "it left the format; servers are declared with [[server]]"},
+  }};
+  for (const Mistake& mistake : kMistakes) {
+    if (mistake.word == word) return std::string(mistake.hint);
+  }
+  return "";
 }
 
 std::string DidYouMean(absl::string_view word, const std::vector<std::string>& candidates) {

@@ -16,6 +16,10 @@ std::size_t EditDistance(absl::string_view a, absl::string_view b);
 // '-' counts as '_' and case does not count. Empty when none is near.
 std::string NearestWord(absl::string_view word, const std::vector<std::string>& candidates);
 
+// What is likely meant by a key or table that files of the komodo format hold although it does not
+// know it; empty for others.
+std::string KnownMistake(absl::string_view word);
+
 // `did you mean "environment"?`, or empty.
 std::string DidYouMean(absl::string_view word, const std::vector<std::string>& candidates);
 

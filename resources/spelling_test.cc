@@ -22,5 +22,11 @@ TEST(SpellingTest, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(DidYouMean("nothing", {"image"}), "");
 }
 
+TEST(SpellingTest, KnowsWhatFilesOftenGetWrong) {
+  EXPECT_EQ(KnownMistake("auto_deploy"), "write deploy = true beside \"name\"");
+  EXPECT_NE(KnownMistake("compose_file"), "");
+  EXPECT_EQ(KnownMistake("compose_files_x"), "");
+}
+
 }  // namespace
 }  // namespace fairlead::resources

@@ -119,8 +119,10 @@ all.Server = { level = "Read", specific = ["Logs"] }
 TEST(TomlDialectTest, ReadsTheSampleInBothDialects) {
   for (const v1::Dialect dialect : {v1::DIALECT_TOML, v1::DIALECT_KOMODO}) {
     const ParsedFile file = ReadToml("a.toml", kSample, dialect);
-    EXPECT_EQ(file.problems.size(), 2u);
-    ASSERT_EQ(file.declarations.size(), 4u);
+    for (const v1::Problem& problem : file.problems) {
+      EXPECT_EQ(problem.severity(), v1::SEVERITY_NOTICE) << FormatProblem(problem);
+    }
+    ASSERT_EQ(file.declarations.size(), 6u);
     for (const Declaration& declaration : file.declarations) {
       EXPECT_NE(declaration.spec, nullptr) << declaration.id.ToString();
       EXPECT_THAT(declaration.problems, IsEmpty());
@@ -129,6 +131,50 @@ TEST(TomlDialectTest, ReadsTheSampleInBothDialects) {
                 ElementsAre("/boot", "/mnt/a", "/mnt/b"));
     EXPECT_TRUE(file.declarations[1].spec->server().enabled());
     EXPECT_EQ(file.declarations[3].spec->deployment().image().image().image(), "postgres:17");
+  }
+}
+
+std::string GuessOf(const std::string& text, v1::Dialect dialect) {
+  std::string guess;
+  for (const v1::Problem& problem : ReadToml("a.toml", text, dialect).problems) {
+    if (problem.code() == "other-dialect") guess += problem.message();
+  }
+  return guess;
+}
+
+TEST(TomlDialectTest, AFileOfTheOtherDialectIsSuggestedOnce) {
+  EXPECT_EQ(GuessOf(kSample, v1::DIALECT_TOML), "looks like dialect komodo");
+  EXPECT_EQ(GuessOf(kSample, v1::DIALECT_KOMODO), "");
+  for (const char* text : {"[[stack]]\nname = \"a\"\ndeploy = true\nauto_update = true\n",
+                           "[[stacks]]\nname = \"a\"\n[stacks.config]\ncompose_file = \"x\"\n",
+                           "[[stacks]]\nname = \"a\"\n[[provision]]\nx = 1\n",
+                           "[[deployment]]\nname = \"a\"\nconfig.image = { type = \"Image\", "
+                           "params.image = \"x\" }\n"}) {
+    EXPECT_EQ(GuessOf(text, v1::DIALECT_TOML), "looks like dialect komodo") << text;
+    EXPECT_EQ(GuessOf(text, v1::DIALECT_KOMODO), "") << text;
+  }
+}
+
+TEST(TomlDialectTest, AFileOfItsOwnDialectIsNot) {
+  for (const char* text : {"[[stacks]]\nname = \"a\"\ndeploy = true\n",
+                           "[[stack]]\nname = \"a\"\n[stack.config]\nenviroment = \"x\"\n",
+                           "[[deployments]]\nname = \"a\"\nstate = \"stopped\"\nx = 1\n",
+                           "[[deployments]]\nname = \"a\"\nx = 1\nconfig.image = \"x\"\n"}) {
+    EXPECT_EQ(GuessOf(text, v1::DIALECT_TOML), "") << text;
+  }
+  EXPECT_EQ(GuessOf("[[deployment]]\nname = \"a\"\nconfig.image = \"x\"\n", v1::DIALECT_KOMODO),
+            "looks like dialect toml");
+}
+
+TEST(TomlDialectTest, FrequentMistakesHaveAHint) {
+  const ParsedFile file = ReadKomodo(
+      "[[stack]]\nname = \"a\"\n[stack.config]\ncompose_file = \"x\"\nauto_deploy = true\n"
+      "poll_interval = \"5-min\"\n[[server_template]]\nname = \"b\"\n");
+  for (const v1::Problem& problem : file.problems) EXPECT_NE(problem.suggestion(), "");
+  ASSERT_EQ(file.declarations.size(), 1u);
+  EXPECT_EQ(file.declarations[0].problems.size(), 3u);
+  for (const v1::Problem& problem : file.declarations[0].problems) {
+    EXPECT_NE(problem.suggestion(), "") << problem.message();
   }
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "resources/dialect_guess.h"
 #include "resources/field_defaults.h"
 #include "resources/field_reader.h"
 #include "resources/field_table.h"
@@ -30,9 +31,7 @@ bool IsArrayOfTables(const TomlValue& value) {
                      [](const TomlValue& item) { return item.type == TomlValue::Type::kTable; });
 }
 
-bool IsKnownTable(absl::string_view key) {
-  return FindKind(key) != nullptr || IsKindNotActedOn(key);
-}
+bool IsKnownTable(absl::string_view key) { return FindKind(key) != nullptr; }
 
 bool HasControlCharacter(absl::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -91,6 +90,11 @@ class EntryReader {
       reader_.ReportWrongType("config", entry.value, "a table");
       return;
     }
+    if (kind_.tagged) {
+      spec->Clear();
+      reader_.ReadTaggedTable(entry.value, spec_fields_, absl::StrCat(kind_.name, ".config"), spec);
+      return;
+    }
     reader_.ReadMessage(
         entry.value, spec_fields_, absl::StrCat("[", kind_.name, ".config]"),
         [this](const std::string& key) { return HintInConfig(key); }, spec);
@@ -102,9 +106,10 @@ class EntryReader {
       return absl::StrCat("\"", key, "\" is for ", absl::StrJoin(field->only_kinds, " and "),
                           " only");
     }
-    if (!kind_.flat && spec_fields_.Find(key) != nullptr) {
+    if (!kind_.flat && !kind_.tagged && spec_fields_.Find(key) != nullptr) {
       return absl::StrCat("\"", key, "\" belongs in [", kind_.name, ".config]");
     }
+    if (std::string hint = KnownMistake(key); !hint.empty()) return hint;
     std::vector<std::string> keys = KeysOf(EntryFields(), kind_.name);
     if (!kind_.flat) keys.emplace_back("config");
     if (kind_.flat) {
@@ -117,7 +122,7 @@ class EntryReader {
   // About an unknown key in the config table; empty without an idea.
   std::string HintInConfig(const std::string& key) const {
     const Field* field = EntryFields().Find(key);
-    if (field == nullptr || !field->AppliesTo(kind_.name)) return "";
+    if (field == nullptr || !field->AppliesTo(kind_.name)) return KnownMistake(key);
     return absl::StrCat("\"", key, "\" belongs beside \"name\" in [[", kind_.name, "]]");
   }
 
@@ -149,11 +154,13 @@ class FileReader {
     for (const TomlEntry& entry : root.entries) {
       const Kind* kind = FindKind(entry.key);
       if (kind != nullptr && IsArrayOfTables(entry.value)) {
+        if (!kind->not_acted_on.empty()) ReportNotActedOn(*kind, entry);
         for (const TomlValue& table : entry.value.items) items.push_back({kind, &table});
       } else {
         ReadOther(entry);
       }
     }
+    if (LooksLikeOtherDialect(root, dialect_)) ReportDialect();
     std::sort(items.begin(), items.end(),
               [](const Item& a, const Item& b) { return a.table->position < b.table->position; });
     file_.declarations.reserve(items.size());
@@ -176,17 +183,25 @@ class FileReader {
     file_.problems.push_back(std::move(problem));
   }
 
+  void ReportDialect() {
+    const absl::string_view other = dialect_ == v1::DIALECT_KOMODO ? "toml" : "komodo";
+    Add(v1::SEVERITY_NOTICE, "other-dialect", SourcePosition{file_.path, 0, 0},
+        absl::StrCat("looks like dialect ", other),
+        absl::StrCat("say so with dialect = \"", other,
+                     "\" in its resource_sync, or with --dialect ", other));
+  }
+
+  void ReportNotActedOn(const Kind& kind, const TomlEntry& entry) {
+    const std::size_t count = entry.value.items.size();
+    Add(v1::SEVERITY_NOTICE, "kind-not-acted-on", source_.Map(entry.position),
+        absl::StrCat("[[", entry.key, "]] is read and checked, but not acted on yet (", count,
+                     count == 1 ? " entry" : " entries", "): ", kind.not_acted_on),
+        "");
+  }
+
   // A top-level key that holds no entries of a kind.
   void ReadOther(const TomlEntry& entry) {
     const SourcePosition position = source_.Map(entry.position);
-    if (IsKindNotActedOn(entry.key) && entry.value.type == TomlValue::Type::kArray) {
-      Add(v1::SEVERITY_WARNING, "kind-not-acted-on", position,
-          absl::StrCat("[[", entry.key, "]] is not acted on by this version (",
-                       entry.value.items.size(),
-                       entry.value.items.size() == 1 ? " entry)" : " entries)"),
-          "");
-      return;
-    }
     if (IsKnownTable(entry.key)) {
       // An empty array declares nothing.
       if (entry.value.type == TomlValue::Type::kArray && entry.value.items.empty()) return;
@@ -197,12 +212,14 @@ class FileReader {
       return;
     }
     const bool table = entry.value.type == TomlValue::Type::kTable || IsArrayOfTables(entry.value);
-    const std::string nearest = NearestTable(entry.key);
     file_.has_unknown_table = file_.has_unknown_table || table;
+    std::string hint = KnownMistake(entry.key);
+    if (const std::string nearest = NearestTable(entry.key); hint.empty() && !nearest.empty()) {
+      hint = absl::StrCat("did you mean [[", nearest, "]]?");
+    }
     Add(dialect_ == v1::DIALECT_KOMODO ? v1::SEVERITY_WARNING : v1::SEVERITY_ERROR,
         table ? "unknown-table" : "unknown-key", position,
-        absl::StrCat("unknown top-level ", table ? "table" : "key", " \"", entry.key, "\""),
-        nearest.empty() ? "" : absl::StrCat("did you mean [[", nearest, "]]?"));
+        absl::StrCat("unknown top-level ", table ? "table" : "key", " \"", entry.key, "\""), hint);
   }
 
   static std::string NearestTable(absl::string_view key) {
@@ -275,15 +292,18 @@ class FileReader {
   ParsedFile& file_;
 };
 
+void AddSecretKeys(const FieldTable& table, std::set<std::string>* keys) {
+  for (const Field& field : table.fields) {
+    if (field.rule->secret()) keys->insert(field.key);
+    if (field.message != nullptr) AddSecretKeys(*field.message, keys);
+  }
+}
+
 // A line that cannot be parsed may still hold a secret.
 bool MayHoldSecret(absl::string_view line) {
   static const auto& keys = *[] {
     auto* all = new std::set<std::string>{"value"};
-    for (const Kind& kind : Kinds()) {
-      for (const Field& field : FieldsOf(kind.message).fields) {
-        if (field.rule->secret()) all->insert(field.key);
-      }
-    }
+    for (const Kind& kind : Kinds()) AddSecretKeys(FieldsOf(kind.message), all);
     return all;
   }();
   return std::any_of(keys.begin(), keys.end(),

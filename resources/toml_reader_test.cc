@@ -108,17 +108,23 @@ TEST(TomlReaderTest, AnUnknownTableBesideOursIsNamed) {
   EXPECT_EQ(lenient.problems[0].severity(), v1::SEVERITY_WARNING);
 }
 
-TEST(TomlReaderTest, KindsNotActedOnAreAWarningAndNoUnknownTable) {
+TEST(TomlReaderTest, KindsNotActedOnAreReadWithANotice) {
   for (const v1::Dialect dialect : {v1::DIALECT_TOML, v1::DIALECT_KOMODO}) {
     const ParsedFile file = ReadToml(
-        "a.toml", "[[build]]\nname = \"a\"\n[[build]]\nname = \"b\"\n[[user_groups]]\n", dialect);
+        "a.toml",
+        "[[build]]\nname = \"a\"\n[[build]]\nname = \"b\"\n[[user_groups]]\nname = \"c\"\n",
+        dialect);
     EXPECT_FALSE(file.foreign || file.has_unknown_table || file.spoilt);
+    ASSERT_EQ(file.declarations.size(), 3u);
+    for (const Declaration& declaration : file.declarations) {
+      EXPECT_NE(declaration.spec, nullptr) << declaration.id.ToString();
+    }
     ASSERT_EQ(file.problems.size(), 2u);
     EXPECT_EQ(file.problems[0].code(), "kind-not-acted-on");
-    EXPECT_EQ(file.problems[0].severity(), v1::SEVERITY_WARNING);
-    EXPECT_EQ(file.problems[0].message(), "[[build]] is not acted on by this version (2 entries)");
-    EXPECT_EQ(file.problems[1].message(),
-              "[[user_groups]] is not acted on by this version (1 entry)");
+    EXPECT_EQ(file.problems[0].severity(), v1::SEVERITY_NOTICE);
+    EXPECT_EQ(file.problems[0].message(),
+              "[[build]] is read and checked, but not acted on yet (2 entries): "
+              "images are not built");
   }
 }
 

@@ -1,12 +1,14 @@
 #include "resources/toml_text.h"
 
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <map>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -47,18 +49,87 @@ std::string TableText(const Message& message, const FieldTable& table, v1::Diale
 }
 
 std::string TaggedText(const Message& tagged, const Field& field, v1::Dialect dialect) {
-  const Reflection* reflection = tagged.GetReflection();
-  for (const Field& member : field.message->fields) {
-    if (!reflection->HasField(tagged, member.descriptor)) continue;
-    const Message& chosen = reflection->GetMessage(tagged, member.descriptor);
-    // The short form is not part of the komodo format.
-    if (dialect != v1::DIALECT_KOMODO && member.index == 0 && member.message->fields.size() == 1) {
-      return ValueText(chosen, member.message->fields.front(), dialect);
-    }
-    return absl::StrCat("{ type = ", QuoteText(member.message->tag),
-                        ", params = ", TableText(chosen, *member.message, dialect), " }");
+  const Field& first = field.message->fields.front();
+  // The short form is not part of the komodo format.
+  if (dialect != v1::DIALECT_KOMODO && first.message->fields.size() == 1 &&
+      tagged.GetReflection()->HasField(tagged, first.descriptor)) {
+    return ValueText(tagged.GetReflection()->GetMessage(tagged, first.descriptor),
+                     first.message->fields.front(), dialect);
   }
-  return "{}";
+  const TaggedValue value = TaggedValueText(tagged, dialect);
+  if (value.type.empty()) return "{}";
+  return absl::StrCat("{ type = ", value.type, ", params = ", value.params, " }");
+}
+
+std::string KeyText(const std::string& key) {
+  const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+  });
+  return bare ? key : QuoteText(key);
+}
+
+// A table with the first field of each element as key.
+std::string MapText(const Message& message, const Field& field, v1::Dialect dialect) {
+  const Reflection* reflection = message.GetReflection();
+  const std::vector<Field>& fields = field.message->fields;
+  const Message& defaults = DefaultsOf(field.message->message, dialect);
+  std::vector<std::string> entries;
+  for (int i = 0; i < reflection->FieldSize(message, field.descriptor); ++i) {
+    const Message& element = reflection->GetRepeatedMessage(message, field.descriptor, i);
+    const Reflection* of_element = element.GetReflection();
+    const std::string key =
+        fields[0].values.empty()
+            ? of_element->GetString(element, fields[0].descriptor)
+            : fields[0].TextOf(of_element->GetEnumValue(element, fields[0].descriptor));
+    std::vector<std::string> rest;
+    for (std::size_t j = 2; j < fields.size(); ++j) {
+      if (FieldsEqual(element, defaults, fields[j])) continue;
+      rest.push_back(
+          absl::StrCat(fields[j].display, " = ", ValueText(element, fields[j], dialect)));
+    }
+    const std::string value = ValueText(element, fields[1], dialect);
+    entries.push_back(absl::StrCat(KeyText(key), " = ",
+                                   rest.empty()
+                                       ? value
+                                       : absl::StrCat("{ ", fields[1].display, " = ", value, ", ",
+                                                      absl::StrJoin(rest, ", "), " }")));
+  }
+  return entries.empty() ? "{}" : absl::StrCat("{ ", absl::StrJoin(entries, ", "), " }");
+}
+
+std::string AnyText(const google::protobuf::Value& value);
+
+std::string AnyTableText(const google::protobuf::Struct& table) {
+  // The map has no order of its own.
+  std::map<std::string, std::string> entries;
+  for (const auto& [key, value] : table.fields()) entries[KeyText(key)] = AnyText(value);
+  if (entries.empty()) return "{}";
+  return absl::StrCat("{ ", absl::StrJoin(entries, ", ", absl::PairFormatter(" = ")), " }");
+}
+
+std::string AnyText(const google::protobuf::Value& value) {
+  if (value.has_struct_value()) return AnyTableText(value.struct_value());
+  if (value.has_list_value()) {
+    return absl::StrCat("[",
+                        absl::StrJoin(value.list_value().values(), ", ",
+                                      [](std::string* out, const google::protobuf::Value& item) {
+                                        absl::StrAppend(out, AnyText(item));
+                                      }),
+                        "]");
+  }
+  if (value.has_bool_value()) return value.bool_value() ? "true" : "false";
+  if (value.has_number_value()) return NumberText(value.number_value());
+  return QuoteText(value.string_value());
+}
+
+// Of google.protobuf's own messages.
+std::string OpaqueText(const Message& message, const Field& field) {
+  if (field.rule->form() == v1::FORM_ANY_TABLE) {
+    google::protobuf::Struct table;
+    table.CopyFrom(message);
+    return AnyTableText(table);
+  }
+  return QuoteText(DurationText(message));
 }
 
 std::string VersionText(const Message& version, const Field& field) {
@@ -70,7 +141,7 @@ std::string VersionText(const Message& version, const Field& field) {
 }
 
 std::string MessageText(const Message& nested, const Field& field, v1::Dialect dialect) {
-  if (field.message == nullptr) return QuoteText(DurationText(nested));
+  if (field.message == nullptr) return OpaqueText(nested, field);
   switch (field.rule->form()) {
     case v1::FORM_TAGGED:
       return TaggedText(nested, field, dialect);
@@ -118,13 +189,17 @@ std::string SingleText(const Message& message, const Field& field, v1::Dialect d
   return "";
 }
 
-// One element of a repeated field. Resources repeat texts and messages only.
+// One element of a repeated field. Resources repeat texts, enums and messages only.
 std::string ElementText(const Message& message, const Field& field, int index,
                         v1::Dialect dialect) {
   const Reflection* reflection = message.GetReflection();
   if (field.descriptor->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
     return MessageText(reflection->GetRepeatedMessage(message, field.descriptor, index), field,
                        dialect);
+  }
+  if (field.descriptor->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
+    return QuoteText(
+        field.TextOf(reflection->GetRepeatedEnumValue(message, field.descriptor, index)));
   }
   return QuoteText(reflection->GetRepeatedString(message, field.descriptor, index));
 }
@@ -174,6 +249,15 @@ std::string QuoteBlock(absl::string_view text, v1::Dialect dialect) {
   return absl::StrCat("\"\"\"\n", escaped, "\"\"\"");
 }
 
+TaggedValue TaggedValueText(const Message& tagged, v1::Dialect dialect) {
+  for (const Field& member : FieldsOf(tagged.GetDescriptor()).fields) {
+    if (!tagged.GetReflection()->HasField(tagged, member.descriptor)) continue;
+    const Message& chosen = tagged.GetReflection()->GetMessage(tagged, member.descriptor);
+    return {QuoteText(member.rule->type()), TableText(chosen, *member.message, dialect)};
+  }
+  return {};
+}
+
 std::string DurationText(const Message& message) {
   google::protobuf::Duration duration;
   duration.CopyFrom(message);
@@ -184,11 +268,17 @@ std::string DurationText(const Message& message) {
 
 std::string ValueText(const Message& message, const Field& field, v1::Dialect dialect) {
   if (!field.descriptor->is_repeated()) return SingleText(message, field, dialect);
+  if (field.rule->form() == v1::FORM_MAP) return MapText(message, field, dialect);
+  return absl::StrCat("[", absl::StrJoin(ElementTexts(message, field, dialect), ", "), "]");
+}
+
+std::vector<std::string> ElementTexts(const Message& message, const Field& field,
+                                      v1::Dialect dialect) {
   std::vector<std::string> elements;
   for (int i = 0; i < message.GetReflection()->FieldSize(message, field.descriptor); ++i) {
     elements.push_back(ElementText(message, field, i, dialect));
   }
-  return absl::StrCat("[", absl::StrJoin(elements, ", "), "]");
+  return elements;
 }
 
 bool FieldsEqual(const Message& a, const Message& b, const Field& field) {

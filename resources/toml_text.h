@@ -4,6 +4,7 @@
 #include <google/protobuf/message.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -21,10 +22,21 @@ std::string QuoteBlock(absl::string_view text, v1::Dialect dialect);
 // A google.protobuf.Duration, such as "1h30m".
 std::string DurationText(const google::protobuf::Message& message);
 
+// {type, params} of the member that is set; empty when none is.
+struct TaggedValue {
+  std::string type;
+  std::string params;
+};
+TaggedValue TaggedValueText(const google::protobuf::Message& tagged, v1::Dialect dialect);
+
 // The value of a field, as ReadToml accepts it. Fields of inner tables that have the default of
 // the dialect are left out.
 std::string ValueText(const google::protobuf::Message& message, const Field& field,
                       v1::Dialect dialect);
+
+// The elements of a repeated field, each as above.
+std::vector<std::string> ElementTexts(const google::protobuf::Message& message, const Field& field,
+                                      v1::Dialect dialect);
 
 // The field says the same in both messages.
 bool FieldsEqual(const google::protobuf::Message& a, const google::protobuf::Message& b,

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "resources/kind_table.h"
 #include "sync/prune_guard.h"
 
 namespace fairlead::sync {
@@ -60,8 +61,13 @@ void DecidePlain(const Facts& facts, Decision& decision) {
     Act(decision, v1::STEP_ACTION_FORGET, "declared nowhere", v1::CONDITION_ORPHANED);
     return;
   }
+  const std::string& not_acted_on = resources::FindKind(facts.id.kind)->not_acted_on;
   if (facts.id.kind == "server") {
     DecideServer(facts, decision);
+  } else if (!not_acted_on.empty()) {
+    // What waits for it waits.
+    Rest(decision, v1::CONDITION_NOT_ACTED_ON,
+         absl::StrCat("read and checked; not yet: ", not_acted_on));
   } else {
     Rest(decision, v1::CONDITION_READY);
     decision.satisfied = true;

@@ -53,6 +53,7 @@ struct SourceSnapshot {
   std::vector<std::string> match_tags;
   bool include_resources = true;
   bool include_variables = true;
+  bool include_user_groups = true;
 };
 
 // One declared resource after all files are seen. Immutable.

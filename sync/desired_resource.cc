@@ -24,15 +24,9 @@ bool HasError(const std::vector<v1::Problem>& problems) {
   return false;
 }
 
-// False for kinds that this version does not know: what names them is refused as not_yet.
-bool IsKnownReference(const resources::Reference& reference) {
-  for (const std::string& kind : reference.kinds) {
-    if (resources::FindKind(kind) != nullptr) return true;
-  }
-  return false;
-}
-
 void ResolveReferences(const DesiredScope& scope, DesiredResource& resource) {
+  // Where nothing is done with the resource, a name too few breaks nothing.
+  const bool acts = resources::FindKind(resource.id.kind)->not_acted_on.empty();
   for (const resources::Reference& reference : resource.references) {
     const std::optional<resources::ResourceId> id = resources::Resolve(reference, scope.has);
     if (reference.field == "after") {
@@ -44,9 +38,10 @@ void ResolveReferences(const DesiredScope& scope, DesiredResource& resource) {
       resource.problems.push_back(MakeProblem(
           resource.id, resource.position, v1::SEVERITY_WARNING, "unresolved-after",
           absl::StrCat("after names \"", reference.text, "\", which is declared nowhere")));
-    } else if (!id.has_value() && IsKnownReference(reference)) {
+    } else if (!id.has_value()) {
       resource.problems.push_back(
-          MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR, "unresolved-reference",
+          MakeProblem(resource.id, resource.position,
+                      acts ? v1::SEVERITY_ERROR : v1::SEVERITY_WARNING, "unresolved-reference",
                       absl::StrCat(reference.field, " names ", reference.kinds.front(), " \"",
                                    reference.text, "\", which is declared nowhere")));
     }
@@ -183,7 +178,9 @@ void AddForeignProblems(const std::vector<v1::Problem>& problems, DesiredResourc
 }
 
 bool IsIncluded(const SourceSnapshot& source, const resources::Declaration& declaration) {
-  if (declaration.id.kind == "variable") return source.include_variables;
+  const std::string& included_by = resources::FindKind(declaration.id.kind)->included_by;
+  if (included_by == "include_variables") return source.include_variables;
+  if (included_by == "include_user_groups") return source.include_user_groups;
   if (!source.include_resources) return false;
   // The tags of a spoilt declaration are not known: it keeps what it has.
   if (source.match_tags.empty() || declaration.spec == nullptr) return true;

@@ -33,6 +33,7 @@ Color ConditionColor(v1::Condition condition) {
       return Color::kRed;
     case v1::CONDITION_STOPPED:
     case v1::CONDITION_OBSERVED:
+    case v1::CONDITION_NOT_ACTED_ON:
       return Color::kNone;
     default:
       return Color::kYellow;

@@ -24,6 +24,7 @@ bool IsWell(v1::Condition condition) {
     case v1::CONDITION_STOPPED:
     case v1::CONDITION_READY:
     case v1::CONDITION_OBSERVED:
+    case v1::CONDITION_NOT_ACTED_ON:
       return true;
     default:
       return false;

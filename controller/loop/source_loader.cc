@@ -58,6 +58,7 @@ void FillFromSpec(const v1::ResourceSync& spec, sync::SourceSnapshot& snapshot) 
   snapshot.match_tags.assign(spec.match_tags().begin(), spec.match_tags().end());
   snapshot.include_resources = spec.include_resources();
   snapshot.include_variables = spec.include_variables();
+  snapshot.include_user_groups = spec.include_user_groups();
 }
 
 // `path` is one of `folders` or below one; no folders mean the root.

@@ -96,6 +96,7 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Plan(grpc::CallbackServerContext* cal
     v1::ResourceSync spec;
     spec.set_include_resources(true);
     spec.set_include_variables(true);
+    spec.set_include_user_groups(true);
     const auto declared = view->input.desired->resources.find({"resource_sync", name});
     if (declared != view->input.desired->resources.end() && declared->second->spec != nullptr) {
       spec = declared->second->spec->resource_sync();

@@ -11,10 +11,13 @@
 
 namespace fairlead::resources {
 
-// The only resource of `text`; adds a test failure when it cannot be read.
+// The only resource of `text`; adds a test failure when it cannot be read. Notices are no
+// failure.
 inline v1::Resource ReadResource(const std::string& text, v1::Dialect dialect = v1::DIALECT_TOML) {
   const ParsedFile file = ReadToml("test.toml", text, dialect);
-  for (const v1::Problem& problem : file.problems) ADD_FAILURE() << FormatProblem(problem);
+  for (const v1::Problem& problem : file.problems) {
+    EXPECT_EQ(problem.severity(), v1::SEVERITY_NOTICE) << FormatProblem(problem);
+  }
   if (file.declarations.size() != 1) {
     ADD_FAILURE() << file.declarations.size() << " resources in:\n" << text;
     return {};
