@@ -18,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
+#include "base/proto_time.h"
 #include "base/status.h"
 #include "resources/field_table.h"
 #include "resources/interpolation.h"
@@ -248,13 +249,21 @@ void AddNotYet(const Message& message, std::vector<std::string>* reasons) {
   }
 }
 
-void SetHealthcheck(const v1::Healthcheck& declared, v1::ContainerSpec* spec) {
+absl::Status SetHealthcheck(const v1::Healthcheck& declared, v1::ContainerSpec* spec) {
+  for (const auto* duration :
+       {&declared.interval(), &declared.timeout(), &declared.start_period()}) {
+    const absl::Duration value = base::FromProto(*duration);
+    if (value > absl::ZeroDuration() && value < absl::Milliseconds(1)) {
+      return absl::InvalidArgumentError("a time is shorter than 1ms");
+    }
+  }
   v1::ContainerSpec::Healthcheck* check = spec->mutable_healthcheck();
   check->set_command(declared.command());
   if (declared.has_interval()) *check->mutable_interval() = declared.interval();
   if (declared.has_timeout()) *check->mutable_timeout() = declared.timeout();
   check->set_retries(declared.retries());
   if (declared.has_start_period()) *check->mutable_start_period() = declared.start_period();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -293,7 +302,9 @@ absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource) 
     return absl::InvalidArgumentError("termination_timeout: is negative");
   }
   spec.set_stop_timeout_seconds(deployment.termination_timeout());
-  if (deployment.has_healthcheck()) SetHealthcheck(deployment.healthcheck(), &spec);
+  if (deployment.has_healthcheck()) {
+    RETURN_IF_ERROR(SetHealthcheck(deployment.healthcheck(), &spec), "healthcheck");
+  }
   return spec;
 }
 

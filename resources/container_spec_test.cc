@@ -133,6 +133,7 @@ TEST(ContainerSpecTest, TheHealthcheckIsTakenOver) {
   EXPECT_EQ(spec->healthcheck().interval().seconds(), 5);
   EXPECT_EQ(spec->healthcheck().retries(), 2u);
   EXPECT_FALSE(ContainerSpecOf(ReadDeployment("image = \"a\""))->has_healthcheck());
+  EXPECT_THAT(Error("image = \"a\"\nhealthcheck.interval = \"1us\""), HasSubstr("healthcheck: "));
 }
 
 TEST(ContainerSpecTest, SaysWhatIsNotYetDoneAtAnyDepth) {

@@ -27,9 +27,10 @@ bool IsSingle(const Field& field, FieldDescriptor::CppType type) {
   return field.descriptor->cpp_type() == type && !field.descriptor->is_repeated();
 }
 
-// Elements with much in them are written as [[tables]] of their own.
-bool IsTableArray(const Field& field) {
+// Fields of the kind itself whose elements hold much are written as [[tables]] of their own.
+bool IsTableArray(const Field& field, const Kind& kind) {
   constexpr std::size_t kFew = 3;
+  if (field.descriptor->containing_type() != kind.message) return false;
   if (field.message == nullptr || !field.descriptor->is_repeated()) return false;
   if (field.rule->form() != v1::FORM_PLAIN) return false;
   const std::vector<Field>& inner = field.message->fields;
@@ -51,7 +52,7 @@ std::string ArrayText(const Message& message, const Field& field, v1::Dialect di
 void WriteFields(const Message& message, const Message& defaults, const Kind& kind,
                  v1::Dialect dialect, std::string* out) {
   for (const Field& field : FieldsOf(message.GetDescriptor()).fields) {
-    if (!field.AppliesTo(kind.name) || IsTableArray(field)) continue;
+    if (!field.AppliesTo(kind.name) || IsTableArray(field, kind)) continue;
     if (!field.rule->required() && FieldsEqual(message, defaults, field)) continue;
     // TOML cannot say that a value is absent: absence means the default.
     if (IsSingle(field, FieldDescriptor::CPPTYPE_MESSAGE) &&
@@ -78,7 +79,7 @@ void WriteFields(const Message& message, const Message& defaults, const Kind& ki
 void WriteTableArrays(const Message& message, const Kind& kind, v1::Dialect dialect,
                       std::string* out) {
   for (const Field& field : FieldsOf(message.GetDescriptor()).fields) {
-    if (!IsTableArray(field)) continue;
+    if (!IsTableArray(field, kind)) continue;
     const Message& defaults = DefaultsOf(field.message->message, dialect);
     for (int i = 0; i < message.GetReflection()->FieldSize(message, field.descriptor); ++i) {
       absl::StrAppend(out, "[[", kind.name, kind.flat ? "." : ".config.", field.display, "]]\n");
