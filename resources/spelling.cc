@@ -66,7 +66,7 @@ std::string KnownMistake(absl::string_view word) {
       {"compose_file_path", kComposeFile},
       {"auto_deploy", "write deploy = true beside \"name\""},
       {"poll_interval", "a resource has no interval of its own; poll_for_updates turns polling on"},
-      {"provision", "nothing reads it; servers are declared with [[server]]"},
+      {"provision", "no kind of this name exists; nothing reads it"},
       {"server_template", "it left the format; servers are declared with [[server]]"},
   }};
   for (const Mistake& mistake : kMistakes) {

@@ -74,12 +74,13 @@ std::string PlanText(const std::shared_ptr<const DesiredState>& desired) {
   return result.ok() ? result->plan.DebugString() : "";
 }
 
-TEST(CorpusPlanTest, OnlyWhatIsDeclaredElsewhereIsAnError) {
+TEST(CorpusPlanTest, OnlyWhatItsFilesDoNotDeclareIsAnError) {
   const Sources sources = ReadCorpus();
   if (sources.empty()) GTEST_SKIP() << "no corpus at " << CorpusFolder();
   std::map<std::string, int> errors;
   for (const auto& source : sources) {
-    for (const auto& [origin, summary] : Build({source})->sources) {
+    const std::shared_ptr<const DesiredState> desired = Build({source});
+    for (const auto& [origin, summary] : desired->sources) {
       for (const v1::Problem& problem : summary.problems) {
         if (problem.severity() == v1::SEVERITY_ERROR) ++errors[problem.code()];
       }
@@ -87,6 +88,12 @@ TEST(CorpusPlanTest, OnlyWhatIsDeclaredElsewhereIsAnError) {
   }
   std::cout << sources.size() << " repositories, errors:\n";
   for (const auto& [code, count] : errors) std::cout << "  " << code << ": " << count << "\n";
+  // Files of a repository may be chosen by several syncs, and not all of them are here.
+  errors.erase("unresolved-reference");
+  errors.erase("duplicate");
+  errors.erase("no-server");
+  errors.erase("name-conflict");
+  EXPECT_EQ(errors.size(), 0u);
 }
 
 TEST(CorpusPlanTest, TheSameFilesGiveTheSamePlan) {
