@@ -137,6 +137,19 @@ absl::StatusOr<boost::json::object> ComposeCommand::Config(const ActionScope& sc
   return std::move(value.as_object());
 }
 
+absl::StatusOr<std::map<std::string, std::string>> ComposeCommand::ServiceHashes(
+    const ActionScope& scope, const std::string& project, const StackInput& input) const {
+  ASSIGN_OR_RETURN(
+      const std::string text,
+      Run(scope, {.project = project, .input = input, .arguments = {"config", "--hash=*"}}));
+  std::map<std::string, std::string> hashes;
+  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipWhitespace())) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipWhitespace());
+    if (words.size() == 2) hashes[words[0]] = words[1];
+  }
+  return hashes;
+}
+
 absl::StatusOr<StackInput> ComposeCommand::Prepare(const StackInput& input,
                                                    const StackFolder& folder) const {
   if (!version_1_) return input;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,12 @@ class ComposeCommand {
   // The resolved configuration.
   absl::StatusOr<boost::json::object> Config(const ActionScope& scope, const std::string& project,
                                              const StackInput& input) const;
+
+  // What compose labels the containers of each service with, so that it recreates them only when
+  // it changes.
+  absl::StatusOr<std::map<std::string, std::string>> ServiceHashes(const ActionScope& scope,
+                                                                   const std::string& project,
+                                                                   const StackInput& input) const;
 
   // `input` as this version takes it: with version 1 compose files without a top-level name and
   // one env file, written into `folder`.

@@ -68,6 +68,13 @@ absl::Status ComposeRuntime::Apply(ActionScope& scope, const v1::ApplyStack& req
   return StackUpdate(scope, request, compose, folder).Run();
 }
 
+absl::Status ComposeRuntime::Adopt(ActionScope& scope, const v1::AdoptStack& request) const {
+  RETURN_IF_ERROR(CheckProjectName(request.stack().project()));
+  ASSIGN_OR_RETURN(const ComposeCommand compose, Compose(scope));
+  const StackFolder folder(data_directory_, request.stack().project());
+  return StackUpdate(scope, request.stack(), compose, folder).Adopt();
+}
+
 absl::Status ComposeRuntime::Remove(ActionScope& scope, const v1::RemoveStack& request) const {
   RETURN_IF_ERROR(CheckProjectName(request.project()));
   const StackFolder folder(data_directory_, request.project());

@@ -23,6 +23,7 @@ class ComposeRuntime {
   ComposeRuntime(std::string data_directory, std::string engine);
 
   absl::Status Apply(ActionScope& scope, const v1::ApplyStack& request) const;
+  absl::Status Adopt(ActionScope& scope, const v1::AdoptStack& request) const;
   absl::Status Remove(ActionScope& scope, const v1::RemoveStack& request) const;
 
  private:

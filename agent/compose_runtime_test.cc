@@ -96,6 +96,31 @@ class ComposeRuntimeTest : public RuntimeFixture {
     ASSERT_EQ(Run(Stack("a1")).message(), "");
     Calls();
   }
+  // As made by somebody else's compose.
+  std::string AddForeign(const std::string& service, const std::string& compose_hash,
+                         const std::string& state = "running") {
+    return engine_.AddContainer(absl::StrCat("shop_", service, "_1"),
+                                {{"Image", "app:1"},
+                                 {"Labels",
+                                  {{kComposeProjectLabel, "shop"},
+                                   {kComposeServiceLabel, service},
+                                   {kComposeHashLabel, compose_hash}}}},
+                                state);
+  }
+  static v1::Action Adopt(const std::string& id) {
+    v1::Action action = Stack(id);
+    v1::ApplyStack stack = action.apply_stack();
+    *action.mutable_adopt_stack()->mutable_stack() = std::move(stack);
+    return action;
+  }
+  // Running as declared, and taken over.
+  void AdoptAll() {
+    Write("hashes", "db h-db\nweb h-web\n");
+    AddForeign("db", "h-db");
+    AddForeign("web", "h-web");
+    ASSERT_EQ(Run(Adopt("d1")).message(), "");
+    Calls();
+  }
   absl::StatusOr<v1::Project> Record() { return StackFolder(folder_.path(), "shop").ReadRecord(); }
 
   const std::string fake_;
@@ -306,6 +331,73 @@ TEST_F(ComposeRuntimeTest, RemovesByLabelWhenComposeFails) {
   EXPECT_EQ(Run(remove).status(), v1::ACTION_STATUS_SUCCEEDED);
 
   EXPECT_THAT(engine_.Containers(), IsEmpty());
+}
+
+TEST_F(ComposeRuntimeTest, AdoptsAProjectThatComposeWouldLeaveAsItIs) {
+  Write("hashes", "db h-db\nweb h-web\n");
+  const std::string db = AddForeign("db", "h-db");
+  AddForeign("web", "h-web");
+
+  EXPECT_EQ(Run(Adopt("d1")).message(), "");
+
+  EXPECT_THAT(Calls(), ElementsAre("config --hash=*"));
+  ASSERT_TRUE(Record().ok());
+  EXPECT_EQ(Record()->spec_hash(), "v1:k1:s1");
+  ASSERT_EQ(Record()->services_size(), 2);
+  const auto record = records_->Find(db);
+  ASSERT_TRUE(record.has_value());
+  EXPECT_TRUE(record->adopted);
+  EXPECT_EQ(record->resource, "stack/shop");
+  EXPECT_EQ(record->spec_hash, Record()->services(0).hash());
+  EXPECT_EQ(Run(Stack("a2")).message(), "");
+  EXPECT_THAT(Calls(), IsEmpty()) << "what is adopted and equal stays as it is";
+}
+
+TEST_F(ComposeRuntimeTest, AdoptionNamesWhatComposeWouldChange) {
+  Write("hashes", "db h-db\nweb h-new\n");
+  AddForeign("web", "h-web");
+  AddForeign("old", "h-old");
+
+  const v1::ActionOutcome outcome = Run(Adopt("d1"));
+
+  EXPECT_EQ(outcome.code(), static_cast<int>(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(outcome.message(),
+            "compose project shop differs from its declaration: service old is not declared; "
+            "service db: 0 containers, not 1; service web: its definition or its image");
+  EXPECT_FALSE(Record().ok());
+  EXPECT_TRUE(records_->All().empty());
+  EXPECT_THAT(engine_.Changes(), IsEmpty());
+}
+
+TEST_F(ComposeRuntimeTest, AdoptionRefusesAProjectThatDoesNotRun) {
+  Write("hashes", "db h-db\nweb h-web\n");
+  EXPECT_THAT(Run(Adopt("d1")).message(), HasSubstr("compose project shop has no container"));
+  AddForeign("db", "h-db");
+  AddForeign("web", "h-web");
+  engine_.Exit("shop_web_1", 1);
+  EXPECT_THAT(Run(Adopt("d2")).message(), HasSubstr("service web: shop_web_1 does not run"));
+}
+
+TEST_F(ComposeRuntimeTest, AdoptedServiceThatDiedIsStartedWithoutLabels) {
+  AdoptAll();
+  engine_.Exit("shop_db_1", 137);
+
+  Run(Stack("a2"));
+
+  EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d db"));
+  EXPECT_FALSE(OverrideLabels().contains("db")) << "labels would recreate it";
+}
+
+TEST_F(ComposeRuntimeTest, AdoptedServiceGetsItsLabelsWithTheNextChange) {
+  AdoptAll();
+  Write("config.yaml", absl::StrCat("services:\n  db:\n    image: app:1\n    user: x\n",
+                                    "  web:\n    image: app:1\n    depends_on:\n      db:\n"
+                                    "        condition: service_started\n"));
+
+  Run(Stack("a2", "v1:k1:s2"));
+
+  EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d db"));
+  EXPECT_EQ(OverrideLabels().at("db").at(kResourceLabel), "stack/shop");
 }
 
 }  // namespace

@@ -180,6 +180,37 @@ TEST_F(ContainerActionsTest, AdoptsAMatchingContainerAndThenOwnsIt) {
   EXPECT_THAT(engine_.Containers(), ElementsAre("web running", "web.fairlead-old exited"));
 }
 
+TEST_F(ContainerActionsTest, AdoptionUnderstandsMountsInTheirLongForm) {
+  const boost::json::array mounts = {
+      {{"Type", "volume"}, {"Source", "data"}, {"Target", "/data"}},
+      {{"Type", "bind"}, {"Source", "/srv"}, {"Target", "/srv"}, {"ReadOnly", true}}};
+  engine_.AddContainer("web",
+                       {{"Image", "app:1"},
+                        {"HostConfig",
+                         {{"Binds", {"logs:/logs:rw"}},
+                          {"Mounts", mounts},
+                          {"RestartPolicy", {{"Name", "unless-stopped"}}}}}},
+                       "running");
+  v1::Action adopt = Adopt("d1");
+  v1::ContainerSpec& spec = *adopt.mutable_adopt()->mutable_spec();
+  spec.clear_environment();
+  spec.clear_ports();
+  const auto mount = [&spec](const char* source, const char* target, const char* options) {
+    v1::ContainerSpec::Mount& added = *spec.add_mounts();
+    added.set_source(source);
+    added.set_target(target);
+    added.set_options(options);
+  };
+  mount("data", "/data", "rw");
+  mount("logs", "/logs", "");
+  mount("/srv", "/srv", "");
+
+  EXPECT_THAT(Run(adopt).message(), HasSubstr("differs from its declaration: volumes"));
+  spec.mutable_mounts(2)->set_options("ro");
+  adopt.set_id("d2");
+  EXPECT_EQ(Run(adopt).message(), "");
+}
+
 TEST_F(ContainerActionsTest, AdoptionNamesWhatDiffersButNoValues) {
   AddForeignWeb();
   v1::Action adopt = Adopt("d1");

@@ -133,12 +133,7 @@ absl::StatusOr<v1::Container> ContainerWatch::Inspect(const std::string& id) {
   for (const auto& [section, hash] : ComputeSectionHashes(inspect, *hasher_)) {
     (*container.mutable_section_hash())[section] = hash;
   }
-  const std::optional<ContainerRecord> record = records_.Find(id);
-  if (record && record->adopted) {
-    container.set_adopted(true);
-    container.set_resource(record->resource);
-    container.set_spec_hash(record->spec_hash);
-  }
+  FillAdopted(records_, installation_, container);
   container.set_log_tail(LogTailOf(container, FlagAt(inspect, {"Config", "Tty"})));
   return container;
 }

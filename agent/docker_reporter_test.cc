@@ -314,6 +314,7 @@ TEST_F(DockerReporterTest, RefreshShowsAnAdoptionAndAProject) {
   reporter_->Refresh();
 
   EXPECT_TRUE(listener_.Get("web").adopted());
+  EXPECT_EQ(listener_.Get("web").installation(), kInstallation);
   EXPECT_EQ(listener_.Get("web").resource(), "deployment/web");
   EXPECT_EQ(listener_.Get("web").spec_hash(), "v1:k1:x");
   EXPECT_EQ(listener_.projects().count("stack/shop"), 1u);

@@ -104,6 +104,8 @@ absl::Status DockerRuntime::Dispatch(ActionScope& scope) const {
       return AdoptContainer(scope, action.adopt());
     case v1::Action::kApplyStack:
       return compose_->Apply(scope, action.apply_stack());
+    case v1::Action::kAdoptStack:
+      return compose_->Adopt(scope, action.adopt_stack());
     case v1::Action::kRemoveStack:
       return compose_->Remove(scope, action.remove_stack());
     case v1::Action::BODY_NOT_SET:

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 #include "base/proto_time.h"
@@ -96,6 +97,23 @@ std::set<std::string> PortsOf(const json::object* bindings) {
 std::string BindText(const v1::ContainerSpec::Mount& mount) {
   return absl::StrCat(mount.source(), ":", mount.target(), mount.options().empty() ? "" : ":",
                       mount.options());
+}
+
+// "source:target[:options]" of binds in their short and their long form.
+std::set<std::string> MountTexts(const json::object& inspect) {
+  std::set<std::string> texts;
+  for (const std::string& bind : TextsAt(inspect, {"HostConfig", "Binds"})) {
+    texts.emplace(absl::StripSuffix(bind, ":rw"));
+  }
+  const json::array* mounts = ArrayAt(inspect, {"HostConfig", "Mounts"});
+  if (mounts == nullptr) return texts;
+  for (const json::value& mount : *mounts) {
+    if (!mount.is_object()) continue;
+    const json::object& object = mount.as_object();
+    texts.insert(absl::StrCat(TextAt(object, {"Source"}), ":", TextAt(object, {"Target"}),
+                              FlagAt(object, {"ReadOnly"}) ? ":ro" : ""));
+  }
+  return texts;
 }
 
 std::string ContainerPortText(const v1::ContainerSpec::Port& port) {
@@ -348,11 +366,10 @@ std::vector<std::string> ComputeDifferences(const v1::ContainerSpec& spec,
     differences.push_back("ports");
   }
   std::set<std::string> wanted_mounts;
-  for (const auto& mount : spec.mounts()) wanted_mounts.insert(BindText(mount));
-  const std::vector<std::string> binds = TextsAt(inspect, {"HostConfig", "Binds"});
-  if (wanted_mounts != std::set<std::string>(binds.begin(), binds.end())) {
-    differences.push_back("volumes");
+  for (const auto& mount : spec.mounts()) {
+    wanted_mounts.emplace(absl::StripSuffix(BindText(mount), ":rw"));
   }
+  if (wanted_mounts != MountTexts(inspect)) differences.emplace_back("volumes");
   for (const auto& [key, value] :
        std::map<std::string, std::string>(spec.labels().begin(), spec.labels().end())) {
     if (TextAt(inspect, {"Config", "Labels", key}) != value) {

@@ -21,6 +21,7 @@ inline constexpr char kSpecHashLabel[] = "dev.fairlead.spec-hash";
 inline constexpr char kActionLabel[] = "dev.fairlead.action";
 inline constexpr char kComposeProjectLabel[] = "com.docker.compose.project";
 inline constexpr char kComposeServiceLabel[] = "com.docker.compose.service";
+inline constexpr char kComposeHashLabel[] = "com.docker.compose.config-hash";
 
 // The container that a replacement keeps until the new one is healthy has this name ending.
 inline constexpr char kOldSuffix[] = ".fairlead-old";

@@ -150,6 +150,17 @@ absl::Status RecordContainer(ActionScope& scope, const std::string& id, bool ado
                                 .adopted = adopted});
 }
 
+void FillAdopted(const ContainerRecords& records, const std::string& installation,
+                 v1::Container& container) {
+  const std::optional<ContainerRecord> record = records.Find(container.id());
+  if (!record || !record->adopted) return;
+  container.set_adopted(true);
+  container.set_installation(installation);
+  container.set_resource(record->resource);
+  container.set_spec_hash(record->spec_hash);
+  container.set_action(record->action);
+}
+
 absl::Status PutBack(ActionScope& scope, const std::string& id, const std::string& name,
                      const std::string& restart_policy, bool leave_stopped,
                      const CallLimits& limits) {

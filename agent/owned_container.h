@@ -53,6 +53,10 @@ std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool 
 // Records what the container is now, as made by the action of `scope`.
 absl::Status RecordContainer(ActionScope& scope, const std::string& id, bool adopted);
 
+// What the labels of an adopted container would say, from its record. Others stay as they are.
+void FillAdopted(const ContainerRecords& records, const std::string& installation,
+                 v1::Container& container);
+
 // Gives the container set aside its name, restart policy and run back. `restart_policy` counts
 // where no record tells another.
 absl::Status PutBack(ActionScope& scope, const std::string& id, const std::string& name,

@@ -34,10 +34,10 @@ std::vector<std::string> ProfilesIn(const std::string& environment) {
   return {};
 }
 
-// It ended as it should and is not to be started again.
-bool IsCompleted(const v1::Container& container) {
-  return container.state() == v1::CONTAINER_STATE_EXITED && container.exit_code() == 0 &&
-         (container.restart_policy() == "no" || container.restart_policy() == "on-failure");
+std::string DescribeOwner(const v1::Container& container) {
+  return absl::StrCat(ShortId(container.id()), container.resource().empty()
+                                                   ? ""
+                                                   : absl::StrCat(" of ", container.resource()));
 }
 
 // One of the namespaces of `inspect` is that of a container outside `listed`.
@@ -58,13 +58,9 @@ bool SharesWithMissing(const boost::json::object& inspect, const boost::json::ar
 }  // namespace
 
 absl::Status StackUpdate::Run() {
-  const absl::StatusOr<v1::Project> record = folder_.ReadRecord();
-  if (record.ok()) record_ = *record;
-  if (record.ok() && record_.resource() != scope_.action.resource()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("compose project ", request_.project(), " belongs to ", record_.resource()));
-  }
+  RETURN_IF_ERROR(ReadRecord());
   RETURN_IF_ERROR(Survey());
+  RETURN_IF_ERROR(RefuseStrangers());
   RETURN_IF_ERROR(Analyse());
   Decide();
   RETURN_IF_ERROR(WriteOverride());
@@ -76,14 +72,21 @@ absl::Status StackUpdate::Run() {
   return Record();
 }
 
+absl::Status StackUpdate::ReadRecord() {
+  const absl::StatusOr<v1::Project> record = folder_.ReadRecord();
+  if (!record.ok()) return absl::OkStatus();
+  record_ = *record;
+  if (record_.resource() == scope_.action.resource()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("compose project ", request_.project(), " belongs to ", record_.resource()));
+}
+
 absl::Status StackUpdate::Survey() {
   present_.clear();
   ASSIGN_OR_RETURN(const boost::json::array listed,
                    scope_.engine.ListContainers(
                        {.labels = {absl::StrCat(kComposeProjectLabel, "=", request_.project())}},
                        scope_.limits));
-  bool ours = record_.resource() == scope_.action.resource();
-  std::string stranger;
   for (const boost::json::value& element : listed) {
     if (!element.is_object()) continue;
     if (TextAt(element.as_object(), {"Labels", "com.docker.compose.oneoff"}) == "True") continue;
@@ -92,15 +95,10 @@ absl::Status StackUpdate::Survey() {
         scope_.engine.InspectContainer(id, scope_.limits);
     if (absl::IsNotFound(inspect.status())) continue;
     RETURN_IF_ERROR(inspect.status());
-    Present present{.container = ToContainer(*inspect)};
-    const v1::Container& container = present.container;
-    if (container.installation() == scope_.installation &&
-        container.resource() == scope_.action.resource()) {
-      ours = true;
-    } else {
-      stranger = absl::StrCat(ShortId(id), container.resource().empty() ? "" : " of ",
-                              container.resource());
-    }
+    Present present{.container = ToContainer(*inspect),
+                    .compose_hash = TextAt(*inspect, {"Config", "Labels", kComposeHashLabel})};
+    v1::Container& container = present.container;
+    FillAdopted(scope_.records, scope_.installation, container);
     const std::optional<ContainerRecord> made = scope_.records.Find(id);
     present.changed =
         made && made->action == container.action() && !made->section_hash.empty() &&
@@ -108,12 +106,33 @@ absl::Status StackUpdate::Survey() {
     present.detached = SharesWithMissing(*inspect, listed);
     present_[container.compose_service()].push_back(std::move(present));
   }
-  if (!stranger.empty() && !ours) {
-    return absl::FailedPreconditionError(absl::StrCat("compose project ", request_.project(),
-                                                      " is taken by container ", stranger,
-                                                      ", which is not Fairlead's"));
-  }
   return absl::OkStatus();
+}
+
+bool StackUpdate::IsCompleted(const v1::Container& container) {
+  return container.state() == v1::CONTAINER_STATE_EXITED && container.exit_code() == 0 &&
+         (container.restart_policy() == "no" || container.restart_policy() == "on-failure");
+}
+
+bool StackUpdate::IsOurs(const v1::Container& container) const {
+  return container.installation() == scope_.installation &&
+         container.resource() == scope_.action.resource();
+}
+
+absl::Status StackUpdate::RefuseStrangers() const {
+  std::string stranger;
+  for (const auto& [service, containers] : present_) {
+    for (const Present& present : containers) {
+      // One that is ours makes the project ours.
+      if (IsOurs(present.container)) return absl::OkStatus();
+      stranger = DescribeOwner(present.container);
+    }
+  }
+  const bool recorded = record_.resource() == scope_.action.resource();
+  if (stranger.empty() || recorded) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("compose project ", request_.project(),
+                                                    " is taken by container ", stranger,
+                                                    ", which is not Fairlead's"));
 }
 
 absl::Status StackUpdate::Analyse() {
@@ -154,10 +173,7 @@ std::string StackUpdate::ContentOf(const std::string& path) const {
 
 bool StackUpdate::HasHash(const Present& present, const ComposeService& service) const {
   const v1::Container& container = present.container;
-  if (container.installation() != scope_.installation ||
-      container.resource() != scope_.action.resource()) {
-    return false;
-  }
+  if (!IsOurs(container)) return false;
   if (container.spec_hash() == service.hash) return true;
   // After a change of the key nothing is recreated for that alone.
   return !scope_.hasher->CanVerify(container.spec_hash()) &&
@@ -198,6 +214,7 @@ void StackUpdate::Decide() {
 absl::Status StackUpdate::WriteOverride() {
   std::map<std::string, std::map<std::string, std::string>> labels;
   for (const ComposeService& service : services_) {
+    if (StaysAdopted(service)) continue;
     std::map<std::string, std::string> own =
         OwnLabels(scope_.installation, scope_.action.resource(), service.hash, scope_.action.id());
     const auto found = present_.find(service.name);
@@ -331,7 +348,8 @@ absl::Status StackUpdate::Record() {
           container.id(), {.resource = scope_.action.resource(),
                            .spec_hash = container.spec_hash(),
                            .action = container.action(),
-                           .section_hash = ComputeSectionHashes(inspect, *scope_.hasher)}));
+                           .section_hash = ComputeSectionHashes(inspect, *scope_.hasher),
+                           .adopted = container.adopted()}));
     }
   }
   return folder_.WriteRecord(project);

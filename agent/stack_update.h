@@ -31,18 +31,38 @@ class StackUpdate {
   // what runs.
   absl::Status Run();
 
+  // Records the project as it runs. FailedPrecondition when compose would change anything of it,
+  // or when it belongs to somebody else. Changes no container.
+  absl::Status Adopt();
+
  private:
   struct Present {
     v1::Container container;
+    // What compose labelled it with.
+    std::string compose_hash;
     // Changed by hand since it was made.
     bool changed = false;
     // Shares a namespace of a container that is gone.
     bool detached = false;
   };
 
+  // Reads the record; refuses that of another resource.
+  absl::Status ReadRecord();
   absl::Status Analyse();
-  // Reads the project's containers; refuses those of others.
+  // Reads the project's containers.
   absl::Status Survey();
+  // FailedPrecondition when all there is belongs to others.
+  absl::Status RefuseStrangers() const;
+  bool IsOurs(const v1::Container& container) const;
+  // It ended as it should and is not to be started again.
+  static bool IsCompleted(const v1::Container& container);
+  // FailedPrecondition for a container that is another resource's.
+  absl::Status RefuseOwners() const;
+  // What compose would change; empty: nothing. `hashes` as ComposeCommand::ServiceHashes.
+  std::vector<std::string> Differences(const std::map<std::string, std::string>& hashes) const;
+  // An adopted service that only needs to be started: it has no labels, and a change of labels
+  // would recreate it.
+  bool StaysAdopted(const ComposeService& service) const;
   bool IsRight(const ComposeService& service) const;
   bool HasHash(const Present& present, const ComposeService& service) const;
   void Decide();

@@ -192,6 +192,14 @@ bool DecideNameTaken(const Facts& facts, Decision& decision) {
     const auto& projects = facts.context.index.Names(*facts.host()).foreign_projects;
     const auto it = projects.find(facts.docker_name);
     if (it == projects.end()) return false;
+    for (const v1::Container* container : it->second) {
+      decision.container_ids.push_back(container->id());
+    }
+    if (facts.target.wish->adopt()) {
+      Act(decision, v1::STEP_ACTION_ADOPT,
+          absl::StrCat("compose project ", facts.docker_name, " is taken over as it is"));
+      return true;
+    }
     Block(decision, v1::Gate::KIND_NAME_TAKEN, v1::CONDITION_BLOCKED,
           absl::StrCat("name taken: compose project ", facts.docker_name,
                        " has containers that are not ours, such as ", it->second.front()->name()));

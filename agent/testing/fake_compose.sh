@@ -1,5 +1,6 @@
 #!/bin/sh
-# Stands in for docker-compose 1. FAKE_COMPOSE_DIR holds config.yaml (what `config` prints),
+# Stands in for docker-compose 1. FAKE_COMPOSE_DIR holds config.yaml (what `config` prints), hashes
+# (what `config --hash=*` prints),
 # calls (one line for each call, options before the command left out) and, to make a command fail,
 # a file COMMAND.fails with its standard error.
 while [ $# -gt 0 ]; do
@@ -17,6 +18,8 @@ fi
 if [ -e "$FAKE_COMPOSE_DIR/$1.hangs" ]; then
   exec sleep 60
 fi
-if [ "$1" = config ]; then
+if [ "$1 $2" = "config --hash=*" ]; then
+  cat "$FAKE_COMPOSE_DIR/hashes"
+elif [ "$1" = config ]; then
   cat "$FAKE_COMPOSE_DIR/config.yaml"
 fi

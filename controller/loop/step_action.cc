@@ -68,9 +68,8 @@ absl::Status FillContainer(const sync::PlanInput& input, const sync::Decision& d
 }
 
 absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decision,
-                       const Target& target, v1::Action& action) {
+                       const Target& target, v1::ApplyStack& apply) {
   const v1::Stack& stack = target.resolved.stack();
-  v1::ApplyStack& apply = *action.mutable_apply_stack();
   apply.set_project(resources::DockerNameOf(target.resolved));
   std::vector<std::string> compose_files(stack.file_paths().begin(), stack.file_paths().end());
   if (compose_files.empty()) compose_files.emplace_back("compose.yaml");
@@ -166,9 +165,14 @@ absl::Status FillApply(const sync::PlanInput& input, const v1::Step& step,
         std::string(RestartName(target.resolved.deployment().restart())));
     return absl::OkStatus();
   }
-  if (decision.id.kind == "stack") return FillStack(input, decision, target, result.action);
+  const bool adopts = step.action() == v1::STEP_ACTION_ADOPT;
+  if (decision.id.kind == "stack") {
+    v1::ApplyStack& stack = adopts ? *result.action.mutable_adopt_stack()->mutable_stack()
+                                   : *result.action.mutable_apply_stack();
+    return FillStack(input, decision, target, stack);
+  }
   RETURN_IF_ERROR(FillContainer(input, decision, target, result.action));
-  if (step.action() == v1::STEP_ACTION_ADOPT) {
+  if (adopts) {
     v1::ContainerSpec spec = result.action.apply_container().spec();
     *result.action.mutable_adopt()->mutable_spec() = std::move(spec);
   }
