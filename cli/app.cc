@@ -51,6 +51,7 @@ class CommandLine {
     AddResourceCommands();
     AddExecutionCommands();
     AddStreamCommands();
+    AddImportCommands();
     AddOtherCommands();
     PolishHelp();
   }
@@ -67,7 +68,13 @@ class CommandLine {
   CLI::App* Add(const char* name, const char* description, const char* example,
                 const std::shared_ptr<Options>& options,
                 absl::StatusOr<int> (*run)(Session&, const Options&)) {
-    CLI::App* command = app_.add_subcommand(name, description);
+    return Add(app_, name, description, example, options, run);
+  }
+  template <typename Options>
+  CLI::App* Add(CLI::App& parent, const char* name, const char* description, const char* example,
+                const std::shared_ptr<Options>& options,
+                absl::StatusOr<int> (*run)(Session&, const Options&)) {
+    CLI::App* command = parent.add_subcommand(name, description);
     command->fallthrough();
     command->group(group_);
     command->footer(absl::StrCat("Examples:\n", example, kCommandFooter));
@@ -120,6 +127,7 @@ class CommandLine {
   void AddResourceCommands();
   void AddExecutionCommands();
   void AddStreamCommands();
+  void AddImportCommands();
   void AddOtherCommands();
   void PolishHelp();
 
@@ -285,6 +293,38 @@ void CommandLine::AddStreamCommands() {
   command->add_option("--tail", events->tail, "Past events to print first (default 100)")
       ->type_name("N");
   AddTableOrJson(command, events->output);
+}
+
+void CommandLine::AddImportCommands() {
+  CLI::App* import = app_.add_subcommand("import", "Write what there is already as TOML");
+  import->fallthrough();
+  import->require_subcommand(1);
+  import->footer(
+      "Examples:\n  fairlead import compose stacks/* --server edge-1\n"
+      "  fairlead import docker --server edge-1 > edge-1.toml");
+
+  const auto compose = std::make_shared<ImportComposeOptions>();
+  CLI::App* command =
+      Add(*import, "compose", "Compose files as stacks",
+          "  fairlead import compose stacks/* --server edge-1\n"
+          "  fairlead import compose --files stacks/shop/compose.yaml --server edge-1",
+          compose, &RunImportCompose);
+  command->add_option("path", compose->paths, "Compose files, or folders with one")->required();
+  command->add_option("--name", compose->name, "Name of the stack (default: the project's)");
+  command->add_option("--server", compose->server, "Server that runs it");
+  command->add_flag("--files", compose->as_files, "Name the files instead of their content");
+  command->add_option("--root", compose->root, "Root of the repository, for --files (default .)");
+
+  const auto docker = std::make_shared<ImportDockerOptions>();
+  command = Add(*import, "docker", "What runs on this host, ready to be adopted",
+                "  fairlead import docker --server edge-1 > edge-1.toml\n"
+                "  fairlead import docker --server edge-1 --secrets-as-variables",
+                docker, &RunImportDocker);
+  command->add_option("--server", docker->server, "Name of this host in the files")->required();
+  command->add_option("--docker-host", docker->docker_host,
+                      "Engine (default DOCKER_HOST, else unix:///var/run/docker.sock)");
+  command->add_flag("--secrets-as-variables", docker->secrets_as_variables,
+                    "Leave secrets out: [[NAME]] and a variable without value");
 }
 
 void CommandLine::AddOtherCommands() {

@@ -93,6 +93,27 @@ struct ExportOptions {
 };
 absl::StatusOr<int> RunExport(Session& session, const ExportOptions& options);
 
+struct ImportComposeOptions {
+  // Compose files, or folders with one; those of one folder make one stack.
+  std::vector<std::string> paths;
+  std::string name;
+  std::string server;
+  // Name the files, relative to `root`, instead of writing them into the resource.
+  bool as_files = false;
+  std::string root = ".";
+};
+// Offline.
+absl::StatusOr<int> RunImportCompose(Session& session, const ImportComposeOptions& options);
+
+struct ImportDockerOptions {
+  std::string server;
+  // Empty is $DOCKER_HOST, else unix:///var/run/docker.sock.
+  std::string docker_host;
+  bool secrets_as_variables = false;
+};
+// Asks the engine, not the controller.
+absl::StatusOr<int> RunImportDocker(Session& session, const ImportDockerOptions& options);
+
 struct DescribeOptions {
   ResourceArguments resource;
   OutputFormat output = OutputFormat::kText;

@@ -7,7 +7,7 @@ constexpr char kBash[] = R"sh(# fairlead completion for bash: source <(fairlead 
 _fairlead() {
   local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
   local command="" kind="" word i names
-  local commands="validate fmt plan sync wait status get export describe apply start stop restart release retry logs events version completion"
+  local commands="validate fmt plan sync wait status get export import describe apply start stop restart release retry logs events version completion"
   local IFS=$'\n'
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -30,6 +30,7 @@ _fairlead() {
   fi
   case "$command" in
     validate|fmt) COMPREPLY=($(compgen -f -- "$current")) ;;
+    import) COMPREPLY=($(compgen -W $'compose\ndocker' -- "$current") $(compgen -f -- "$current")) ;;
     completion) COMPREPLY=($(compgen -W $'bash\nzsh\nfish' -- "$current")) ;;
     plan|sync|wait|status)
       names="$(fairlead __complete names resource_sync 2>/dev/null)"
@@ -61,6 +62,7 @@ _fairlead() {
     'wait:wait until what git says is true'
     'status:show syncs, servers and what is not well'
     'get:list resources, or print one'
+    'import:write what there is already as TOML'
     'export:write what the controller holds as TOML'
     'describe:tell the story of one resource'
     'apply:declare resources by hand, outside git'
@@ -80,6 +82,7 @@ _fairlead() {
   fi
   case "${words[2]}" in
     validate|fmt|apply) _files ;;
+    import) if (( CURRENT == 3 )); then _values 'source' compose docker; else _files; fi ;;
     completion) _values 'shell' bash zsh fish ;;
     plan|sync|wait|status)
       names=("${(@f)$(fairlead __complete names resource_sync 2>/dev/null)}")
@@ -101,12 +104,13 @@ if [[ "${funcstack[1]}" == _fairlead ]]; then _fairlead "$@"; else compdef _fair
 )sh";
 
 constexpr char kFish[] = R"sh(# fairlead completion for fish: fairlead completion fish | source
-set -l commands validate fmt plan sync wait status get export describe apply start stop restart release retry logs events version completion
+set -l commands validate fmt plan sync wait status get export import describe apply start stop restart release retry logs events version completion
 set -l of_resource get export describe start stop restart release retry logs events
 complete -c fairlead -f
 complete -c fairlead -n "not __fish_seen_subcommand_from $commands" -a "$commands"
 complete -c fairlead -n "__fish_seen_subcommand_from validate fmt apply" -F
 complete -c fairlead -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
+complete -c fairlead -n "__fish_seen_subcommand_from import" -F -a "compose docker"
 complete -c fairlead -n "__fish_seen_subcommand_from plan sync wait status" -a "(fairlead __complete names resource_sync 2>/dev/null)"
 function __fairlead_resources
   for kind in (fairlead __complete kinds 2>/dev/null)

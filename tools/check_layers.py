@@ -43,7 +43,7 @@ HOMES = {
     "prometheus/": (r"^controller/metrics/",),
     "grpc": (r"^controller/agents/", r"^controller/service/", r"^controller/[^/]+$", r"^agent/",
              r"^cli/", r"^integration/"),
-    "curl/": (r"^controller/alerts/", r"^integration/"),
+    "curl/": (r"^controller/alerts/", r"^cli/import/docker_engine\.cc$", r"^integration/"),
     "sodium": (r"^base/", r"^resources/", r"^agent/", r"^controller/"),
     "openssl/": (r"^agent/", r"^controller/", r"^cli/", r"^integration/"),
     "CLI/": (r"^cli/", r"^agent/main\.cc$", r"^controller/main\.cc$"),
