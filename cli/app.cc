@@ -53,7 +53,7 @@ class CommandLine {
     AddStreamCommands();
     AddImportCommands();
     AddOtherCommands();
-    PolishHelp();
+    PolishHelp(app_);
   }
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
@@ -129,7 +129,8 @@ class CommandLine {
   void AddStreamCommands();
   void AddImportCommands();
   void AddOtherCommands();
-  void PolishHelp();
+  // Of a command and those below it.
+  static void PolishHelp(CLI::App& app);
 
   CLI::App app_{"Keeps Docker hosts equal to what a git repository says.", "fairlead"};
   GlobalOptions global_;
@@ -219,8 +220,10 @@ void CommandLine::AddResourceCommands() {
                 "  fairlead export --origin api",
                 exported, &RunExport);
   command->add_option("resource", exported->resources, "KIND or KIND/NAME; none is all");
-  command->add_option("--origin", exported->origin, "Only of this sync, bootstrap or api");
-  command->add_option("-o,--output", exported->output, "Folder, or - for standard output");
+  command->add_option("--origin", exported->origin, "Only of this sync, bootstrap or api")
+      ->type_name("ORIGIN");
+  command->add_option("-o,--output", exported->output, "Folder, or - for standard output")
+      ->type_name("DIR");
   AddDialect(command, exported->dialect);
 
   const auto describe = std::make_shared<DescribeOptions>();
@@ -297,6 +300,8 @@ void CommandLine::AddStreamCommands() {
 
 void CommandLine::AddImportCommands() {
   CLI::App* import = app_.add_subcommand("import", "Write what there is already as TOML");
+  import->group("Files");
+  group_ = "Sources";
   import->fallthrough();
   import->require_subcommand(1);
   import->footer(
@@ -310,19 +315,25 @@ void CommandLine::AddImportCommands() {
           "  fairlead import compose --files stacks/shop/compose.yaml --server edge-1",
           compose, &RunImportCompose);
   command->add_option("path", compose->paths, "Compose files, or folders with one")->required();
-  command->add_option("--name", compose->name, "Name of the stack (default: the project's)");
-  command->add_option("--server", compose->server, "Server that runs it");
+  command->add_option("--name", compose->name, "Of the stack (default: of the project)")
+      ->type_name("NAME");
+  command->add_option("--server", compose->server, "Server that runs it")->type_name("NAME");
   command->add_flag("--files", compose->as_files, "Name the files instead of their content");
-  command->add_option("--root", compose->root, "Root of the repository, for --files (default .)");
+  command->add_option("--root", compose->root, "Root of the repository, for --files (default .)")
+      ->type_name("DIR");
 
   const auto docker = std::make_shared<ImportDockerOptions>();
   command = Add(*import, "docker", "What runs on this host, ready to be adopted",
                 "  fairlead import docker --server edge-1 > edge-1.toml\n"
                 "  fairlead import docker --server edge-1 --secrets-as-variables",
                 docker, &RunImportDocker);
-  command->add_option("--server", docker->server, "Name of this host in the files")->required();
-  command->add_option("--docker-host", docker->docker_host,
-                      "Engine (default DOCKER_HOST, else unix:///var/run/docker.sock)");
+  command->add_option("--server", docker->server, "Name of this host in the files")
+      ->required()
+      ->type_name("NAME");
+  command
+      ->add_option("--docker-host", docker->docker_host,
+                   "Engine (default DOCKER_HOST, else unix:///var/run/docker.sock)")
+      ->type_name("URL");
   command->add_flag("--secrets-as-variables", docker->secrets_as_variables,
                     "Leave secrets out: [[NAME]] and a variable without value");
 }
@@ -353,14 +364,14 @@ void CommandLine::AddOtherCommands() {
 }
 
 // The name of an argument says what it is; its type, always a text, says nothing.
-void CommandLine::PolishHelp() {
-  for (CLI::App* command : app_.get_subcommands([](const CLI::App*) { return true; })) {
-    command->get_help_ptr()->description("Show this help");
-    for (CLI::Option* option : command->get_options()) {
-      if (option->get_positional() && option->get_type_name() == "TEXT") option->type_name("");
-    }
+void CommandLine::PolishHelp(CLI::App& app) {
+  app.get_help_ptr()->description("Show this help");
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_positional() && option->get_type_name() == "TEXT") option->type_name("");
   }
-  app_.get_help_ptr()->description("Show this help");
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    PolishHelp(*command);
+  }
 }
 
 std::vector<std::string> VisibleNames(CLI::App& app) {
