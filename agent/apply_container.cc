@@ -147,6 +147,8 @@ absl::Status ContainerReplacement::MakeRoom() {
   return stray_ ? SetAside(*stray_) : absl::OkStatus();
 }
 
+// By value: it is given what it resets.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 absl::Status ContainerReplacement::SetAside(v1::Container container) {
   const std::string& id = container.id();
   old_name_before_ = IsOldName(container.name()) ? spec_.name() : container.name();

@@ -89,10 +89,12 @@ absl::StatusOr<std::string> ComposeCommand::Run(const ActionScope& scope, const 
   if (!version_1_) argv = {"docker", "compose"};
   argv.insert(argv.end(), {"--ansi", "never", "--project-name", call.project, "--project-directory",
                            call.input.run_directory});
-  for (const std::string& file : call.input.compose_files)
+  for (const std::string& file : call.input.compose_files) {
     argv.insert(argv.end(), {"--file", file});
-  for (const std::string& file : call.input.env_files)
+  }
+  for (const std::string& file : call.input.env_files) {
     argv.insert(argv.end(), {"--env-file", file});
+  }
   argv.insert(argv.end(), call.arguments.begin(), call.arguments.end());
   base::SubprocessOptions options{
       .argv = std::move(argv),

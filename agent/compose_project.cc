@@ -130,7 +130,7 @@ class Analysis {
       ASSIGN_OR_RETURN(const std::string hash, Hash(other, depth + 1));
       absl::StrAppend(&text, "\ntied:", other, "=", hash);
     }
-    const std::string hash =
+    std::string hash =
         absl::StrCat("v1:", question_.hasher.key_id(), ":", question_.hasher.HashText(text));
     hashes_[name] = hash;
     return hash;

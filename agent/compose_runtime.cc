@@ -54,8 +54,7 @@ absl::StatusOr<ComposeCommand> ComposeRuntime::Compose(const ActionScope& scope)
     base::MutexLock lock(mutex_);
     if (compose_) return *compose_;
   }
-  ASSIGN_OR_RETURN(const ComposeCommand found,
-                   ComposeCommand::Find(engine_, scope.limits, scope.clock));
+  ASSIGN_OR_RETURN(ComposeCommand found, ComposeCommand::Find(engine_, scope.limits, scope.clock));
   base::MutexLock lock(mutex_);
   compose_ = found;
   return found;

@@ -29,12 +29,12 @@ bool EndsProgram(int signal) {
 
 ContainerWatch::ContainerWatch(const EngineClient& engine, ContainerRecords& records,
                                const SecretTexts& secrets, const base::Clock& clock,
-                               const std::string& data_directory)
+                               std::string data_directory)
     : engine_(engine),
       records_(records),
       secrets_(secrets),
       clock_(clock),
-      data_directory_(data_directory) {}
+      data_directory_(std::move(data_directory)) {}
 
 void ContainerWatch::SetInstallation(const std::string& installation,
                                      std::shared_ptr<const resources::SpecHasher> hasher) {

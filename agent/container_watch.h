@@ -25,7 +25,7 @@ class ContainerWatch {
  public:
   // All outlive this.
   ContainerWatch(const EngineClient& engine, ContainerRecords& records, const SecretTexts& secrets,
-                 const base::Clock& clock, const std::string& data_directory);
+                 const base::Clock& clock, std::string data_directory);
 
   void SetInstallation(const std::string& installation,
                        std::shared_ptr<const resources::SpecHasher> hasher);

@@ -85,8 +85,9 @@ EngineEvent ToEvent(const json::object& object) {
   event.type = TextAt(object, {"Type"});
   event.action = TextAt(object, {"Action"});
   event.container_id = TextAt(object, {"Actor", "ID"});
-  if (event.type == "network")
+  if (event.type == "network") {
     event.container_id = TextAt(object, {"Actor", "Attributes", "container"});
+  }
   event.installation = TextAt(object, {"Actor", "Attributes", kInstallationLabel});
   if (!absl::SimpleAtoi(TextAt(object, {"Actor", "Attributes", "signal"}), &event.signal)) {
     event.signal = 0;

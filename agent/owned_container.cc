@@ -128,12 +128,11 @@ absl::Status RemoveOwned(const EngineClient& engine, ContainerRecords& records,
 std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool tty,
                         const CallLimits& limits) {
   std::vector<std::string> lines;
-  CallLimits bounded = limits;
   // Best effort: a container without a readable log has none.
   engine
       .ReadLogs(
           {.container = id, .tty = tty, .tail = kTailLines},
-          [&](const LogLine& line) { lines.push_back(line.text); }, bounded)
+          [&](const LogLine& line) { lines.push_back(line.text); }, limits)
       .IgnoreError();
   std::string text = absl::StrJoin(lines, "\n");
   if (text.size() > kTailBytes) text.erase(0, text.size() - kTailBytes);

@@ -77,17 +77,34 @@ absl::StatusOr<std::vector<std::string>> ComposeFiles(const v1::ApplyStack& requ
   return absl::NotFoundError("compose file compose.yaml is not there");
 }
 
+std::string OwnEnvFile(const v1::ApplyStack& request) {
+  return request.env_file_path().empty() ? ".env" : request.env_file_path();
+}
+
+// The files that `request` brings; none leaves `root`. A directory of the host keeps its own.
+absl::StatusOr<std::vector<std::string>> BroughtFiles(const v1::ApplyStack& request,
+                                                      const std::string& root) {
+  std::vector<std::string> files;
+  if (request.host_directory().empty()) {
+    for (const v1::StackFile& file : request.files()) {
+      RETURN_IF_ERROR(CheckRelative(file.path()));
+      files.push_back(Absolute(root, file.path()));
+    }
+  }
+  if (!request.environment().empty()) {
+    RETURN_IF_ERROR(CheckRelative(OwnEnvFile(request)));
+    files.push_back(Absolute(root, OwnEnvFile(request)));
+  }
+  return files;
+}
+
 std::vector<std::string> EnvFiles(const v1::ApplyStack& request, const std::string& root) {
   std::vector<std::string> files;
   std::error_code error;
-  const std::string own = request.env_file_path().empty() ? ".env" : request.env_file_path();
-  const std::string path = Absolute(root, own);
-  if (!request.environment().empty()) {
-    files.push_back(path);
-  } else if (request.env_files_size() > 0 && fs::exists(path, error)) {
-    // Compose reads it by itself only while no other is named.
-    files.push_back(path);
-  }
+  const std::string path = Absolute(root, OwnEnvFile(request));
+  // Compose reads the own one by itself only while no other is named.
+  const bool to_be_named = request.env_files_size() > 0 && fs::exists(path, error);
+  if (!request.environment().empty() || to_be_named) files.push_back(path);
   for (const std::string& file : request.env_files()) files.push_back(Absolute(root, file));
   return files;
 }
@@ -122,17 +139,7 @@ absl::StatusOr<StackInput> StackFolder::Write(const v1::ApplyStack& request) con
     return absl::NotFoundError(absl::StrCat("directory ", root, " is not on this host"));
   }
   Manifest next;
-  if (!on_host) {
-    for (const v1::StackFile& file : request.files()) {
-      RETURN_IF_ERROR(CheckRelative(file.path()));
-      next.files.push_back(Absolute(root, file.path()));
-    }
-  }
-  const std::string env_path = request.env_file_path().empty() ? ".env" : request.env_file_path();
-  if (!request.environment().empty()) {
-    RETURN_IF_ERROR(CheckRelative(env_path));
-    next.files.push_back(Absolute(root, env_path));
-  }
+  ASSIGN_OR_RETURN(next.files, BroughtFiles(request, root));
   RETURN_IF_ERROR(base::MakeDirectories(directory_));
   RETURN_IF_ERROR(base::MakeDirectories(root, 0755));
   const absl::StatusOr<Manifest> last = ReadManifest();
@@ -141,15 +148,7 @@ absl::StatusOr<StackInput> StackFolder::Write(const v1::ApplyStack& request) con
   if (last.ok()) both.files.insert(both.files.end(), last->files.begin(), last->files.end());
   if (last.ok()) both.input = last->input;
   RETURN_IF_ERROR(WriteManifest(both));
-  if (!on_host) {
-    for (const v1::StackFile& file : request.files()) {
-      const unsigned mode = absl::StartsWith(file.content(), "#!") ? 0755 : 0644;
-      RETURN_IF_ERROR(WriteFile(root, Absolute(root, file.path()), file.content(), mode));
-    }
-  }
-  if (!request.environment().empty()) {
-    RETURN_IF_ERROR(WriteFile(root, Absolute(root, env_path), request.environment(), 0600));
-  }
+  RETURN_IF_ERROR(WriteFiles(request, root));
   if (last.ok()) {
     const std::set<std::string> kept(next.files.begin(), next.files.end());
     std::vector<std::string> stale = last->files;
@@ -224,6 +223,17 @@ absl::Status StackFolder::WriteManifest(const Manifest& manifest) const {
                                {"compose_files", ToArray(manifest.input.compose_files)},
                                {"env_files", ToArray(manifest.input.env_files)}};
   return base::WriteFileAtomically(PathOf(kManifest), std::string(json::serialize(object)));
+}
+
+absl::Status StackFolder::WriteFiles(const v1::ApplyStack& request, const std::string& root) const {
+  if (request.host_directory().empty()) {
+    for (const v1::StackFile& file : request.files()) {
+      const unsigned mode = absl::StartsWith(file.content(), "#!") ? 0755 : 0644;
+      RETURN_IF_ERROR(WriteFile(root, Absolute(root, file.path()), file.content(), mode));
+    }
+  }
+  if (request.environment().empty()) return absl::OkStatus();
+  return WriteFile(root, Absolute(root, OwnEnvFile(request)), request.environment(), 0600);
 }
 
 absl::Status StackFolder::WriteFile(const std::string& root, const std::string& path,

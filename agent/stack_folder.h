@@ -55,6 +55,7 @@ class StackFolder {
   };
   absl::StatusOr<Manifest> ReadManifest() const;
   absl::Status WriteManifest(const Manifest& manifest) const;
+  absl::Status WriteFiles(const v1::ApplyStack& request, const std::string& root) const;
   absl::Status WriteFile(const std::string& root, const std::string& path,
                          const std::string& content, unsigned mode) const;
   absl::Status RemoveFiles(const std::vector<std::string>& paths) const;
