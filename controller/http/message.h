@@ -30,7 +30,7 @@ struct HttpReply {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
   // Further headers, such as "Allow".
-  std::map<std::string, std::string> headers = {};
+  std::map<std::string, std::string> headers;
 };
 
 // Runs on the server's only thread: it decides, hands work over and returns at once.

@@ -65,8 +65,8 @@ TEST(PushEventTest, RemovedBranchHasNoCommit) {
 TEST(PushEventTest, NotAnObjectIsRefused) {
   const std::string deep = std::string(1000, '[') + std::string(1000, ']');
   for (const std::string& body :
-       {std::string(""), std::string("{\"ref\":\"refs/hea"), std::string("[]"),
-        std::string("\"x\""), std::string("{} x"), std::string("{\"a\":\"\xff\"}"), deep}) {
+       {std::string(""), std::string(R"({"ref":"refs/hea)"), std::string("[]"),
+        std::string(R"("x")"), std::string("{} x"), std::string("{\"a\":\"\xff\"}"), deep}) {
     EXPECT_EQ(ParsePushEvent(body).status().code(), absl::StatusCode::kInvalidArgument) << body;
   }
 }

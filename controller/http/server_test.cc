@@ -194,6 +194,7 @@ TEST(ServerTest, BadRequestsAreRefused) {
     std::string request;
     int status;
   };
+  const std::string tls_hello("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
   const std::vector<Case> cases = {
       {absl::StrCat("GET / HTTP/1.1\r\nX: ", std::string(5000, 'x'), "\r\n\r\n"), 431},
       {absl::StrCat("GET /", std::string(5000, 'x'), " HTTP/1.1\r\n\r\n"), 431},
@@ -203,7 +204,7 @@ TEST(ServerTest, BadRequestsAreRefused) {
       {absl::StrCat("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n",
                     std::string(2000, 'x'), "\r\n0\r\n\r\n"),
        413},
-      {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 not for this port\r\n\r\n", 400},
+      {tls_hello + " not for this port\r\n\r\n", 400},
       {"GET / HTTP/9.9\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400},

@@ -132,7 +132,7 @@ TEST(WebhookTest, ForgedOrUnknownIsRefused) {
   const std::string prefixed = absl::StrCat("sha256=", HmacOf(body));
   HttpRequest get = Signed("/webhook/github/main", body);
   get.method = "GET";
-  const std::string large = "{\"a\":\"" + std::string(1u << 20, 'x') + "\"}";
+  const std::string large = R"({"a":")" + std::string(1u << 20, 'x') + "\"}";
   ExpectAll({
       {"no signature", Post("/webhook/github/main", body, {}), WebhookOutcome::kBadSignature, 401},
       {"other body", Post("/webhook/github/main", body + " ", {{"x-hub-signature-256", prefixed}}),
@@ -189,7 +189,7 @@ TEST(WebhookTest, EmptySecretSaysWhatToSet) {
 
 TEST(WebhookTest, AuthenticButIrrelevantIsIgnored) {
   ExpectAll({
-      {"ping", Signed("/webhook/github/main", "{\"zen\":\"x\"}", {{"x-github-event", "ping"}}),
+      {"ping", Signed("/webhook/github/main", R"({"zen":"x"})", {{"x-github-event", "ping"}}),
        WebhookOutcome::kPing, 200},
       {"forged ping", Post("/webhook/github/main", "{}", {{"x-github-event", "ping"}}),
        WebhookOutcome::kBadSignature, 401},
