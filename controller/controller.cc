@@ -131,9 +131,10 @@ std::string HostOf(const std::string& address) { return address.substr(0, addres
 
 // In order of construction; destroyed in reverse.
 struct Controller::Parts {
-  explicit Parts(const ControllerOptions& given) : options(given) {}
+  explicit Parts(ControllerOptions given) : options(std::move(given)) {}
 
   absl::Status Build();
+  void BuildPoller(base::Clock& clock, base::Random& random);
   absl::Status BuildGrpc();
   void Stop();
   void OnPass(const loop::LoopView& view);
@@ -195,26 +196,7 @@ absl::Status Controller::Parts::Build() {
       std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core),
                                          [this](const loop::LoopView& view) { OnPass(view); });
   registry->SetEvents(reconciler.get());
-  poller = std::make_unique<loop::SyncPoller>(
-      loop::PollerOptions{.directory = options.data_dir + "/mirrors",
-                          .helper_program = options.program},
-      clock, random, *metrics,
-      [this](loop::SnapshotPointer snapshot, const v1::SyncRecord& record) {
-        reconciler->Post([snapshot, record](loop::Core& loop_core, absl::Time now) {
-          loop_core.OnRevision(snapshot, record, now);
-        });
-      },
-      [this](const std::string& name, const absl::Status& why) {
-        base::LogWarning("sync", name, ": ", why.message());
-        reconciler->Post([name, why](loop::Core& loop_core, absl::Time now) {
-          v1::Event event;
-          event.set_resource(absl::StrCat("resource_sync/", name));
-          event.set_type("fetch-failed");
-          event.set_warning(true);
-          event.set_message(std::string(why.message()));
-          loop_core.AddEvent(std::move(event), now);
-        });
-      });
+  BuildPoller(clock, random);
   poller->SetRecords(image.syncs);
   logs = std::make_unique<RegistryLogs>(*registry);
   context = std::make_unique<service::ServiceContext>(service::ServiceContext{
@@ -238,6 +220,30 @@ absl::Status Controller::Parts::Build() {
     }
   });
   return absl::OkStatus();
+}
+
+void Controller::Parts::BuildPoller(base::Clock& clock, base::Random& random) {
+  poller = std::make_unique<loop::SyncPoller>(
+      loop::PollerOptions{.directory = options.data_dir + "/mirrors",
+                          .helper_program = options.program},
+      clock, random, *metrics,
+      [this](loop::SnapshotPointer snapshot, const v1::SyncRecord& record) {
+        reconciler->Post(
+            [snapshot = std::move(snapshot), record](loop::Core& loop_core, absl::Time now) {
+              loop_core.OnRevision(snapshot, record, now);
+            });
+      },
+      [this](const std::string& name, const absl::Status& why) {
+        base::LogWarning("sync", name, ": ", why.message());
+        reconciler->Post([name, why](loop::Core& loop_core, absl::Time now) {
+          v1::Event event;
+          event.set_resource(absl::StrCat("resource_sync/", name));
+          event.set_type("fetch-failed");
+          event.set_warning(true);
+          event.set_message(std::string(why.message()));
+          loop_core.AddEvent(std::move(event), now);
+        });
+      });
 }
 
 absl::Status Controller::Parts::BuildGrpc() {

@@ -54,8 +54,8 @@ struct Presence {
 // Answers by resource and by name over all hosts. Confined to one planning pass.
 class LiveIndex {
  public:
-  LiveIndex(std::shared_ptr<const HostIndexes> hosts, const std::string& installation)
-      : installation_(installation), hosts_(std::move(hosts)) {}
+  LiveIndex(std::shared_ptr<const HostIndexes> hosts, std::string installation)
+      : installation_(std::move(installation)), hosts_(std::move(hosts)) {}
 
   // `resource` is "deployment/web". Many lookups: see Prepare.
   Presence Find(absl::string_view resource) const;

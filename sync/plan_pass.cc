@@ -129,7 +129,7 @@ std::set<ResourceId> PlanPass::Spread(const std::set<ResourceId>& dirty) const {
   for (const ResourceId& id : dirty) {
     if (id.kind == "server") servers.insert(id.name);
   }
-  if (!servers.empty()) AddOfServers(std::move(servers), some);
+  if (!servers.empty()) AddOfServers(servers, some);
   AddDependents(std::set<ResourceId>(some), some);
   for (const auto& [id, index] : result_.step_index) some.insert(id);
   some.insert(known_->undeclared.begin(), known_->undeclared.end());
@@ -154,7 +154,8 @@ std::set<std::string> PlanPass::ChangedServers() const {
   return changed;
 }
 
-void PlanPass::AddOfServers(std::set<std::string> servers, std::set<ResourceId>& some) const {
+void PlanPass::AddOfServers(const std::set<std::string>& servers,
+                            std::set<ResourceId>& some) const {
   for (const std::string& name : servers) some.insert({"server", name});
   for (const auto& [id, decision] : result_.decisions) {
     if (servers.contains(decision->server) || servers.contains(decision->from_server)) {

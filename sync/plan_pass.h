@@ -59,7 +59,8 @@ class PlanPass {
   std::vector<Subject> LabelledOnly(const std::vector<Subject>& known) const;
   Subject Look(const resources::ResourceId& id) const;
   std::set<resources::ResourceId> Spread(const std::set<resources::ResourceId>& dirty) const;
-  void AddOfServers(std::set<std::string> servers, std::set<resources::ResourceId>& some) const;
+  void AddOfServers(const std::set<std::string>& servers,
+                    std::set<resources::ResourceId>& some) const;
   std::set<std::string> ChangedServers() const;
   void AddDependents(const std::set<resources::ResourceId>& of,
                      std::set<resources::ResourceId>& some) const;

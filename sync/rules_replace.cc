@@ -19,7 +19,7 @@ bool WantsRollback(const Facts& facts) {
 }
 
 // The new container failed: back to the old one, or, when that is not wanted, on without it.
-void EndFailedReplacement(const Facts& facts, std::string reason, Decision& decision) {
+void EndFailedReplacement(const Facts& facts, const std::string& reason, Decision& decision) {
   if (facts.target.failure == nullptr && !facts.target.uses_good_spec) {
     decision.new_failure = MakeFailure(facts, reason, facts.pair.current);
   }
@@ -192,8 +192,9 @@ std::string DiffersReason(const Facts& facts) {
     return "the host has no record of what was applied";
   }
   if (facts.target.uses_good_spec) return "back to the last good spec";
-  if (facts.shape == Shape::kProject && facts.live_hash.empty())
+  if (facts.shape == Shape::kProject && facts.live_hash.empty()) {
     return "was not applied completely";
+  }
   return "spec hash differs";
 }
 

@@ -131,7 +131,7 @@ class World {
     CarryOut(agent_->OnConnected(now_));
   }
 
-  void CarryOut(agent::SessionCommands commands) {
+  void CarryOut(const agent::SessionCommands& commands) {
     bool look_again = false;
     for (const agent::SessionCommand& command : commands) {
       if (const auto* send = std::get_if<agent::SendMessage>(&command)) {
@@ -151,7 +151,7 @@ class World {
     if (look_again) CarryOut(agent_->OnState(state_));
   }
 
-  void CarryOut(TableCommands commands) {
+  void CarryOut(const TableCommands& commands) {
     for (const TableCommand& command : commands) {
       if (const auto* send = std::get_if<SendTo>(&command)) {
         // What goes to a half-open stream is never read.

@@ -137,7 +137,7 @@ bool Core::FollowSyncs() {
   return changed;
 }
 
-void Core::OnHost(std::shared_ptr<const sync::HostLive> host) {
+void Core::OnHost(const std::shared_ptr<const sync::HostLive>& host) {
   auto live = std::make_shared<sync::LiveState>(*input_.live);
   auto& slot = live->hosts[host->server];
   const sync::LiveChange change = sync::ComputeLiveChange(slot.get(), *host);
@@ -323,7 +323,7 @@ void Core::RebuildDesired() {
 }
 
 std::shared_ptr<const sync::DesiredState> Core::Preview(
-    std::shared_ptr<const sync::SourceSnapshot> source) const {
+    const std::shared_ptr<const sync::SourceSnapshot>& source) const {
   std::vector<std::shared_ptr<const sync::SourceSnapshot>> sources;
   bool placed = false;
   for (const auto& [origin, known] : sources_) {

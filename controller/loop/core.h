@@ -81,7 +81,7 @@ class Core {
                   absl::Time now);
   // Declares resources by hand, under the origin "api". They replace those of the same name.
   void OnApplied(const std::vector<v1::Resource>& applied, absl::Time now);
-  void OnHost(std::shared_ptr<const sync::HostLive> host);
+  void OnHost(const std::shared_ptr<const sync::HostLive>& host);
   void OnJournal(const std::string& server, const v1::JournalReport& report, absl::Time now);
   void OnOutcome(const std::string& server, const v1::ActionOutcome& outcome, absl::Time now);
   void OnNotice(const std::string& server, const v1::AgentNotice& notice, absl::Time now);
@@ -100,7 +100,7 @@ class Core {
   std::shared_ptr<const LoopView> view() const { return view_; }
   // Desired state with `source` in place of the one of its origin; for previews.
   std::shared_ptr<const sync::DesiredState> Preview(
-      std::shared_ptr<const sync::SourceSnapshot> source) const;
+      const std::shared_ptr<const sync::SourceSnapshot>& source) const;
 
  private:
   struct Running {

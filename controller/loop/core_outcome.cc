@@ -146,7 +146,7 @@ void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome
   step.set_resource(resource);
   step.set_action(running.record.step());
   step.set_target_hash(running.record.action().spec_hash());
-  absl::StatusCode code = static_cast<absl::StatusCode>(outcome.code());
+  auto code = static_cast<absl::StatusCode>(outcome.code());
   if (code == absl::StatusCode::kOk) code = absl::StatusCode::kUnknown;
   NoteFailedStep(step, absl::Status(code, message), now);
 }

@@ -71,8 +71,8 @@ bool Core::UpdateEntries(const std::vector<resources::ResourceId>& ids, absl::Ti
   bool changed = false;
   for (const resources::ResourceId& id : ids) {
     const auto decision = result_.decisions.find(id);
-    if (decision != result_.decisions.end())
-      changed = UpdateEntry(*decision->second, now) || changed;
+    if (decision == result_.decisions.end()) continue;
+    changed = UpdateEntry(*decision->second, now) || changed;
   }
   return changed;
 }

@@ -18,7 +18,7 @@ constexpr std::size_t kStackLimit = 16u << 20;
 
 // `directory`/`path` without dot parts; empty when it leaves the root.
 std::string JoinPath(const std::string& directory, const std::string& path) {
-  const std::string joined =
+  std::string joined =
       (std::filesystem::path(directory) / path).lexically_normal().generic_string();
   if (joined == "." || absl::StartsWith(joined, "..") || absl::StartsWith(joined, "/")) return "";
   return joined;

@@ -188,9 +188,9 @@ void SyncPoller::HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSyn
 }
 
 void SyncPoller::Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
-                        std::vector<Request> requests, const absl::Status& fetched,
+                        const std::vector<Request>& requests, const absl::Status& fetched,
                         const std::string& url, const std::string& good_revision) {
-  for (Request& request : requests) {
+  for (const Request& request : requests) {
     if (sync->loader == nullptr) {
       request.callback(fetched);
       continue;
@@ -266,7 +266,7 @@ void SyncPoller::Work(const std::string& name) {
   }
   if (!status.ok() && failed_newly) on_failure_(name, status);
   if (loaded != nullptr) HandOn(sync, spec, std::move(loaded));
-  Answer(sync, spec, std::move(requests), status, url.ok() ? *url : "", record.good_revision());
+  Answer(sync, spec, requests, status, url.ok() ? *url : "", record.good_revision());
   if (next != absl::InfiniteDuration()) queue_.Add(name, next);
 }
 

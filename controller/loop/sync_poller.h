@@ -100,8 +100,8 @@ class SyncPoller {
   void HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
               SnapshotPointer snapshot);
   void Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
-              std::vector<Request> requests, const absl::Status& fetched, const std::string& url,
-              const std::string& good_revision);
+              const std::vector<Request>& requests, const absl::Status& fetched,
+              const std::string& url, const std::string& good_revision);
   v1::SyncRecord NoteLocked(const sync::SourceSnapshot& snapshot, const v1::ResourceSync& spec,
                             Sync& sync) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<Sync> Find(const std::string& name) const;

@@ -150,7 +150,7 @@ void PrometheusMetrics::Series::SetResources(
   for (const auto& [key, count] : counts) kinds.insert(key.first);
   base::MutexLock lock(mutex);
   for (auto it = by_kind.begin(); it != by_kind.end();) {
-    if (kinds.count(it->first) > 0) {
+    if (kinds.contains(it->first)) {
       ++it;
       continue;
     }

@@ -43,17 +43,19 @@ absl::StatusOr<sync::PlanResult> PreviewPlan(loop::Core& core, loop::SnapshotPoi
 
 void AnswerPlan(ServiceContext& context, grpc::ServerUnaryReactor* reactor,
                 v1::PlanResponse* response, loop::SnapshotPointer snapshot) {
-  context.reconciler.Post([&context, reactor, response, snapshot](loop::Core& core, absl::Time) {
-    absl::StatusOr<sync::PlanResult> result = PreviewPlan(core, snapshot, context.clock);
-    if (result.ok()) *response->mutable_plan() = std::move(result->plan);
-    reactor->Finish(ToGrpc(result.status()));
-  });
+  context.reconciler.Post(
+      [&context, reactor, response, snapshot = std::move(snapshot)](loop::Core& core, absl::Time) {
+        absl::StatusOr<sync::PlanResult> result = PreviewPlan(core, snapshot, context.clock);
+        if (result.ok()) *response->mutable_plan() = std::move(result->plan);
+        reactor->Finish(ToGrpc(result.status()));
+      });
 }
 
 // Puts the snapshot in force, and answers with the state after the pass that follows.
 void PutInForce(ServiceContext& context, loop::SnapshotPointer snapshot,
                 std::function<void()> done) {
-  context.reconciler.Post([&context, snapshot, done](loop::Core& core, absl::Time now) {
+  context.reconciler.Post([&context, snapshot = std::move(snapshot), done = std::move(done)](
+                              loop::Core& core, absl::Time now) {
     core.OnRevision(snapshot, context.poller.NoteInForce(*snapshot), now);
     context.reconciler.Post([done](loop::Core&, absl::Time) { done(); });
   });
@@ -73,7 +75,7 @@ grpc::ServerUnaryReactor* SyncServiceImpl::GetStatus(grpc::CallbackServerContext
   const auto view = context_.reconciler.View();
   absl::StatusOr<v1::GetStatusResponse> status =
       ComputeStatusResponse(InputOf(context_, *view), request->sync());
-  if (status.ok()) *response = *std::move(status);
+  if (status.ok()) *response = std::move(*status);
   return FinishWith(call, status.status());
 }
 

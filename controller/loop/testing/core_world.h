@@ -54,7 +54,7 @@ struct ModelHost {
 
 class CoreWorld {
  public:
-  explicit CoreWorld(CoreOptions options = {}) : options_(options) {
+  explicit CoreWorld(CoreOptions options = {}) : options_(std::move(options)) {
     options_.installation = "inst";
     options_.observer = &observer;
     Restart();
