@@ -8,7 +8,7 @@ BUILD := out/build/$(PRESET)
 PROGRAMS := fairlead fairlead-controller fairlead-agent
 JOBS ?= $(shell nproc)
 
-.PHONY: help packages configure build test check format demo demo-stop bench clean
+.PHONY: help packages configure build test check sanitize format demo demo-stop bench clean
 
 help: ## This list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -34,6 +34,9 @@ check: packages ## Include layers, banned calls, format, shell scripts. No build
 	@tools/check_layers.py
 	@tools/format --check
 	@tools/check_scripts
+
+sanitize: packages ## Build with clang-tidy, and run unit and component tests under asan and tsan.
+	@JOBS="$(JOBS)" tools/check_presets
 
 format: packages ## Format all C++ files in place.
 	@tools/format
