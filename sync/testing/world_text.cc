@@ -213,8 +213,9 @@ v1::Container WorldReader::MakeContainer(const Words& words, const std::string& 
   if (words.Get("started") != "none") {
     *container.mutable_started_at() = ToProto(TimeOf(words.Get("started", "-3600")));
   }
-  if (words.Has("finished"))
+  if (words.Has("finished")) {
     *container.mutable_finished_at() = ToProto(TimeOf(words.Get("finished")));
+  }
   container.set_restart_policy(words.Get("policy", "unless-stopped"));
   for (const std::string& port : List(words.Get("ports"))) container.add_host_ports(port);
   if (!resource.empty()) {

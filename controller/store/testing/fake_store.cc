@@ -36,7 +36,7 @@ absl::Status FakeStore::Apply(const StoreBatch& batch) {
   base::MutexLock lock(mutex_);
   std::set<uint64_t> ids;
   for (const v1::Event& event : batch.append_events) {
-    if (events_.count(event.id()) > 0 || !ids.insert(event.id()).second) {
+    if (events_.contains(event.id()) || !ids.insert(event.id()).second) {
       return absl::AlreadyExistsError(absl::StrCat("append event ", event.id()));
     }
   }
