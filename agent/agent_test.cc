@@ -207,7 +207,11 @@ class FakeReporter final : public Reporter {
     callbacks_ = std::move(callbacks);
     Tell();
   }
-  void Stop() override { stopped = true; }
+  // The callbacks belong to the agent that ends; the next one starts it anew.
+  void Stop() override {
+    stopped = true;
+    callbacks_ = {};
+  }
   void SetInstallation(const std::string& name, const std::string&, const std::string&) override {
     installation = name;
     if (callbacks_.on_state) Tell();
