@@ -66,7 +66,7 @@ absl::StatusOr<std::map<std::string, std::string>> ParseConfig(absl::string_view
       return absl::InvalidArgumentError(absl::StrCat(place, ": expected key = \"value\""));
     }
     const std::string key(absl::StripAsciiWhitespace(line.substr(0, equals)));
-    if (KnownKeys().count(key) == 0) {
+    if (!KnownKeys().contains(key)) {
       return absl::InvalidArgumentError(absl::StrCat(
           place, ": unknown key \"", key, "\"; known are ", absl::StrJoin(KnownKeys(), ", ")));
     }

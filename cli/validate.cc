@@ -86,7 +86,7 @@ void CheckDockerNames(Validation& validation) {
 // is one.
 resources::AfterGraph CheckReferences(Validation& validation) {
   const auto exists = [&validation](const ResourceId& id) {
-    return validation.declarations.count(id) > 0;
+    return validation.declarations.contains(id);
   };
   resources::AfterGraph graph;
   for (const auto& [id, declaration] : validation.declarations) {

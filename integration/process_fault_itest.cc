@@ -71,7 +71,6 @@ TEST(ProcessTest, DiskFullIsSaidAndRecoversByItself) {
   ASSERT_OK(fleet.Start());
   std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
-  const std::string a = fleet.engine().IdOf("alpha");
 
   const std::string filler = fleet.controller_data() + "/filler";
   {

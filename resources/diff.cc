@@ -175,13 +175,12 @@ void DiffField(const Message& before, const Message& after, const Field& field,
       DiffText(field.display, was, is, changes);
       return;
     }
-  } else if (FieldsEqual(before, after, field)) {
-    return;
-  } else if (field.message != nullptr && !descriptor->is_repeated() &&
-             google::protobuf::util::MessageDifferencer::Equals(
-                 before.GetReflection()->GetMessage(before, descriptor),
-                 after.GetReflection()->GetMessage(after, descriptor))) {
-    // Empty and absent say the same.
+  } else if (FieldsEqual(before, after, field) ||
+             // Empty and absent say the same.
+             (field.message != nullptr && !descriptor->is_repeated() &&
+              google::protobuf::util::MessageDifferencer::Equals(
+                  before.GetReflection()->GetMessage(before, descriptor),
+                  after.GetReflection()->GetMessage(after, descriptor)))) {
     return;
   }
   if (field.message == nullptr) {

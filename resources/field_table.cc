@@ -201,8 +201,9 @@ void RewriteTexts(Message* message, const TextRewriter& rewrite) {
   for (const Field& field : TableWithSpec(*message, &spec).fields) {
     RewriteField(message, field, rewrite);
   }
-  if (spec != nullptr)
+  if (spec != nullptr) {
     RewriteTexts(message->GetReflection()->MutableMessage(message, spec), rewrite);
+  }
 }
 
 }  // namespace fairlead::resources
