@@ -8,11 +8,6 @@ function(fairlead_library name)
   target_include_directories(fairlead_${name} PUBLIC "${CMAKE_SOURCE_DIR}")
   if(ARG_PCH)
     target_precompile_headers(fairlead_${name} PRIVATE ${ARG_PCH})
-    if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-      # Out of a precompiled header clang forgets that libstdc++ allows itself what std::stable_sort
-      # needs; gcc tells of what is deprecated.
-      target_compile_options(fairlead_${name} PRIVATE -Wno-deprecated-declarations)
-    endif()
   endif()
   fairlead_tidy(fairlead_${name})
 endfunction()
