@@ -159,7 +159,7 @@ void Rest(Decision& decision, v1::Condition condition, std::string reason) {
   decision.reason = std::move(reason);
 }
 
-void Report(Decision& decision, std::string reason) {
+void Report(Decision& decision, const std::string& reason) {
   decision.heal = true;
   Rest(decision, v1::CONDITION_DEGRADED, absl::StrCat(reason, "; heal = false leaves it"));
 }

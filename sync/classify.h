@@ -49,7 +49,7 @@ void Act(Decision& decision, v1::StepAction action, std::string reason,
 void Block(Decision& decision, v1::Gate::Kind gate, v1::Condition condition, std::string reason);
 void Rest(Decision& decision, v1::Condition condition, std::string reason = "");
 // Drift that the resource asks not to be healed.
-void Report(Decision& decision, std::string reason);
+void Report(Decision& decision, const std::string& reason);
 void SetUntil(Decision& decision, v1::Gate::Kind gate, absl::Time until, std::string reason);
 
 // When a spec that was never healthy has had its time and has failed; infinite future: it cannot

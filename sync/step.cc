@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -133,7 +134,7 @@ std::string SyncNameOf(const Facts& facts) {
   if (facts.inventory == nullptr) return "";
   constexpr absl::string_view kPrefix = "resource_sync/";
   const std::string& origin = facts.inventory->origin();
-  return origin.rfind(std::string(kPrefix), 0) == 0 ? origin.substr(kPrefix.size()) : origin;
+  return absl::StartsWith(origin, kPrefix) ? origin.substr(kPrefix.size()) : origin;
 }
 
 }  // namespace

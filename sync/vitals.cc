@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/backoff.h"
@@ -22,7 +23,7 @@ void FillHealthRules(const Spec& spec, HealthRules& rules) {
 }
 
 bool IsFinalPolicy(const std::string& policy) {
-  return policy.empty() || policy == "no" || policy.rfind("on-failure", 0) == 0;
+  return policy.empty() || policy == "no" || absl::StartsWith(policy, "on-failure");
 }
 
 Wellness RunningWellness(const v1::Container& container, const HealthRules& rules,
