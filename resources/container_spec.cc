@@ -47,10 +47,20 @@ std::string DerivedName(absl::string_view name, absl::string_view more) {
   return out;
 }
 
+// The engine's rule for containers and volumes: two characters at least.
 bool IsDockerName(absl::string_view name) {
-  return !name.empty() && IsAlnum(name.front()) &&
+  return name.size() > 1 && IsAlnum(name.front()) &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return IsAlnum(c) || c == '_' || c == '.' || c == '-'; });
+}
+
+// Compose's rule for projects.
+bool IsProjectName(absl::string_view name) {
+  return !name.empty() && IsAlnum(name.front()) &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                  absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+         });
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ParseMap(const std::string& text) {
@@ -67,6 +77,9 @@ absl::StatusOr<std::map<std::string, std::string>> ParseMap(const std::string& t
 }
 
 // ---- ports ----
+
+// As many as a protocol has.
+constexpr std::size_t kMostPorts = 65536;
 
 struct PortRange {
   uint32_t first = 0;
@@ -163,6 +176,9 @@ absl::Status SetPorts(const std::string& text, v1::ContainerSpec* spec) {
   for (const auto& [local, container] : pairs) {
     const std::string joined = absl::StrCat(local, ":", container);
     RETURN_IF_ERROR(AddPorts(joined, &ports), absl::StrCat("\"", joined, "\""));
+    if (ports.size() > kMostPorts) {
+      return absl::InvalidArgumentError(absl::StrCat("more than ", kMostPorts, " ports"));
+    }
   }
   std::sort(ports.begin(), ports.end(), PortBefore);
   ports.erase(std::unique(ports.begin(), ports.end(), SamePort), ports.end());
@@ -200,12 +216,13 @@ absl::Status SetMounts(const std::string& text, v1::ContainerSpec* spec) {
 // ---- the rest ----
 
 absl::Status SetName(const v1::Resource& resource, v1::ContainerSpec* spec) {
+  if (const auto fault = FindNameFault(resource)) {
+    return absl::InvalidArgumentError(absl::StrCat(fault->message, "; ", fault->suggestion));
+  }
   spec->set_name(DockerNameOf(resource));
   if (IsDockerName(spec->name())) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      spec->name().empty()
-          ? "custom_name: no container name can be derived from the resource's name"
-          : absl::StrCat("custom_name: \"", spec->name(), "\" is not a container name"));
+      absl::StrCat("custom_name: \"", spec->name(), "\" is not a container name"));
 }
 
 absl::Status SetImage(const v1::DeploymentImage& image, v1::ContainerSpec* spec) {
@@ -278,6 +295,41 @@ std::string DockerNameOf(const v1::Resource& resource) {
     return project.empty() ? DerivedName(absl::AsciiStrToLower(resource.name()), "_-") : project;
   }
   return "";
+}
+
+std::optional<NameFault> FindNameFault(const v1::Resource& resource) {
+  const bool stack = resource.has_stack();
+  if (!stack && !resource.has_deployment()) return std::nullopt;
+  const std::string name = DockerNameOf(resource);
+  const std::string& given =
+      stack ? resource.stack().project_name() : resource.deployment().custom_name();
+  if (stack ? IsProjectName(name) : IsDockerName(name)) return std::nullopt;
+  if (absl::StrContains(given, "[[")) return std::nullopt;
+  const absl::string_view key = stack ? "project_name" : "custom_name";
+  const absl::string_view what = stack ? "compose project" : "container";
+  const absl::string_view rule = stack ? "lower-case letters, digits, \"_\" and \"-\", "
+                                         "a letter or digit first"
+                                       : "two or more letters, digits, \"_\", \".\" and \"-\", "
+                                         "a letter or digit first";
+  NameFault fault;
+  fault.message = given.empty() ? absl::StrCat("no ", what, " can be named after \"",
+                                               resource.name(), "\": the engine wants ", rule)
+                                : absl::StrCat(key, " \"", given, "\" is no name of a ", what,
+                                               ": the engine wants ", rule);
+  fault.suggestion = given.empty() ? absl::StrCat("set ", key, " = \"...\"")
+                                   : absl::StrCat("choose another ", key);
+  return fault;
+}
+
+std::vector<v1::ContainerSpec::Port> ReadablePorts(const std::string& text) {
+  std::vector<v1::ContainerSpec::Port> ports;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    const auto pairs = ParseKeyValues(line);
+    if (!pairs.ok() || pairs->empty() || ports.size() > kMostPorts) continue;
+    // What cannot be read is another check's to say.
+    AddPorts(absl::StrCat(pairs->front().first, ":", pairs->front().second), &ports).IgnoreError();
+  }
+  return ports;
 }
 
 absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource) {

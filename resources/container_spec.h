@@ -1,7 +1,9 @@
 // From a declared deployment to the container that the engine is to make.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -16,6 +18,19 @@ namespace fairlead::resources {
 // lower case with characters outside [a-z0-9_-] replaced by '_' and leading non-alphanumerics
 // dropped). Empty for other kinds.
 std::string DockerNameOf(const v1::Resource& resource);
+
+// What is wrong with a name, and what to do about it.
+struct NameFault {
+  std::string message;
+  std::string suggestion;
+};
+
+// Why the engine would refuse DockerNameOf; nothing when it takes it, or when the name is to be
+// filled in from a variable.
+std::optional<NameFault> FindNameFault(const v1::Resource& resource);
+
+// The ports of those lines that can be read; of absurdly many the first.
+std::vector<v1::ContainerSpec::Port> ReadablePorts(const std::string& text);
 
 // InvalidArgument naming the field and what is wrong (a port, a mount, a line without
 // separator, an empty image). Requires: a deployment, interpolated.

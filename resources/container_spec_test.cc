@@ -48,6 +48,32 @@ TEST(DockerNameTest, DerivesNames) {
   EXPECT_EQ(DockerNameOf(ReadStack("project_name = \"own\"")), "own");
 }
 
+std::string Fault(const v1::Resource& resource) {
+  const auto fault = FindNameFault(resource);
+  return fault ? absl::StrCat(fault->message, "; ", fault->suggestion) : "";
+}
+
+TEST(DockerNameTest, NamesThatTheEngineRefusesAreFaults) {
+  EXPECT_EQ(Fault(Named("deployment", "w")),
+            "no container can be named after \"w\": the engine wants two or more letters, digits, "
+            "\"_\", \".\" and \"-\", a letter or digit first; set custom_name = \"...\"");
+  EXPECT_EQ(Fault(Named("stack", "\\u00e9")),
+            "no compose project can be named after \"\u00e9\": the engine wants lower-case "
+            "letters, digits, \"_\" and \"-\", a letter or digit first; set project_name = "
+            "\"...\"");
+  EXPECT_THAT(Fault(ReadDeployment("custom_name = \"a b\"")),
+              HasSubstr("custom_name \"a b\" is no name of a container"));
+  EXPECT_THAT(Fault(ReadStack("project_name = \"Own\"")),
+              HasSubstr("project_name \"Own\" is no name of a compose project"));
+}
+
+TEST(DockerNameTest, NamesThatTheEngineTakesAreNoFaults) {
+  EXPECT_EQ(Fault(Named("deployment", "ab")), "");
+  EXPECT_EQ(Fault(Named("stack", "w")), "");
+  EXPECT_EQ(Fault(Named("server", "w")), "");
+  EXPECT_EQ(Fault(ReadDeployment("custom_name = \"[[NAME]]\"")), "");
+}
+
 TEST(ContainerSpecTest, HoldsEverythingDeclared) {
   const v1::ContainerSpec spec = Spec(R"(
 command = "serve --name 'a b'"

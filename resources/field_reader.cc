@@ -23,7 +23,7 @@ void FieldReader::ReadMessage(const TomlValue& table, const FieldTable& fields,
     const Field* field = fields.Find(entry.key);
     if (field == nullptr) {
       std::string suggestion = hint ? hint(entry.key) : "";
-      if (suggestion.empty()) {
+      if (suggestion.empty() && !full()) {
         std::vector<std::string> keys;
         for (const Field& known : fields.fields) {
           keys.push_back(known.key);
@@ -341,16 +341,22 @@ void FieldReader::ReportError(absl::string_view code, const SourcePosition& posi
   Report(v1::SEVERITY_ERROR, code, position, message, suggestion);
 }
 
-v1::Problem& FieldReader::Report(v1::Severity severity, absl::string_view code,
-                                 const SourcePosition& position, const std::string& message,
-                                 const std::string& suggestion) {
-  failed_ = failed_ || severity == v1::SEVERITY_ERROR;
+void FieldReader::Report(v1::Severity severity, absl::string_view code,
+                         const SourcePosition& position, const std::string& message,
+                         const std::string& suggestion) {
+  // What spoils the resource is described in any case.
+  const bool first_error = !failed_ && severity == v1::SEVERITY_ERROR;
+  failed_ = failed_ || first_error;
+  if (full() && !first_error) {
+    ++hidden_;
+    return;
+  }
+  ++described_;
   v1::Problem& problem =
       problems_->emplace_back(source_.MakeProblem(severity, code, position, message));
   problem.set_resource(resource_);
   problem.set_suggestion(suggestion);
   if (secret_) problem.clear_source_line();
-  return problem;
 }
 
 }  // namespace fairlead::resources

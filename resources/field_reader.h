@@ -3,6 +3,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -25,10 +26,15 @@ using SeenKeys = std::vector<const TomlEntry*>;
 // not keep the others from being read. Confined to one thread; `source` and `problems` outlive it.
 class FieldReader {
  public:
-  // `resource` is "stack/web", or empty.
+  // `resource` is "stack/web", or empty. At most `most` problems are described; of those after,
+  // only the count is kept.
   FieldReader(const TomlSource& source, v1::Dialect dialect, std::string resource,
-              std::vector<v1::Problem>* problems)
-      : source_(source), dialect_(dialect), resource_(std::move(resource)), problems_(problems) {}
+              std::vector<v1::Problem>* problems, std::size_t most = 1000)
+      : source_(source),
+        dialect_(dialect),
+        resource_(std::move(resource)),
+        problems_(problems),
+        most_(most) {}
 
   // Suggests what to do about an unknown key; empty falls back on the keys of the table.
   using Hint = std::function<std::string(const std::string& key)>;
@@ -56,6 +62,10 @@ class FieldReader {
 
   // An error has been reported.
   bool failed() const { return failed_; }
+  // Problems are only counted from here on: no suggestion is needed.
+  bool full() const { return described_ >= most_; }
+  // Problems that were not described.
+  std::size_t hidden() const { return hidden_; }
   v1::Dialect dialect() const { return dialect_; }
   const TomlSource& source() const { return source_; }
 
@@ -86,13 +96,16 @@ class FieldReader {
                      const std::string& where);
   void ReportBadValue(const TomlValue& value, const std::string& message,
                       const std::string& suggestion = "");
-  v1::Problem& Report(v1::Severity severity, absl::string_view code, const SourcePosition& position,
-                      const std::string& message, const std::string& suggestion);
+  void Report(v1::Severity severity, absl::string_view code, const SourcePosition& position,
+              const std::string& message, const std::string& suggestion);
 
   const TomlSource& source_;
   const v1::Dialect dialect_;
   const std::string resource_;
   std::vector<v1::Problem>* problems_;
+  const std::size_t most_;
+  std::size_t described_ = 0;
+  std::size_t hidden_ = 0;
   // The field being read is secret: its source line is not shown.
   bool secret_ = false;
   bool failed_ = false;

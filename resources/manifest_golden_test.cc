@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 
 #include "base/file.h"
+#include "resources/problem_codes.h"
 #include "resources/problem_text.h"
 #include "resources/toml_reader.h"
 #include "resources/toml_writer.h"
@@ -110,6 +111,9 @@ TEST(ManifestGoldenTest, ThereIsAFixtureForEachErrorClass) {
   std::set<std::string> codes;
   for (const auto& path : Fixtures("invalid")) {
     for (const v1::Problem& problem : AllProblems(ReadFixture(path))) codes.insert(problem.code());
+  }
+  for (const std::string& code : codes) {
+    EXPECT_LT(IndexOfProblemCode(code), ProblemCodes().size()) << code;
   }
   for (const char* code :
        {"unknown-key", "unknown-table", "wrong-type", "missing-name", "missing-field",

@@ -23,6 +23,11 @@
 namespace fairlead::resources {
 namespace {
 
+constexpr std::size_t kMostResources = 50000;
+// Of one file. Beyond them only the first error of each resource is described.
+constexpr std::size_t kMostProblems = 1000;
+constexpr std::size_t kLongestName = 255;
+
 const FieldTable& EntryFields() { return FieldsOf(v1::Resource::descriptor()); }
 
 bool IsArrayOfTables(const TomlValue& value) {
@@ -79,7 +84,8 @@ class EntryReader {
       } else if (!kind_.flat && entry.key == "config") {
         ReadConfig(entry, spec);
       } else {
-        reader_.ReportUnknownKey(entry, absl::StrCat("[[", kind_.name, "]]"), HintAt(entry.key));
+        reader_.ReportUnknownKey(entry, absl::StrCat("[[", kind_.name, "]]"),
+                                 reader_.full() ? "" : HintAt(entry.key));
       }
     }
   }
@@ -160,6 +166,13 @@ class FileReader {
         ReadOther(entry);
       }
     }
+    if (items.size() > kMostResources) {
+      file_.spoilt = true;
+      Add(v1::SEVERITY_ERROR, "too-large", SourcePosition{file_.path, 0, 0},
+          absl::StrCat("file declares more than ", kMostResources, " resources"),
+          "split it into several files");
+      return;
+    }
     if (LooksLikeOtherDialect(root, dialect_)) ReportDialect();
     std::sort(items.begin(), items.end(),
               [](const Item& a, const Item& b) { return a.table->position < b.table->position; });
@@ -212,9 +225,12 @@ class FileReader {
       return;
     }
     const bool table = entry.value.type == TomlValue::Type::kTable || IsArrayOfTables(entry.value);
+    // Among very many mistakes the near misses of the first are help enough.
+    const bool looks_near = file_.problems.size() < kMostProblems;
     file_.has_unknown_table = file_.has_unknown_table || table;
     std::string hint = KnownMistake(entry.key);
-    if (const std::string nearest = NearestTable(entry.key); hint.empty() && !nearest.empty()) {
+    const std::string nearest = hint.empty() && looks_near ? NearestTable(entry.key) : "";
+    if (!nearest.empty()) {
       hint = absl::StrCat("did you mean [[", nearest, "]]?");
     }
     Add(dialect_ == v1::DIALECT_KOMODO ? v1::SEVERITY_WARNING : v1::SEVERITY_ERROR,
@@ -239,13 +255,15 @@ class FileReader {
     declaration.position = source_.Map(table.position);
     // Without a usable name there is no resource to blame: the problems are the file's.
     std::vector<v1::Problem>* problems = name.empty() ? &file_.problems : &declaration.problems;
-    FieldReader reader(source_, dialect_, name.empty() ? "" : declaration.id.ToString(), problems);
+    FieldReader reader(source_, dialect_, name.empty() ? "" : declaration.id.ToString(), problems,
+                       kMostProblems - std::min(kMostProblems, described_));
     auto resource = std::make_shared<v1::Resource>(DefaultResource(kind, dialect_));
+    const std::size_t before = problems->size();
     EntryReader(kind, table, &reader).Read(resource.get());
-    if (name.empty()) {
-      ReportName(kind, table, &reader);
-      return;
-    }
+    if (name.empty()) ReportName(kind, table, &reader);
+    described_ += problems->size() - before;
+    file_.hidden_problems += reader.hidden();
+    if (name.empty()) return;
     SortByPosition(&declaration.problems);
     if (!reader.failed()) declaration.spec = std::move(resource);
     file_.declarations.push_back(std::move(declaration));
@@ -254,11 +272,11 @@ class FileReader {
   // Empty when there is none that can be used.
   static std::string NameOfEntry(const TomlValue& table) {
     for (const TomlEntry& entry : table.entries) {
-      if (entry.key == "name") {
-        return HasControlCharacter(entry.value.text) || entry.value.type != TomlValue::Type::kString
-                   ? ""
-                   : entry.value.text;
-      }
+      if (entry.key != "name") continue;
+      const std::string& name = entry.value.text;
+      const bool usable = entry.value.type == TomlValue::Type::kString &&
+                          name.size() <= kLongestName && !HasControlCharacter(name);
+      return usable ? name : "";
     }
     return "";
   }
@@ -268,12 +286,18 @@ class FileReader {
       if (entry.key != "name") continue;
       // A wrong type has been reported with the field.
       if (entry.value.type != TomlValue::Type::kString) return;
-      const bool empty = entry.value.text.empty();
-      reader->ReportError(empty ? "missing-name" : "bad-value",
-                          reader->source().Map(entry.value.position),
-                          absl::StrCat("name of this [[", kind.name, "]] ",
-                                       empty ? "is empty" : "holds a control character"),
-                          empty ? "" : "write it on one line");
+      const SourcePosition position = reader->source().Map(entry.value.position);
+      const std::string whose = absl::StrCat("name of this [[", kind.name, "]] ");
+      if (entry.value.text.empty()) {
+        reader->ReportError("missing-name", position, whose + "is empty", "add name = \"...\"");
+      } else if (entry.value.text.size() > kLongestName) {
+        reader->ReportError("bad-value", position,
+                            absl::StrCat(whose, "is longer than ", kLongestName, " bytes"),
+                            "choose a shorter one");
+      } else {
+        reader->ReportError("bad-value", position, whose + "holds a control character",
+                            "write it on one line");
+      }
       return;
     }
     reader->ReportError("missing-name", reader->source().Map(table.position),
@@ -282,6 +306,10 @@ class FileReader {
 
   void Add(v1::Severity severity, absl::string_view code, const SourcePosition& position,
            const std::string& message, const std::string& suggestion) {
+    if (file_.problems.size() >= kMostProblems) {
+      ++file_.hidden_problems;
+      return;
+    }
     v1::Problem problem = source_.MakeProblem(severity, code, position, message);
     problem.set_suggestion(suggestion);
     file_.problems.push_back(std::move(problem));
@@ -290,6 +318,8 @@ class FileReader {
   const TomlSource& source_;
   const v1::Dialect dialect_;
   ParsedFile& file_;
+  // Problems of entries so far.
+  std::size_t described_ = 0;
 };
 
 void AddSecretKeys(const FieldTable& table, std::set<std::string>* keys) {
@@ -323,6 +353,16 @@ v1::Problem SyntaxProblem(const TomlSource& source, const TomlError& error) {
 }
 
 }  // namespace
+
+v1::Problem TooLargeProblem(absl::string_view path) {
+  v1::Problem problem;
+  problem.set_file(std::string(path));
+  problem.set_severity(v1::SEVERITY_ERROR);
+  problem.set_code("too-large");
+  problem.set_message(absl::StrCat("file is larger than ", kLargestFile >> 20, " MiB"));
+  problem.set_suggestion("split it into several files");
+  return problem;
+}
 
 ParsedFile ReadToml(absl::string_view path, absl::string_view content, v1::Dialect dialect) {
   ParsedFile file;

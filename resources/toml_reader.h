@@ -1,6 +1,7 @@
 // Reads resource files.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,9 @@ struct ParsedFile {
   std::vector<Declaration> declarations;
   // Problems of the file as a whole: syntax errors, unknown tables, a foreign file's notice.
   std::vector<v1::Problem> problems;
+  // Problems that were found and are not among those above: a thousand of a file are described, and
+  // the first error of each resource.
+  std::size_t hidden_problems = 0;
   // It could not be read as a whole (syntax error, not UTF-8, too large).
   bool spoilt = false;
   // It holds no Fairlead table: ignored.
@@ -45,6 +49,12 @@ struct ParsedFile {
   // pruned meanwhile.
   bool has_unknown_table = false;
 };
+
+// Bytes of the largest file that is read.
+inline constexpr std::size_t kLargestFile = 10u << 20;
+
+// What is said of a file beyond kLargestFile.
+v1::Problem TooLargeProblem(absl::string_view path);
 
 // Reads `content` of `path` (used in positions only). Never fails: problems are values. All
 // problems are found, except that a syntax error hides the rest of its file.

@@ -1,6 +1,7 @@
 #include "resources/toml_source.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -10,11 +11,23 @@
 namespace fairlead::resources {
 namespace {
 
-constexpr std::size_t kLargestFile = 10u << 20;
-// Deeper keys overflow the parser's stack.
+// Deeper keys and values overflow the parser's stack.
 constexpr int kDeepestKey = 64;
-// Longer lines are not shown with a problem.
+constexpr int kDeepestValue = 128;
+// The parser's time grows with the square of them.
+constexpr int kMostDots = 100000;
+// Longer lines are not shown with a problem, and longer messages are cut.
 constexpr std::size_t kLongestShownLine = 512;
+constexpr std::size_t kLongestMessage = 1024;
+constexpr uint32_t kColumnsPerMark = 1024;
+
+// Keys and values may be as long as the file.
+std::string CutMessage(absl::string_view text) {
+  if (text.size() <= kLongestMessage) return std::string(text);
+  std::size_t end = kLongestMessage;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
+  return absl::StrCat(text.substr(0, end), "...");
+}
 
 absl::string_view WithoutByteOrderMark(absl::string_view content) {
   return absl::StripPrefix(content, "\xEF\xBB\xBF");
@@ -55,31 +68,70 @@ class DepthScanner {
  public:
   explicit DepthScanner(absl::string_view text) : text_(text) {}
 
-  // Offset of the first key that is too deep.
-  std::size_t Find() {
-    while (at_ < text_.size()) {
+  struct Fault {
+    std::size_t offset = 0;
+    const char* code = "too-deep";
+    std::string message;
+    std::string suggestion;
+  };
+
+  // The first thing that is too much for the parser.
+  std::optional<Fault> Find() {
+    for (; at_ < text_.size(); ++at_) {
       const char c = text_[at_];
       if (c == '"' || c == '\'') {
         SkipString(c);
-        continue;
-      }
-      if (c == '#') {
+      } else if (c == '#') {
         at_ = std::min(text_.find('\n', at_), text_.size());
         segments_ = 1;
-        continue;
-      }
-      if (c == '.') {
-        if (++segments_ > kDeepestKey) return at_;
+      } else if (c == '.') {
+        ++segments_;
+        if (++dots_ > kMostDots) return TooManyDots();
+        if (segments_ > kDeepestKey) return TooDeep("key has more than", kDeepestKey, " parts");
+      } else if (c == '[' || c == '{') {
+        Open();
+        if (depth_ > kDeepestValue) {
+          return TooDeep("tables and arrays within each other are more than", kDeepestValue,
+                         " deep");
+        }
+      } else if (c == ']' || c == '}') {
+        Close();
       } else if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-' &&
-                 c != ' ' && c != '\t') {
+                 c != ' ' && c != '\t' && c != '=') {
         segments_ = 1;
       }
-      ++at_;
     }
-    return absl::string_view::npos;
+    return std::nullopt;
   }
 
  private:
+  void Open() {
+    open_.push_back(segments_);
+    depth_ += segments_;
+    segments_ = 1;
+  }
+
+  void Close() {
+    segments_ = 1;
+    if (open_.empty()) return;
+    depth_ -= open_.back();
+    open_.pop_back();
+  }
+
+  Fault TooDeep(absl::string_view what, int limit, absl::string_view unit) const {
+    return {.offset = at_,
+            .message = absl::StrCat(what, " ", limit, unit),
+            .suggestion = "no resource needs that; write it flatter"};
+  }
+
+  Fault TooManyDots() const {
+    return {.offset = at_,
+            .code = "too-large",
+            .message = absl::StrCat("file has more than ", kMostDots, " dotted keys"),
+            .suggestion = "split it into several files"};
+  }
+
+  // Ends on the last character of the string.
   void SkipString(char quote) {
     const std::string triple(3, quote);
     const bool block = absl::StartsWith(text_.substr(at_), triple);
@@ -89,10 +141,13 @@ class DepthScanner {
       if (c == '\\' && quote == '"') {
         at_ += 2;
       } else if (block && absl::StartsWith(text_.substr(at_), triple)) {
-        at_ += 3;
+        at_ += 2;
+        // Up to two quotes before the closing ones belong to the text.
+        for (int more = 0; more < 2 && text_.substr(at_ + 1, 1) == triple.substr(0, 1); ++more) {
+          ++at_;
+        }
         return;
       } else if (!block && (c == quote || c == '\n')) {
-        ++at_;
         return;
       } else {
         ++at_;
@@ -103,6 +158,10 @@ class DepthScanner {
   const absl::string_view text_;
   std::size_t at_ = 0;
   int segments_ = 1;
+  int dots_ = 0;
+  // Parts of the keys whose brackets are open, and their sum.
+  std::vector<int> open_;
+  int depth_ = 0;
 };
 
 }  // namespace
@@ -112,7 +171,7 @@ TomlSource::TomlSource(absl::string_view path, absl::string_view content, v1::Di
   if (content_.size() > kLargestFile) return;
   lines_.push_back(0);
   for (std::size_t i = 0; i < content_.size(); ++i) {
-    if (content_[i] == '\n') lines_.push_back(i + 1);
+    if (content_[i] == '\n') lines_.push_back(static_cast<uint32_t>(i + 1));
   }
   if (dialect == v1::DIALECT_KOMODO) DoubleBackslashes();
 }
@@ -139,8 +198,7 @@ void TomlSource::DoubleBackslashes() {
 
 std::optional<v1::Problem> TomlSource::Check() const {
   if (content_.size() > kLargestFile) {
-    return MakeProblem(v1::SEVERITY_ERROR, "too-large", SourcePosition{path_, 0, 0},
-                       absl::StrCat("file is larger than ", kLargestFile >> 20, " MiB"));
+    return TooLargeProblem(path_);
   }
   const std::size_t bad = FindBadUtf8(content_);
   if (bad != absl::string_view::npos) {
@@ -175,13 +233,14 @@ std::optional<v1::Problem> TomlSource::CheckConflictMarker() const {
 }
 
 std::optional<v1::Problem> TomlSource::CheckDepth() const {
-  const std::size_t deep = DepthScanner(text()).Find();
-  if (deep == absl::string_view::npos) return std::nullopt;
-  const auto line = static_cast<uint32_t>(std::count(
-                        text().begin(), text().begin() + static_cast<std::ptrdiff_t>(deep), '\n')) +
-                    1;
-  return MakeProblem(v1::SEVERITY_ERROR, "too-deep", SourcePosition{path_, line, 1},
-                     absl::StrCat("key has more than ", kDeepestKey, " parts"));
+  const auto fault = DepthScanner(text()).Find();
+  if (!fault) return std::nullopt;
+  const auto end = text().begin() + static_cast<std::ptrdiff_t>(fault->offset);
+  const auto line = static_cast<uint32_t>(std::count(text().begin(), end, '\n')) + 1;
+  v1::Problem problem =
+      MakeProblem(v1::SEVERITY_ERROR, fault->code, SourcePosition{path_, line, 1}, fault->message);
+  problem.set_suggestion(fault->suggestion);
+  return problem;
 }
 
 SourcePosition TomlSource::PositionAt(std::size_t offset) const {
@@ -194,24 +253,29 @@ SourcePosition TomlSource::PositionAt(std::size_t offset) const {
 SourcePosition TomlSource::Map(TomlPosition position) const {
   if (position.line == 0 || position.line > lines_.size()) return SourcePosition{path_, 0, 0};
   const std::size_t begin = lines_[position.line - 1];
-  if (last_.line != position.line || last_.column > position.column) {
-    last_ = TomlPosition{position.line, 1};
-    last_offset_ = begin;
+  if (marks_line_ != position.line) {
+    marks_line_ = position.line;
+    marks_.assign(1, Mark{1, begin});
   }
-  auto doubled = std::lower_bound(doubled_.begin(), doubled_.end(), last_offset_);
-  while (last_.column < position.column && last_offset_ < content_.size() &&
-         content_[last_offset_] != '\n') {
-    if (doubled != doubled_.end() && *doubled == last_offset_) {
+  const auto after =
+      std::upper_bound(marks_.begin(), marks_.end(), position.column,
+                       [](uint32_t column, const Mark& mark) { return column < mark.column; });
+  const bool last = after == marks_.end();
+  Mark at = after == marks_.begin() ? marks_.front() : *std::prev(after);
+  auto doubled = std::lower_bound(doubled_.begin(), doubled_.end(), at.offset);
+  for (uint32_t steps = 0;
+       at.column < position.column && at.offset < content_.size() && content_[at.offset] != '\n';
+       ++steps) {
+    if (last && steps > 0 && steps % kColumnsPerMark == 0) marks_.push_back(at);
+    if (doubled != doubled_.end() && *doubled == at.offset) {
       ++doubled;
-      ++last_.column;
+      ++at.column;
     }
-    ++last_.column;
-    ++last_offset_;
-    while (last_offset_ < content_.size() && IsContinuation(content_[last_offset_])) {
-      ++last_offset_;
-    }
+    ++at.column;
+    ++at.offset;
+    while (at.offset < content_.size() && IsContinuation(content_[at.offset])) ++at.offset;
   }
-  return SourcePosition{path_, position.line, static_cast<uint32_t>(last_offset_ - begin + 1)};
+  return SourcePosition{path_, position.line, static_cast<uint32_t>(at.offset - begin + 1)};
 }
 
 absl::string_view TomlSource::Line(uint32_t line) const {
@@ -245,7 +309,7 @@ v1::Problem TomlSource::MakeProblem(v1::Severity severity, absl::string_view cod
   problem.set_column(position.column);
   problem.set_severity(severity);
   problem.set_code(std::string(code));
-  problem.set_message(std::string(message));
+  problem.set_message(CutMessage(message));
   const absl::string_view line = Line(position.line);
   if (line.size() <= kLongestShownLine) problem.set_source_line(std::string(line));
   return problem;

@@ -60,13 +60,18 @@ class TomlSource {
   const std::string path_;
   const absl::string_view content_;
   // Offsets of line starts.
-  std::vector<std::size_t> lines_;
+  std::vector<uint32_t> lines_;
   // Offsets of backslashes that stand twice in rewritten_, in order.
   std::vector<std::size_t> doubled_;
   std::string rewritten_;
-  // Where the last Map ended: problems of one long line come mostly in order.
-  mutable TomlPosition last_;
-  mutable std::size_t last_offset_ = 0;
+  // Columns of one line that Map has come by, so that a long line is not walked again for each
+  // of its problems.
+  struct Mark {
+    uint32_t column = 1;
+    std::size_t offset = 0;
+  };
+  mutable uint32_t marks_line_ = 0;
+  mutable std::vector<Mark> marks_;
 };
 
 }  // namespace fairlead::resources
