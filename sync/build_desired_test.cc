@@ -142,27 +142,54 @@ TEST(BuildDesiredStateTest, AReferenceThatAppearsIsResolved) {
 
 TEST(BuildDesiredStateTest, AConflictThatGoesAwayLeavesNoTrace) {
   const auto source = Source(
-      {{"a.toml", absl::StrCat(kServer, Deployment("a", "img:1", "", "custom_name = \"www\""))},
-       {"b.toml", Deployment("b", "img:1", "", "custom_name = \"www\"")}});
+      {{"a.toml", absl::StrCat(kServer, Deployment("aa", "img:1", "", "custom_name = \"www\""))},
+       {"b.toml", Deployment("bb", "img:1", "", "custom_name = \"www\"")}});
   const auto before = Build({source});
-  EXPECT_TRUE(Get(*before, "deployment/a").invalid);
-  EXPECT_TRUE(Get(*before, "deployment/b").invalid);
-  const auto next = WithFile(*source, "b.toml", Deployment("b", "img:1"));
+  EXPECT_TRUE(Get(*before, "deployment/aa").invalid);
+  EXPECT_TRUE(Get(*before, "deployment/bb").invalid);
+  const auto next = WithFile(*source, "b.toml", Deployment("bb", "img:1"));
   const auto after = Build({next}, before.get());
   const auto fresh = Build({next});
-  EXPECT_FALSE(Get(*after, "deployment/a").invalid);
-  EXPECT_TRUE(IsSame(Get(*after, "deployment/a"), Get(*fresh, "deployment/a")));
+  EXPECT_FALSE(Get(*after, "deployment/aa").invalid);
+  EXPECT_TRUE(IsSame(Get(*after, "deployment/aa"), Get(*fresh, "deployment/aa")));
+}
+
+TEST(BuildDesiredStateTest, OnePortForTwoIsAnErrorOfBothUntilOneGivesWay) {
+  const auto source =
+      Source({{"a.toml", absl::StrCat(kServer, Deployment("aa", "img:1", "", "ports = \"80:80\""))},
+              {"b.toml", Deployment("bb", "img:1", "", "ports = \"80:8080\"")}});
+  const auto before = Build({source});
+  for (const char* name : {"deployment/aa", "deployment/bb"}) {
+    const DesiredResource& resource = Get(*before, name);
+    EXPECT_TRUE(resource.invalid);
+    ASSERT_EQ(resource.problems.size(), 1u);
+    EXPECT_EQ(resource.problems[0].code(), "port-conflict");
+  }
+  EXPECT_EQ(Get(*before, "deployment/bb").problems[0].message(),
+            "publishes port 80/tcp on server \"edge-1\", as does deployment/aa at a.toml:3:1");
+  const auto next = WithFile(*source, "b.toml", Deployment("bb", "img:1"));
+  const auto after = Build({next}, before.get());
+  EXPECT_FALSE(Get(*after, "deployment/aa").invalid);
+  EXPECT_FALSE(Get(*after, "deployment/bb").invalid);
+}
+
+TEST(BuildDesiredStateTest, ANameThatTheEngineRefusesIsAnError) {
+  const auto state = Build({Source({{"a.toml", absl::StrCat(kServer, Deployment("w", "img:1"))}})});
+  const DesiredResource& resource = Get(*state, "deployment/w");
+  EXPECT_TRUE(resource.invalid);
+  ASSERT_EQ(resource.problems.size(), 1u);
+  EXPECT_EQ(resource.problems[0].code(), "bad-name");
 }
 
 TEST(BuildDesiredStateTest, NamesOnDifferentServersDoNotConflict) {
   const auto state = Build({Source(
       {{"a.toml",
         absl::StrCat(kServer, "[[server]]\nname = \"edge-2\"\n",
-                     Deployment("a", "img:1", "", "custom_name = \"www\""),
-                     "[[deployment]]\nname = \"b\"\n[deployment.config]\nserver = \"edge-2\"\n"
+                     Deployment("aa", "img:1", "", "custom_name = \"www\""),
+                     "[[deployment]]\nname = \"bb\"\n[deployment.config]\nserver = \"edge-2\"\n"
                      "image = \"img:1\"\ncustom_name = \"www\"\n")}})});
-  EXPECT_FALSE(Get(*state, "deployment/a").invalid);
-  EXPECT_FALSE(Get(*state, "deployment/b").invalid);
+  EXPECT_FALSE(Get(*state, "deployment/aa").invalid);
+  EXPECT_FALSE(Get(*state, "deployment/bb").invalid);
 }
 
 TEST(BuildDesiredStateTest, AContainerAndAProjectMayHaveOneName) {
@@ -176,15 +203,15 @@ TEST(BuildDesiredStateTest, AContainerAndAProjectMayHaveOneName) {
 
 TEST(BuildDesiredStateTest, ACycleNamesItsPathAndGoesWhenBroken) {
   const auto source =
-      Source({{"a.toml", absl::StrCat(kServer, Deployment("a", "img:1", "after = [\"b\"]"))},
-              {"b.toml", Deployment("b", "img:1", "after = [\"a\"]")}});
+      Source({{"a.toml", absl::StrCat(kServer, Deployment("aa", "img:1", "after = [\"bb\"]"))},
+              {"b.toml", Deployment("bb", "img:1", "after = [\"aa\"]")}});
   const auto before = Build({source});
-  ASSERT_TRUE(Get(*before, "deployment/a").invalid);
-  EXPECT_THAT(Get(*before, "deployment/a").problems.back().message(),
-              HasSubstr("deployment/a -> deployment/b -> deployment/a"));
-  const auto after = Build({WithFile(*source, "b.toml", Deployment("b", "img:1"))}, before.get());
-  EXPECT_FALSE(Get(*after, "deployment/a").invalid);
-  EXPECT_THAT(Get(*after, "deployment/a").problems, IsEmpty());
+  ASSERT_TRUE(Get(*before, "deployment/aa").invalid);
+  EXPECT_THAT(Get(*before, "deployment/aa").problems.back().message(),
+              HasSubstr("deployment/aa -> deployment/bb -> deployment/aa"));
+  const auto after = Build({WithFile(*source, "b.toml", Deployment("bb", "img:1"))}, before.get());
+  EXPECT_FALSE(Get(*after, "deployment/aa").invalid);
+  EXPECT_THAT(Get(*after, "deployment/aa").problems, IsEmpty());
 }
 
 TEST(BuildDesiredStateTest, TheOwnerKeepsWhatTwoOriginsDeclare) {

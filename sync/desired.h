@@ -17,6 +17,7 @@
 #include "fairlead/v1/plan.pb.h"
 #include "fairlead/v1/resource.pb.h"
 #include "fairlead/v1/resource_sync.pb.h"
+#include "resources/host_ports.h"
 #include "resources/interpolation.h"
 #include "resources/reference.h"
 #include "resources/resource_id.h"
@@ -83,12 +84,14 @@ struct DesiredResource {
   // Docker-side name and server.
   std::string docker_name;
   std::string server;
+  // Ports of the server that it publishes while it runs.
+  std::vector<resources::HostPort> ports;
   // What this version does not act on yet (resources::NotYetReason); empty: nothing.
   std::string not_yet;
   // Names of the variables and of the other resources that it depends on; what sharing looks at.
   std::vector<std::string> placeholders;
   std::vector<resources::Reference> references;
-  // A problem of it comes from another resource: a duplicate, a name taken twice, a cycle.
+  // A problem of it comes from another resource: a duplicate, a name or port taken twice, a cycle.
   bool entangled = false;
 };
 

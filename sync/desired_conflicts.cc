@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "resources/host_ports.h"
 #include "resources/reference.h"
 #include "sync/desired_resource.h"
 
@@ -31,6 +32,15 @@ void AddNameConflict(const DesiredResource& resource, const DesiredResource& oth
                                "\" on server \"", resource.server, "\", as does ",
                                other.id.ToString(), " at ", PlaceText(other.position)),
                   "give one of them another name"));
+}
+
+void AddPortConflict(const DesiredResource& resource, const DesiredResource& other,
+                     const resources::HostPort& port, std::vector<v1::Problem>& problems) {
+  problems.push_back(MakeProblem(
+      resource.id, resource.position, v1::SEVERITY_ERROR, "port-conflict",
+      absl::StrCat("publishes port ", port.ToString(), " on server \"", resource.server,
+                   "\", as does ", other.id.ToString(), " at ", PlaceText(other.position)),
+      "change one of the ports, or bind them to different addresses"));
 }
 
 }  // namespace
@@ -58,6 +68,22 @@ void FindNameConflicts(const DesiredList& resources, ForeignProblems& problems) 
     if (inserted) continue;
     AddNameConflict(resource, *resources[it->second], problems[i]);
     AddNameConflict(*resources[it->second], resource, problems[it->second]);
+  }
+}
+
+void FindPortConflicts(const DesiredList& resources, ForeignProblems& problems) {
+  std::vector<resources::PortHolder> holders;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < resources.size(); ++i) {
+    if (resources[i]->ports.empty()) continue;
+    holders.push_back({resources[i]->server, &resources[i]->ports});
+    places.push_back(i);
+  }
+  for (const resources::PortConflict& conflict : resources::FindPortConflicts(holders)) {
+    const size_t first = places[conflict.first];
+    const size_t second = places[conflict.second];
+    AddPortConflict(*resources[second], *resources[first], conflict.port, problems[second]);
+    AddPortConflict(*resources[first], *resources[second], conflict.port, problems[first]);
   }
 }
 

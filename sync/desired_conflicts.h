@@ -1,4 +1,5 @@
-// What resources do to each other: names taken twice and cycles. Internal to BuildDesiredState.
+// What resources do to each other: names and ports taken twice, and cycles. Internal to
+// BuildDesiredState.
 #pragma once
 
 #include <map>
@@ -16,6 +17,10 @@ using DesiredList = std::vector<std::shared_ptr<const DesiredResource>>;
 // Two resources that derive the same Docker-side name on one server: an error of both, each
 // naming the other. Requires: sorted by id.
 void FindNameConflicts(const DesiredList& resources, ForeignProblems& problems);
+
+// Two deployments that publish the same port of one server: an error of both, each naming the
+// other.
+void FindPortConflicts(const DesiredList& resources, ForeignProblems& problems);
 
 // Cycles of `after`: an error of every member, with the path. Requires: sorted by id.
 void FindAfterCycles(const DesiredList& resources, ForeignProblems& problems);

@@ -58,7 +58,11 @@ void CheckResolved(const v1::Resource& resolved, DesiredResource& resource) {
     resource.problems.push_back(MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR,
                                             "no-server", "no server", "add server = \"NAME\""));
   }
-  if (resolved.has_deployment() && resolved.state() != v1::WANTED_STATE_ABSENT) {
+  if (resolved.state() == v1::WANTED_STATE_ABSENT) return;
+  if (const auto fault = resources::FindNameFault(resolved)) {
+    resource.problems.push_back(MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR,
+                                            "bad-name", fault->message, fault->suggestion));
+  } else if (resolved.has_deployment()) {
     const auto spec = resources::ContainerSpecOf(resolved);
     if (!spec.ok()) {
       resource.problems.push_back(MakeProblem(
@@ -92,6 +96,7 @@ void FillIn(const v1::Resource& spec, const DesiredScope& scope, DesiredResource
     resource.resolved = std::make_shared<const v1::Resource>(std::move(filled.resource));
   }
   CheckResolved(*resource.resolved, resource);
+  if (resource.not_yet.empty()) resource.ports = resources::HostPortsOf(*resource.resolved);
 }
 
 bool HasSameProblems(const std::vector<v1::Problem>& a, const std::vector<v1::Problem>& b) {
@@ -197,8 +202,8 @@ bool IsSame(const DesiredResource& a, const DesiredResource& b) {
          a.position.column == b.position.column && a.dialect == b.dialect &&
          a.spec_hash == b.spec_hash && a.invalid == b.invalid && a.secrets == b.secrets &&
          a.after == b.after && a.missing_after == b.missing_after &&
-         a.docker_name == b.docker_name && a.server == b.server && a.not_yet == b.not_yet &&
-         a.placeholders == b.placeholders && a.entangled == b.entangled &&
+         a.docker_name == b.docker_name && a.server == b.server && a.ports == b.ports &&
+         a.not_yet == b.not_yet && a.placeholders == b.placeholders && a.entangled == b.entangled &&
          HasSameProblems(a.problems, b.problems) && HasSameFiles(a.files, b.files) &&
          HasSameSpec(a.spec, b.spec) && HasSameSpec(a.resolved, b.resolved);
 }

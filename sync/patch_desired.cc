@@ -144,7 +144,8 @@ class Patcher {
     const auto& before = previous_.resources.find(candidate.declaration->id)->second;
     auto resource = std::make_shared<const DesiredResource>(ResolveDeclaration(candidate, scope_));
     if (!resource->problems.empty() || resource->docker_name != before->docker_name ||
-        resource->server != before->server || resource->after != before->after) {
+        resource->server != before->server || resource->ports != before->ports ||
+        resource->after != before->after) {
       return false;
     }
     if (!IsSame(*resource, *before)) resolved_.push_back(std::move(resource));
