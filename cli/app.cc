@@ -142,12 +142,19 @@ class CommandLine {
 void CommandLine::AddPlanningCommands() {
   const auto validate = std::make_shared<ValidateOptions>();
   CLI::App* command = Add("validate", "Check files, without a controller",
-                          "  fairlead validate .\n  fairlead validate --dialect komodo stacks/",
+                          "  fairlead validate .\n"
+                          "  fairlead validate --dialect komodo stacks/\n"
+                          "  fairlead validate --strict -o sarif . > fairlead.sarif",
                           validate, &RunValidate);
   command->add_option("path", validate->paths, "Files or folders")->required();
   AddDialect(command, validate->dialect);
+  command->add_flag("--strict", validate->strict,
+                    "A name that the files do not declare is an error");
   AddOutput(command, validate->output,
-            {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+            {{"text", OutputFormat::kText},
+             {"json", OutputFormat::kJson},
+             {"sarif", OutputFormat::kSarif},
+             {"github", OutputFormat::kGithub}});
 
   const auto format = std::make_shared<FormatOptions>();
   command = Add("fmt", "Bring files to canonical order and spelling",

@@ -11,12 +11,14 @@
 
 namespace fairlead::cli {
 
-enum class OutputFormat { kText, kJson, kToml };
+enum class OutputFormat { kText, kJson, kToml, kSarif, kGithub };
 
 struct ValidateOptions {
   std::vector<std::string> paths;
   // "toml" or "komodo".
   std::string dialect = "toml";
+  // A name that the files do not declare is an error, not a warning.
+  bool strict = false;
   OutputFormat output = OutputFormat::kText;
 };
 // Offline. 1 when there is an error in a file.

@@ -77,10 +77,25 @@ v1::Problem LinkNotice(const std::string& path) {
   v1::Problem notice;
   notice.set_file(path);
   notice.set_severity(v1::SEVERITY_NOTICE);
-  notice.set_code("symbolic-link");
+  notice.set_code(kSymbolicLinkCode);
   notice.set_message("a symbolic link out of these files is not followed");
   notice.set_suggestion(absl::StrCat("format \"", TargetOf(path), "\" by its own name"));
   return notice;
+}
+
+// What is in the way of files; true when that is an error. A link to one of the files needs no
+// word: that one is formatted under its own name.
+bool PrintUnread(Session& session, const SourceTree& tree) {
+  std::set<std::string> targets;
+  for (const v1::SourceFile& file : tree.files) targets.insert(TargetOf(file.path()));
+  std::vector<v1::Problem> problems;
+  for (const v1::Problem& problem : tree.problems) {
+    const bool link = problem.code() == kSymbolicLinkCode;
+    if (link && targets.contains(TargetOf(problem.file()))) continue;
+    problems.push_back(link ? LinkNotice(problem.file()) : problem);
+  }
+  PrintProblems(session, problems);
+  return HasError(problems);
 }
 
 }  // namespace
@@ -92,24 +107,13 @@ absl::StatusOr<int> RunFormat(Session& session, const FormatOptions& options) {
     return absl::InvalidArgumentError("\"-\" is standard input and cannot stand beside files");
   }
   RETURN_IF_ERROR(RefuseLinks(options.paths));
-  ASSIGN_OR_RETURN(const std::vector<v1::SourceFile> files, ReadSourceFiles(options.paths));
-  if (files.empty()) {
+  ASSIGN_OR_RETURN(const SourceTree tree, ReadSourceFiles(options.paths));
+  if (tree.files.empty() && tree.problems.empty()) {
     return absl::NotFoundError(absl::StrCat("no .toml file at ", absl::StrJoin(options.paths, ", "),
                                             ". Name a file or a folder that has one."));
   }
-  std::set<std::string> targets;
-  for (const v1::SourceFile& file : files) {
-    if (!IsLink(file.path())) targets.insert(TargetOf(file.path()));
-  }
-  int code = kExitOk;
-  for (const v1::SourceFile& file : files) {
-    if (IsLink(file.path())) {
-      // One within these files is formatted under its own name.
-      if (!targets.contains(TargetOf(file.path()))) {
-        PrintProblems(session, {LinkNotice(file.path())});
-      }
-      continue;
-    }
+  int code = PrintUnread(session, tree) ? kExitError : kExitOk;
+  for (const v1::SourceFile& file : tree.files) {
     const resources::FormattedToml result =
         resources::FormatToml(file.path(), file.content(), dialect);
     PrintProblems(session, result.problems);

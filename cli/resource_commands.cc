@@ -50,8 +50,9 @@ absl::StatusOr<std::vector<v1::SourceFile>> ReadAppliedFiles(Session& session,
     file.set_path("<stdin>");
     file.set_content(std::string(std::istreambuf_iterator<char>(in), {}));
   }
-  ASSIGN_OR_RETURN(std::vector<v1::SourceFile> named, ReadSourceFiles(paths));
-  for (v1::SourceFile& file : named) files.push_back(std::move(file));
+  ASSIGN_OR_RETURN(SourceTree named, ReadSourceFiles(paths));
+  RETURN_IF_ERROR(FirstError(named.problems));
+  for (v1::SourceFile& file : named.files) files.push_back(std::move(file));
   if (files.empty()) return absl::NotFoundError("no .toml file there to apply");
   return files;
 }

@@ -68,18 +68,95 @@ TEST_F(ValidateTest, UnresolvedReferenceIsAWarning) {
               AllOf(HasSubstr("warning: after names \"db\""), HasSubstr("0 errors, 1 warning")));
 }
 
+TEST_F(ValidateTest, StrictMakesUnresolvedReferencesErrorsAndNothingElse) {
+  const std::string path =
+      Write("a.toml", absl::StrCat(kServer, Deployment("web", "\"db\"", "some_future_key = 1\n")));
+  EXPECT_EQ(RunCommand({"validate", "--dialect", "komodo", path}).code, 0);
+  const Outcome outcome = RunCommand({"validate", "--dialect", "komodo", "--strict", path});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("error: after names \"db\""), HasSubstr("warning: unknown key"),
+                    HasSubstr("1 error, 1 warning")));
+}
+
+TEST_F(ValidateTest, OneMistakeIsSaidOnce) {
+  // What the spoilt deployment would publish, and that "other" waits for it, is no news.
+  const Outcome outcome =
+      Validate(absl::StrCat(kServer, Deployment("web", "", "ports = \"80:80\"\nreplicas = true\n"),
+                            Deployment("other", "\"web\"", "ports = \"80:80\"\n")));
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("[wrong-type]"), HasSubstr("1 error, 0 warnings")));
+}
+
+TEST_F(ValidateTest, TwoDeploymentsThatPublishOnePortNameBothPlaces) {
+  const Outcome outcome =
+      Validate(absl::StrCat(kServer, Deployment("web", "", "ports = \"80:8080\"\n"),
+                            Deployment("other", "", "ports = \"80:80\"\n")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("publishes port 80/tcp on edge, as does "
+                                           "deployment/other at "),
+                                 HasSubstr("a.toml:12 [port-conflict]"), HasSubstr("1 error,")));
+}
+
+TEST_F(ValidateTest, PortsBehindAPlaceholderAreLeftAlone) {
+  const std::string variable = "[[variable]]\nname = \"PORT\"\nvalue = \"80\"\n";
+  const std::string two = absl::StrCat(kServer, Deployment("web", "", "ports = \"[[PORT]]:80\"\n"),
+                                       Deployment("other", "", "ports = \"80:80\"\n"));
+  const Outcome unknown = Validate(two);
+  EXPECT_EQ(unknown.code, 0);
+  EXPECT_THAT(unknown.out, HasSubstr("[unresolved-placeholder]"));
+  EXPECT_THAT(Validate(absl::StrCat(variable, two)).out, HasSubstr("[port-conflict]"));
+}
+
+TEST_F(ValidateTest, NameThatTheEngineRefusesIsAnError) {
+  const Outcome outcome = Validate(absl::StrCat(kServer, Deployment("w")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("a.toml:4:1: error: no container can be named after \"w\""),
+                    HasSubstr("suggestion: set custom_name")));
+}
+
+TEST_F(ValidateTest, ValueThatNoContainerCanBeMadeOfIsAnError) {
+  const Outcome outcome =
+      Validate(absl::StrCat(kServer, Deployment("web", "", "ports = \"80:http\"\n")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("\"http\" is not a port"), HasSubstr("[invalid-value]")));
+}
+
+TEST_F(ValidateTest, SecretLinesAreNotShown) {
+  const Outcome outcome =
+      Validate("[[variable]]\nname = \"A\"\nis_secret = true\nvalue = { hidden = \"geheim\" }\n");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("a.toml:4:9: error"), Not(HasSubstr("geheim"))));
+}
+
+TEST_F(ValidateTest, ControlCharactersDoNotReachTheTerminal) {
+  const Outcome outcome = Validate("[[stack]]\nname = \"a\"\n\"\\u001b[31m\" = 1 # \x1b[0m\n");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(ValidateTest, ManyProblemsOfAFileAreCountedNotListed) {
+  std::string content(kServer);
+  for (int i = 0; i < 1000; ++i) absl::StrAppend(&content, Deployment("web"));
+  const Outcome outcome = Validate(content);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("a.toml: error: and 899 more in this file"),
+                                 HasSubstr("1 file, 2 resources: 999 errors, 0 warnings")));
+}
+
 TEST_F(ValidateTest, CycleIsAnErrorWithItsPath) {
   const Outcome outcome = Validate(
-      absl::StrCat(kServer, Deployment("a", "\"b\""), Deployment("b", "\"deployment/a\"")));
+      absl::StrCat(kServer, Deployment("aa", "\"bb\""), Deployment("bb", "\"deployment/aa\"")));
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.out, HasSubstr("deployment/a -> deployment/b -> deployment/a"));
+  EXPECT_THAT(outcome.out, HasSubstr("deployment/aa -> deployment/bb -> deployment/aa"));
 }
 
 TEST_F(ValidateTest, SameContainerNameOnOneServerIsAnError) {
   const Outcome outcome = Validate(
       absl::StrCat(kServer, Deployment("web"), Deployment("other", "", "custom_name = \"web\"\n")));
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("[name-collision]"), HasSubstr("deployment/web")));
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("[name-conflict]"), HasSubstr("deployment/web")));
 }
 
 TEST_F(ValidateTest, DialectDecidesAboutUnknownKeys) {
@@ -87,14 +164,6 @@ TEST_F(ValidateTest, DialectDecidesAboutUnknownKeys) {
       Write("a.toml", absl::StrCat(kServer, Deployment("web", "", "some_future_key = 1\n")));
   EXPECT_EQ(RunCommand({"validate", path}).code, 1);
   EXPECT_EQ(RunCommand({"validate", path, "--dialect", "komodo"}).code, 0);
-}
-
-TEST_F(ValidateTest, JsonHasCountsAndProblems) {
-  const std::string path = Write("a.toml", "[[deployment\n");
-  const Outcome outcome = RunCommand({"validate", "-o", "json", path});
-  EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("\"files\": 1"), HasSubstr("\"severity\": "
-                                                                      "\"SEVERITY_ERROR\"")));
 }
 
 TEST_F(ValidateTest, PathThatIsNotThereAndFolderWithoutFiles) {
