@@ -7,8 +7,9 @@ PRESET ?= release
 BUILD := out/build/$(PRESET)
 PROGRAMS := fairlead fairlead-controller fairlead-agent
 JOBS ?= $(shell nproc)
+SECONDS ?= 60
 
-.PHONY: help packages configure build test check sanitize format demo demo-stop bench clean
+.PHONY: help packages configure build test check sanitize format demo demo-stop bench fuzz clean
 
 help: ## This list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -46,6 +47,11 @@ demo: build ## Show the main job on a private Docker engine. ONCE=1 cleans up by
 
 demo-stop: ## Stop what `make demo` left running and delete out/demo.
 	@tools/demo stop
+
+fuzz: packages ## Run each fuzz target for SECONDS=60. clang, with sanitizers.
+	@[ -f out/build/fuzz/build.ninja ] || cmake --preset fuzz
+	@cmake --build out/build/fuzz -j $(JOBS) --target fuzzers
+	@tools/fuzz out/build/fuzz $(SECONDS)
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
 	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet

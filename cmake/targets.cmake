@@ -47,6 +47,37 @@ function(fairlead_test name)
   fairlead_tidy(${name} -google-*,-misc-*,-modernize-*,-readability-*,readability-identifier-naming)
 endfunction()
 
+# fairlead_fuzz(NAME SOURCES... LINK libs... SEEDS folders...) makes a program of LLVMFuzzerTestOneInput.
+# With FAIRLEAD_FUZZ libFuzzer drives it (`make fuzz`); otherwise it is a unit test that plays the
+# files of the seed folders and a fixed number of deterministic mutations of them.
+function(fairlead_fuzz name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;SEEDS" ${ARGN})
+  if(FAIRLEAD_FUZZ)
+    add_executable(${name} ${ARG_SOURCES})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_property(GLOBAL APPEND PROPERTY FAIRLEAD_FUZZERS ${name})
+    list(JOIN ARG_SEEDS "\n" seeds)
+    file(WRITE "${CMAKE_BINARY_DIR}/fuzz/${name}.seeds" "${seeds}\n")
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+  elseif(FAIRLEAD_TESTS)
+    add_executable(${name} ${ARG_SOURCES} "${CMAKE_SOURCE_DIR}/base/testing/replay_main.cc")
+    add_test(NAME ${name} COMMAND ${name} ${ARG_SEEDS})
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+  else()
+    return()
+  endif()
+  target_link_libraries(${name} PRIVATE fairlead_options ${ARG_LINK})
+  fairlead_tidy(${name})
+endfunction()
+
+# The target `fuzzers` builds what fairlead_fuzz has made. Call it last.
+function(fairlead_all_fuzzers)
+  if(FAIRLEAD_FUZZ)
+    get_property(names GLOBAL PROPERTY FAIRLEAD_FUZZERS)
+    add_custom_target(fuzzers DEPENDS ${names})
+  endif()
+endfunction()
+
 # fairlead_tidy(TARGET [checks to add or, with a minus, to leave out])
 function(fairlead_tidy target)
   if(FAIRLEAD_TIDY)
