@@ -54,7 +54,7 @@ fuzz: packages ## Run each fuzz target for SECONDS=60. clang, with sanitizers.
 	@tools/fuzz out/build/fuzz $(SECONDS)
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
-	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet
+	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench
 	@tools/bench
 
 clean: ## Stop the demo and delete out/.
