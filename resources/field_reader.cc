@@ -1,5 +1,6 @@
 #include "resources/field_reader.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -267,7 +268,8 @@ void FieldReader::ReadFloat(const Field& field, const TomlValue& value, Message*
   const bool narrow = field.descriptor->cpp_type() == FieldDescriptor::CPPTYPE_FLOAT;
   if (!std::isfinite(number) ||
       (narrow && std::abs(number) > static_cast<double>(std::numeric_limits<float>::max()))) {
-    ReportBadValue(value, absl::StrCat("\"", field.key, "\" is not a number in range"));
+    ReportBadValue(value, absl::StrCat("\"", field.key, "\" must be a finite number",
+                                       narrow ? " of single precision" : ""));
     return;
   }
   const Reflection* reflection = out->GetReflection();
@@ -311,9 +313,20 @@ void FieldReader::ReportMissing(const TomlValue& table, const FieldTable& fields
                                 const SeenKeys& seen, const std::string& where) {
   for (const Field& field : fields.fields) {
     if (!field.rule->required() || seen[field.index] != nullptr) continue;
-    ReportError("missing-field", source_.Map(table.position),
-                absl::StrCat("\"", field.key, "\" is missing in ", where));
+    ReportMissingKey(table, field.key, where);
   }
+}
+
+void FieldReader::ReportMissingKey(const TomlValue& table, const std::string& key,
+                                   const std::string& where) {
+  const bool misspelt = failed_ && dialect_ != v1::DIALECT_KOMODO &&
+                        std::any_of(table.entries.begin(), table.entries.end(), [&](const auto& e) {
+                          return NearestWord(e.key, {key}) == key;
+                        });
+  if (misspelt) return;
+  ReportError("missing-field", source_.Map(table.position),
+              absl::StrCat("\"", key, "\" is missing in ", where),
+              absl::StrCat("add ", key, " = ..."));
 }
 
 void FieldReader::ReportUnknownKey(const TomlEntry& entry, const std::string& where,
@@ -321,7 +334,7 @@ void FieldReader::ReportUnknownKey(const TomlEntry& entry, const std::string& wh
   const bool lenient = dialect_ == v1::DIALECT_KOMODO;
   Report(lenient ? v1::SEVERITY_WARNING : v1::SEVERITY_ERROR, "unknown-key",
          source_.Map(entry.position), absl::StrCat("unknown key \"", entry.key, "\" in ", where),
-         suggestion);
+         suggestion.empty() ? "remove it; no key there has a name like it" : suggestion);
 }
 
 void FieldReader::ReportWrongType(const std::string& key, const TomlValue& value,

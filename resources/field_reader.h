@@ -56,6 +56,8 @@ class FieldReader {
                         const std::string& suggestion);
   void ReportWrongType(const std::string& key, const TomlValue& value, absl::string_view expected,
                        const std::string& suggestion = "");
+  // Nothing is said where an unknown key of the table has been taken for a misspelling of `key`.
+  void ReportMissingKey(const TomlValue& table, const std::string& key, const std::string& where);
   // An error at a place in the file.
   void ReportError(absl::string_view code, const SourcePosition& position,
                    const std::string& message, const std::string& suggestion = "");

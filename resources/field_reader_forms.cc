@@ -104,13 +104,15 @@ void FieldReader::ReadFileContents(const Field& field, const TomlValue& value, M
 
 void FieldReader::ReadLines(const Field& field, const TomlValue& value, Message* out) {
   std::string text;
+  const LineForm form = LineFormOf(field.rule->form());
   if (value.type == TomlValue::Type::kString) {
     text = value.text;
     if (!text.empty() && text.back() != '\n') text += '\n';
     if (const auto bad = FindLineWithoutSeparator(text)) {
       ReportError("bad-value", source_.LineOfString(value.position, *bad, NthLine(text, *bad)),
                   absl::StrCat("line ", *bad + 1, " of \"", field.key,
-                               "\" has no '=' or ':' between name and value"));
+                               "\" has no '=' or ':' between name and value"),
+                  absl::StrCat("write it as ", form.first, form.separator, form.second));
       return;
     }
   } else if (value.type == TomlValue::Type::kArray) {
@@ -160,14 +162,15 @@ bool FieldReader::ReadPairMember(const Field& field, const TomlValue& pair, absl
     *text = entry.value.text;
     // The pairs are kept as lines, in which these would change the meaning.
     if (absl::StrContains(*text, '\n') || absl::StrContains(*text, " #")) {
-      ReportBadValue(entry.value, absl::StrCat("\"", key, "\" in \"", field.key,
-                                               "\" must not hold a line end or \" #\""));
+      ReportBadValue(
+          entry.value,
+          absl::StrCat("\"", key, "\" in \"", field.key, "\" must not hold a line end or \" #\""),
+          "take it out: in the lines it is kept as, it would end the value");
       return false;
     }
     return true;
   }
-  ReportError("missing-field", source_.Map(pair.position),
-              absl::StrCat("\"", key, "\" is missing in \"", field.key, "\""));
+  ReportMissingKey(pair, std::string(key), absl::StrCat("\"", field.key, "\""));
   return false;
 }
 
@@ -207,8 +210,11 @@ void FieldReader::ReadDuration(const Field& field, const TomlValue& value, Messa
     return;
   }
   if (duration < absl::ZeroDuration() || duration > absl::Seconds(kLongestSeconds)) {
-    ReportBadValue(value, absl::StrCat("\"", field.key, "\" must be a duration from 0s to ",
-                                       kLongestSeconds, "s"));
+    ReportBadValue(value,
+                   duration < absl::ZeroDuration()
+                       ? absl::StrCat("\"", field.key, "\" must not be negative")
+                       : absl::StrCat("\"", field.key, "\" is longer than 10,000 years"),
+                   "write 0s or more, such as \"90s\"");
     return;
   }
   google::protobuf::Duration stored;

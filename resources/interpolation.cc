@@ -24,6 +24,8 @@ namespace {
 constexpr absl::string_view kReserved = "COMPOSE_COMMAND";
 constexpr std::size_t kShortestRedacted = 3;
 constexpr std::size_t kShortestSecretLine = 8;
+// Names that a misspelt one is compared with.
+constexpr std::size_t kMostCandidates = 500;
 
 bool IsNameCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
@@ -81,7 +83,9 @@ v1::Problem Unresolved(const std::string& name, const Field& field, const Resour
   }
   problem.set_message(absl::StrCat("no variable \"", name, "\"", use));
   std::vector<std::string> names;
-  for (const auto& [known, unused] : variables) names.push_back(known);
+  for (const auto& [known, unused] : variables) {
+    if (names.size() < kMostCandidates) names.push_back(known);
+  }
   std::string suggestion = DidYouMean(name, names);
   if (suggestion.empty()) {
     suggestion = absl::StrCat("declare a [[variable]] with name = \"", name, "\"");

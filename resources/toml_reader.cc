@@ -235,7 +235,8 @@ class FileReader {
     }
     Add(dialect_ == v1::DIALECT_KOMODO ? v1::SEVERITY_WARNING : v1::SEVERITY_ERROR,
         table ? "unknown-table" : "unknown-key", position,
-        absl::StrCat("unknown top-level ", table ? "table" : "key", " \"", entry.key, "\""), hint);
+        absl::StrCat("unknown top-level ", table ? "table" : "key", " \"", entry.key, "\""),
+        hint.empty() ? "remove it, or move it to a file without resources" : hint);
   }
 
   static std::string NearestTable(absl::string_view key) {
@@ -340,6 +341,26 @@ bool MayHoldSecret(absl::string_view line) {
                      [&](const std::string& key) { return absl::StrContains(line, key); });
 }
 
+// What is meant most often by what the parser says.
+std::string SyntaxSuggestion(absl::string_view message) {
+  struct Hint {
+    absl::string_view message;
+    absl::string_view suggestion;
+  };
+  static constexpr Hint kHints[] = {
+      {"could not determine value type", "put texts in quotes"},
+      {"cannot redefine existing", "keep one of the two"},
+      {"expected '='", "write KEY = VALUE; a key with blanks or dots in it stands in quotes"},
+      {"encountered end-of-file", "close the bracket or quote that is open"},
+      {"expected comma", "part the values by commas"},
+      {"escape", "double the backslash, or take single quotes, in which it stands for itself"},
+  };
+  for (const Hint& hint : kHints) {
+    if (absl::StrContains(message, hint.message)) return std::string(hint.suggestion);
+  }
+  return "mend the line so that it is TOML (https://toml.io)";
+}
+
 v1::Problem SyntaxProblem(const TomlSource& source, const TomlError& error) {
   const SourcePosition position = source.Map(error.position);
   // The parser blames the line end itself for a one-line string that runs into it.
@@ -348,6 +369,10 @@ v1::Problem SyntaxProblem(const TomlSource& source, const TomlError& error) {
   v1::Problem problem =
       source.MakeProblem(v1::SEVERITY_ERROR, "syntax", position,
                          open_string ? "string has no end on this line" : error.message);
+  problem.set_suggestion(open_string
+                             ? "end it with the quote it began with; texts of several lines "
+                               "stand between \"\"\""
+                             : SyntaxSuggestion(error.message));
   if (MayHoldSecret(problem.source_line())) problem.clear_source_line();
   return problem;
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <random>
 
@@ -15,8 +16,10 @@
 namespace fairlead::loop {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // Everything that a snapshot says, as text.
 std::string TextOf(const sync::SourceSnapshot& snapshot) {
@@ -132,6 +135,18 @@ TEST_F(SourceLoaderTest, APathThatIsGoneIsAnErrorThatNamesIt) {
   const auto snapshot = loader_->Load(spec_, "main", "");
   EXPECT_TRUE(absl::IsNotFound(snapshot.status())) << snapshot.status();
   EXPECT_THAT(std::string(snapshot.status().message()), HasSubstr("\"fleet\""));
+}
+
+TEST_F(SourceLoaderTest, LinksOutOfTheTreeAreNotFollowed) {
+  const std::string secret = folder_.path() + "/secret";
+  std::ofstream(secret) << Variable("geheim");
+  origin_.Write("a.toml", "[[stack]]\nname = \"web\"\n[stack.config]\nrun_directory = \"web\"\n");
+  origin_.Write("web/compose.yaml", "services: {}\n");
+  std::filesystem::create_symlink(secret, origin_.path() + "/b.toml");
+  std::filesystem::create_symlink(secret, origin_.path() + "/web/.env");
+  origin_.CommitAll("links");
+  EXPECT_THAT(TextOf(*Load()), AllOf(HasSubstr("stack/web: compose.yaml=services: {}\n\n"),
+                                     Not(HasSubstr("geheim")), Not(HasSubstr(".env"))));
 }
 
 TEST_F(SourceLoaderTest, AnotherDialectReadsEverythingAgain) {

@@ -34,7 +34,8 @@ void CheckInterpolation(absl::string_view input) {
   bool all_known = true;
   bool any_known = false;
   for (const std::string& name : PlaceholdersOf(resource)) {
-    const bool known = variables.contains(name);
+    // A secret without a value fills in nothing.
+    const bool known = variables.contains(name) && !(value.empty() && name == "S");
     all_known = all_known && (known || name == "COMPOSE_COMMAND");
     any_known = any_known || known;
   }
