@@ -134,8 +134,10 @@ struct Controller::Parts {
   explicit Parts(ControllerOptions given) : options(std::move(given)) {}
 
   absl::Status Build();
+  absl::Status LockData();
   void BuildPoller(base::Clock& clock, base::Random& random);
   absl::Status BuildGrpc();
+  void StartTicker(base::Clock& clock);
   void Stop();
   void OnPass(const loop::LoopView& view);
   std::map<std::string, service::AgentView> AgentViews();
@@ -166,12 +168,17 @@ struct Controller::Parts {
   uint64_t followed = 0;
 };
 
-absl::Status Controller::Parts::Build() {
-  RETURN_IF_ERROR(CheckOptions(options));
+absl::Status Controller::Parts::LockData() {
   RETURN_IF_ERROR(base::MakeDirectories(options.data_dir), "--data-dir");
   absl::StatusOr<base::FileLock> locked = base::FileLock::Acquire(options.data_dir + "/lock");
   RETURN_IF_ERROR(locked.status(), "another controller uses --data-dir");
   lock = *std::move(locked);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Parts::Build() {
+  RETURN_IF_ERROR(CheckOptions(options));
+  RETURN_IF_ERROR(LockData());
   base::Clock& clock = base::Clock::Real();
   base::Random& random = base::Random::Real();
   ASSIGN_OR_RETURN(store, store::SqliteStore::Open(options.data_dir + "/fairlead.db", clock));
@@ -209,16 +216,7 @@ absl::Status Controller::Parts::Build() {
                                           .tls_key = options.tls_key,
                                           .webhook_secret = options.webhook_secret},
                                          *reconciler, *poller, *metrics));
-  ticker = std::thread([this, &clock] {
-    base::MutexLock held(mutex);
-    while (!stopping) {
-      stopped.WaitFor(mutex, absl::Seconds(1));
-      if (stopping) break;
-      mutex.Unlock();
-      registry->Tick(clock.Now());
-      mutex.Lock();
-    }
-  });
+  StartTicker(clock);
   return absl::OkStatus();
 }
 
@@ -244,6 +242,19 @@ void Controller::Parts::BuildPoller(base::Clock& clock, base::Random& random) {
           loop_core.AddEvent(std::move(event), now);
         });
       });
+}
+
+void Controller::Parts::StartTicker(base::Clock& clock) {
+  ticker = std::thread([this, &clock] {
+    base::MutexLock held(mutex);
+    while (!stopping) {
+      stopped.WaitFor(mutex, absl::Seconds(1));
+      if (stopping) break;
+      mutex.Unlock();
+      registry->Tick(clock.Now());
+      mutex.Lock();
+    }
+  });
 }
 
 absl::Status Controller::Parts::BuildGrpc() {
