@@ -9,7 +9,7 @@ PROGRAMS := fairlead fairlead-controller fairlead-agent
 JOBS ?= $(shell nproc)
 SECONDS ?= 60
 
-.PHONY: help packages configure build test check sanitize format demo demo-stop bench fuzz clean
+.PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz clean
 
 help: ## This list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -41,6 +41,11 @@ sanitize: packages ## Build with clang-tidy, and run unit and component tests un
 
 format: packages ## Format all C++ files in place.
 	@tools/format
+
+docs: configure ## Write docs/resources.md anew from the protos and the examples.
+	@cmake --build $(BUILD) -j $(JOBS) --target resource_docs
+	@$(BUILD)/bin/resource_docs testdata/manifests/valid > $(BUILD)/resources.md
+	@mv $(BUILD)/resources.md docs/resources.md
 
 demo: build ## Show the main job on a private Docker engine. ONCE=1 cleans up by itself.
 	@DEMO_DOCKER_HOST="$(DEMO_DOCKER_HOST)" ONCE="$(ONCE)" tools/demo run

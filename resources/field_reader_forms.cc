@@ -16,6 +16,7 @@
 
 #include "resources/field_reader.h"
 #include "resources/key_values.h"
+#include "resources/line_form.h"
 #include "resources/spelling.h"
 
 namespace fairlead::resources {
@@ -27,26 +28,6 @@ using google::protobuf::Reflection;
 
 // Of google.protobuf.Duration: about 10,000 years.
 constexpr int64_t kLongestSeconds = 315576000000;
-
-// How the lines of a form look, and the keys of its array of tables.
-struct LineForm {
-  absl::string_view first;
-  absl::string_view second;
-  absl::string_view separator;
-};
-
-LineForm LineFormOf(v1::Form form) {
-  switch (form) {
-    case v1::FORM_ENV_LIST:
-      return {"variable", "value", " = "};
-    case v1::FORM_CONVERSION_LIST:
-      return {"local", "container", ": "};
-    case v1::FORM_TERM_LABEL_LIST:
-      return {"signal", "label", ": "};
-    default:
-      return {"variable", "value", ": "};
-  }
-}
 
 std::vector<std::string> SplitStringList(absl::string_view text) {
   std::vector<std::string> out;
@@ -125,7 +106,7 @@ void FieldReader::ReadLines(const Field& field, const TomlValue& value, Message*
 }
 
 bool FieldReader::ReadPairs(const Field& field, const TomlValue& value, std::string* text) {
-  const LineForm form = LineFormOf(field.rule->form());
+  const LineForm& form = *FindLineForm(field.rule->form());
   bool ok = true;
   for (const TomlValue& item : value.items) {
     if (item.type != TomlValue::Type::kTable) {

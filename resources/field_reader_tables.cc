@@ -20,14 +20,6 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// The field that a plain string stands for: the only one of the first member.
-const Field* ShortField(const FieldTable& members) {
-  const FieldTable& first = *members.fields.front().message;
-  const bool text = first.fields.size() == 1 && !first.fields[0].descriptor->is_repeated() &&
-                    first.fields[0].descriptor->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
-  return text ? &first.fields[0] : nullptr;
-}
-
 // Integers beyond 2^53 lose digits, as in JSON.
 void ToStructValue(const TomlValue& value, google::protobuf::Value* out) {
   switch (value.type) {
@@ -84,7 +76,7 @@ void SortByKey(const Field& field, Message* out) {
 
 void FieldReader::ReadTagged(const Field& field, const TomlValue& value, Message* out) {
   const Field& first = field.message->fields.front();
-  const Field* short_field = ShortField(*field.message);
+  const Field* short_field = ShortFieldOf(*field.message);
   Message* tagged = out->GetReflection()->MutableMessage(out, field.descriptor);
   tagged->Clear();
   if (value.type == TomlValue::Type::kTable) {

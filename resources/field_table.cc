@@ -115,6 +115,13 @@ const Field* FieldTable::Find(absl::string_view key) const {
 
 const FieldTable& FieldsOf(const Descriptor* message) { return *AllTables().at(message); }
 
+const Field* ShortFieldOf(const FieldTable& members) {
+  const FieldTable& first = *members.fields.front().message;
+  const bool text = first.fields.size() == 1 && !first.fields[0].descriptor->is_repeated() &&
+                    first.fields[0].descriptor->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
+  return text ? &first.fields[0] : nullptr;
+}
+
 bool IsSecret(const Message& parent, const Field& field) {
   if (field.rule->secret()) return true;
   if (field.key != "value") return false;

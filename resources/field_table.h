@@ -66,6 +66,10 @@ struct FieldTable {
 // Requires: Resource, or a message that it reaches. Thread-safe.
 const FieldTable& FieldsOf(const google::protobuf::Descriptor* message);
 
+// Of a tagged message: the field that a plain text stands for, which is the only one of its first
+// member; null when there is none.
+const Field* ShortFieldOf(const FieldTable& members);
+
 // The value must not be printed: a field marked `secret`, or the `value` of a message whose
 // `is_secret` is set.
 bool IsSecret(const google::protobuf::Message& parent, const Field& field);
