@@ -166,6 +166,11 @@ void CommandLine::AddPlanningCommands() {
   command->add_flag("--check", format->check, "Only list files that would change; then exit 1");
   AddDialect(command, format->dialect);
 
+  const auto schema = std::make_shared<SchemaOptions>();
+  command = Add("schema", "Print a JSON Schema of resource files, for editors",
+                "  fairlead schema > fairlead.schema.json", schema, &RunSchema);
+  AddDialect(command, schema->dialect);
+
   group_ = "Plans and syncs";
   const auto plan = std::make_shared<PlanOptions>();
   command = Add("plan", "Show what would happen, and why; changes nothing",

@@ -34,6 +34,13 @@ struct FormatOptions {
 // Offline. 1 when a file cannot be read, and with `check` when one would change.
 absl::StatusOr<int> RunFormat(Session& session, const FormatOptions& options);
 
+struct SchemaOptions {
+  // "toml" or "komodo".
+  std::string dialect = "toml";
+};
+// Offline. Prints JSON Schema.
+absl::StatusOr<int> RunSchema(Session& session, const SchemaOptions& options);
+
 struct PlanOptions {
   std::string sync;
   // A working tree, or a commit; at most one of them.

@@ -7,7 +7,7 @@ constexpr char kBash[] = R"sh(# fairlead completion for bash: source <(fairlead 
 _fairlead() {
   local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
   local command="" kind="" word i names
-  local commands="validate fmt plan sync wait status get export import describe apply start stop restart release retry logs events version completion"
+  local commands="validate fmt schema plan sync wait status get export import describe apply start stop restart release retry logs events version completion"
   local IFS=$'\n'
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -57,6 +57,7 @@ _fairlead() {
   commands=(
     'validate:check files, without a controller'
     'fmt:bring files to canonical order and spelling'
+    'schema:print a JSON Schema of resource files, for editors'
     'plan:show what would happen, and why'
     'sync:fetch and reconcile now'
     'wait:wait until what git says is true'
@@ -104,7 +105,7 @@ if [[ "${funcstack[1]}" == _fairlead ]]; then _fairlead "$@"; else compdef _fair
 )sh";
 
 constexpr char kFish[] = R"sh(# fairlead completion for fish: fairlead completion fish | source
-set -l commands validate fmt plan sync wait status get export import describe apply start stop restart release retry logs events version completion
+set -l commands validate fmt schema plan sync wait status get export import describe apply start stop restart release retry logs events version completion
 set -l of_resource get export describe start stop restart release retry logs events
 complete -c fairlead -f
 complete -c fairlead -n "not __fish_seen_subcommand_from $commands" -a "$commands"
