@@ -37,6 +37,7 @@ void FieldReader::ReadMessage(const TomlValue& table, const FieldTable& fields,
       ReadField(*field, entry, out);
     }
   }
+  CheckValues(fields, seen, *out);
   ReportMissing(table, fields, seen, where);
 }
 

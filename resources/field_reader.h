@@ -94,6 +94,14 @@ class FieldReader {
   void ReadTagged(const Field& field, const TomlValue& value, google::protobuf::Message* out);
   void ReadDuration(const Field& field, const TomlValue& value, google::protobuf::Message* out);
 
+  // What the options ask of texts that the table gives; `message` holds what has been read.
+  void CheckValues(const FieldTable& fields, const SeenKeys& seen,
+                   const google::protobuf::Message& message);
+  void CheckSchedule(const Field& field, const TomlValue& value, bool cron);
+  void CheckTimeZone(const Field& field, const TomlValue& value);
+  // The byte `offset` of a string value; its begin where the file spells the text otherwise.
+  SourcePosition PositionInText(const TomlValue& value, std::size_t offset) const;
+
   void ReportMissing(const TomlValue& table, const FieldTable& fields, const SeenKeys& seen,
                      const std::string& where);
   void ReportBadValue(const TomlValue& value, const std::string& message,
