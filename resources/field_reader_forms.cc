@@ -85,7 +85,7 @@ void FieldReader::ReadFileContents(const Field& field, const TomlValue& value, M
 
 void FieldReader::ReadLines(const Field& field, const TomlValue& value, Message* out) {
   std::string text;
-  const LineForm form = LineFormOf(field.rule->form());
+  const LineForm& form = *FindLineForm(field.rule->form());
   if (value.type == TomlValue::Type::kString) {
     text = value.text;
     if (!text.empty() && text.back() != '\n') text += '\n';

@@ -122,6 +122,12 @@ const Field* ShortFieldOf(const FieldTable& members) {
   return text ? &first.fields[0] : nullptr;
 }
 
+absl::string_view TextOfEnum(const google::protobuf::EnumDescriptor* type, int number) {
+  const google::protobuf::EnumValueDescriptor* value = type->FindValueByNumber(number);
+  if (value == nullptr) return {};
+  return value->options().GetExtension(v1::value).text();
+}
+
 bool IsSecret(const Message& parent, const Field& field) {
   if (field.rule->secret()) return true;
   if (field.key != "value") return false;

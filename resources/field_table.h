@@ -2,6 +2,7 @@
 #pragma once
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/generated_enum_reflection.h>
 #include <google/protobuf/message.h>
 
 #include <cstddef>
@@ -73,6 +74,14 @@ const Field* ShortFieldOf(const FieldTable& members);
 // The value must not be printed: a field marked `secret`, or the `value` of a message whose
 // `is_secret` is set.
 bool IsSecret(const google::protobuf::Message& parent, const Field& field);
+
+// How TOML spells a value of an enum with EnumRule options: "unless-stopped". Empty for a number
+// that has no value.
+absl::string_view TextOfEnum(const google::protobuf::EnumDescriptor* type, int number);
+template <typename Enum>
+absl::string_view TextOf(Enum value) {
+  return TextOfEnum(google::protobuf::GetEnumDescriptor<Enum>(), static_cast<int>(value));
+}
 
 // Calls `visit` for each text of the message and of those within it, in field order. The parent
 // is the message that holds the field.

@@ -130,6 +130,9 @@ std::set<resources::ResourceId> ComputeConcerned(const DesiredState& desired,
                                                  const std::string& server,
                                                  const LiveChange& change);
 
+// Nothing is left to do about a resource in this condition.
+bool IsWell(v1::Condition condition);
+
 // What people see of one resource.
 v1::ResourceStatus ComputeStatus(const PlanInput& input, const PlanResult& plan,
                                  const resources::ResourceId& id);

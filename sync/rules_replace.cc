@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "resources/field_table.h"
 #include "sync/classify.h"
 
 namespace fairlead::sync {
@@ -198,19 +199,6 @@ std::string DiffersReason(const Facts& facts) {
   return "spec hash differs";
 }
 
-absl::string_view RestartText(v1::RestartMode mode) {
-  switch (mode) {
-    case v1::RESTART_MODE_ON_FAILURE:
-      return "on-failure";
-    case v1::RESTART_MODE_ALWAYS:
-      return "always";
-    case v1::RESTART_MODE_UNLESS_STOPPED:
-      return "unless-stopped";
-    default:
-      return "no";
-  }
-}
-
 // Something of the project should be there and nothing is.
 bool IsEmptyProject(const Facts& facts) {
   if (!facts.pair.members.empty()) return false;
@@ -313,7 +301,7 @@ bool DecideDiffers(const Facts& facts, Decision& decision) {
 bool DecideLiveField(const Facts& facts, Decision& decision) {
   if (facts.target.held || facts.shape != Shape::kContainer) return false;
   const v1::RestartMode mode = facts.target.spec->deployment().restart();
-  const absl::string_view wanted = RestartText(mode);
+  const absl::string_view wanted = resources::TextOf(mode);
   const std::string& live = facts.pair.current->restart_policy();
   if (live == wanted || (live.empty() && wanted == "no")) return false;
   decision.heal = facts.WasApplied() && facts.inventory->has_applied() &&

@@ -84,6 +84,20 @@ void FillDeclaration(const Facts& facts, v1::ResourceStatus& status) {
 
 }  // namespace
 
+bool IsWell(v1::Condition condition) {
+  switch (condition) {
+    case v1::CONDITION_CONVERGED:
+    case v1::CONDITION_COMPLETED:
+    case v1::CONDITION_STOPPED:
+    case v1::CONDITION_READY:
+    case v1::CONDITION_OBSERVED:
+    case v1::CONDITION_NOT_ACTED_ON:
+      return true;
+    default:
+      return false;
+  }
+}
+
 v1::ResourceStatus ComputeStatus(const PlanInput& input, const PlanResult& plan,
                                  const ResourceId& id) {
   v1::ResourceStatus status;

@@ -17,20 +17,6 @@ namespace {
 // A pass that keeps changing its own input would be a bug; it is cut off rather than spinning.
 constexpr int kRoundsPerPass = 6;
 
-bool IsWell(v1::Condition condition) {
-  switch (condition) {
-    case v1::CONDITION_CONVERGED:
-    case v1::CONDITION_COMPLETED:
-    case v1::CONDITION_STOPPED:
-    case v1::CONDITION_READY:
-    case v1::CONDITION_OBSERVED:
-    case v1::CONDITION_NOT_ACTED_ON:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
@@ -409,7 +395,7 @@ CoreOutput Core::Pass(absl::Time now) {
 void Core::Publish(absl::Time now) {
   bool converged = !desired_stale_ && result_.plan.steps().empty();
   for (const auto& [kind_and_condition, count] : result_.conditions) {
-    if (!IsWell(kind_and_condition.second)) converged = false;
+    if (!sync::IsWell(kind_and_condition.second)) converged = false;
   }
   options_.observer->OnResources(result_.conditions);
   // Changed since the last plan: every change of the inventory is noted here.

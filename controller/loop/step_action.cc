@@ -11,6 +11,7 @@
 #include "base/proto_time.h"
 #include "base/status.h"
 #include "resources/container_spec.h"
+#include "resources/field_table.h"
 #include "resources/interpolation.h"
 #include "resources/kind_table.h"
 
@@ -96,32 +97,6 @@ absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decis
   return absl::OkStatus();
 }
 
-absl::string_view SignalName(v1::TerminationSignal signal) {
-  switch (signal) {
-    case v1::TERMINATION_SIGNAL_SIGHUP:
-      return "SIGHUP";
-    case v1::TERMINATION_SIGNAL_SIGINT:
-      return "SIGINT";
-    case v1::TERMINATION_SIGNAL_SIGQUIT:
-      return "SIGQUIT";
-    default:
-      return "SIGTERM";
-  }
-}
-
-absl::string_view RestartName(v1::RestartMode mode) {
-  switch (mode) {
-    case v1::RESTART_MODE_ON_FAILURE:
-      return "on-failure";
-    case v1::RESTART_MODE_ALWAYS:
-      return "always";
-    case v1::RESTART_MODE_UNLESS_STOPPED:
-      return "unless-stopped";
-    default:
-      return "no";
-  }
-}
-
 // How the resource's containers are stopped, from the last applied spec.
 void FillStop(const sync::PlanInput& input, const sync::Decision& decision, std::string* signal,
               int32_t* seconds) {
@@ -130,7 +105,7 @@ void FillStop(const sync::PlanInput& input, const sync::Decision& decision, std:
   const auto entry = input.inventory.find(decision.id.ToString());
   if (entry == input.inventory.end() || !entry->second->applied().has_deployment()) return;
   const v1::Deployment& deployment = entry->second->applied().deployment();
-  *signal = std::string(SignalName(deployment.termination_signal()));
+  *signal = std::string(resources::TextOf(deployment.termination_signal()));
   *seconds = deployment.termination_timeout();
 }
 
@@ -162,7 +137,7 @@ absl::Status FillApply(const sync::PlanInput& input, const v1::Step& step,
   for (const std::string& secret : target.secrets) result.action.add_secrets(secret);
   if (step.action() == v1::STEP_ACTION_UPDATE) {
     result.action.mutable_update()->set_restart_policy(
-        std::string(RestartName(target.resolved.deployment().restart())));
+        std::string(resources::TextOf(target.resolved.deployment().restart())));
     return absl::OkStatus();
   }
   const bool adopts = step.action() == v1::STEP_ACTION_ADOPT;
@@ -196,7 +171,7 @@ void FillFinish(const sync::PlanInput& input, const v1::Step& step, const sync::
   }
   finish.set_restart_policy("unless-stopped");
   if (old_spec != nullptr && old_spec->has_deployment()) {
-    finish.set_restart_policy(std::string(RestartName(old_spec->deployment().restart())));
+    finish.set_restart_policy(std::string(resources::TextOf(old_spec->deployment().restart())));
     finish.set_leave_stopped(IsStopped(input, decision, *old_spec));
   }
 }

@@ -20,20 +20,6 @@ std::string ConditionName(v1::Condition condition) {
   return absl::AsciiStrToLower(v1::Condition_Name(condition).substr(sizeof("CONDITION_") - 1));
 }
 
-bool IsWell(v1::Condition condition) {
-  switch (condition) {
-    case v1::CONDITION_CONVERGED:
-    case v1::CONDITION_COMPLETED:
-    case v1::CONDITION_STOPPED:
-    case v1::CONDITION_READY:
-    case v1::CONDITION_OBSERVED:
-    case v1::CONDITION_NOT_ACTED_ON:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool HasError(const v1::SyncStatus& status) {
   return std::any_of(status.problems().begin(), status.problems().end(),
                      [](const auto& problem) { return problem.severity() == v1::SEVERITY_ERROR; });
@@ -64,7 +50,7 @@ std::map<std::string, OriginCount> CountByOrigin(const loop::LoopView& view) {
       count.last_change =
           std::max(count.last_change, base::FromProto(entry->second->condition_since()));
     }
-    if (IsWell(decision->condition)) continue;
+    if (sync::IsWell(decision->condition)) continue;
     if (decision->condition == v1::CONDITION_PROGRESSING) {
       count.open = true;
     } else {
@@ -194,7 +180,7 @@ absl::StatusOr<v1::GetStatusResponse> ComputeStatusResponse(const StatusInput& i
   for (const std::string& server : servers) *response.add_servers() = StatusOfServer(input, server);
   bool well = true;
   for (const auto& [id, decision] : input.view.result.decisions) {
-    if (IsWell(decision->condition)) continue;
+    if (sync::IsWell(decision->condition)) continue;
     const auto desired = input.view.input.desired->resources.find(id);
     const bool of_sync = sync.empty() || (desired != input.view.input.desired->resources.end() &&
                                           desired->second->sync == sync);
