@@ -107,8 +107,7 @@ void FieldReader::ReadTaggedTable(const TomlValue& table, const FieldTable& memb
     }
   }
   if (type == nullptr) {
-    ReportError("missing-field", source_.Map(table.position),
-                absl::StrCat("\"type\" is missing in \"", where, "\""));
+    ReportMissingKey(table, "type", absl::StrCat("\"", where, "\""));
     return;
   }
   if (type->value.type != TomlValue::Type::kString) {

@@ -50,7 +50,9 @@ Field MakeField(const FieldDescriptor* descriptor, std::size_t index) {
   field.key = field.rule->key().empty() ? std::string(descriptor->name()) : field.rule->key();
   field.only_kinds = SplitKinds(field.rule->only_kinds());
   field.references = SplitKinds(field.rule->reference());
-  const bool short_alias = !field.references.empty() && field.rule->alias_size() > 0;
+  // "server" for "server_id".
+  const bool short_alias = field.rule->alias_size() > 0 &&
+                           (absl::EndsWith(field.key, "_id") || absl::EndsWith(field.key, "_ids"));
   field.display = short_alias ? field.rule->alias(0) : field.key;
   if (descriptor->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
     field.values = EnumTexts(descriptor->enum_type());

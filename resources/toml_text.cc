@@ -282,6 +282,12 @@ std::vector<std::string> ElementTexts(const Message& message, const Field& field
 }
 
 bool FieldsEqual(const Message& a, const Message& b, const Field& field) {
+  // The differencer takes an absent value for the type's own default.
+  if (field.descriptor->has_optional_keyword() &&
+      a.GetReflection()->HasField(a, field.descriptor) !=
+          b.GetReflection()->HasField(b, field.descriptor)) {
+    return false;
+  }
   google::protobuf::util::MessageDifferencer differencer;
   return differencer.CompareWithFields(a, b, {field.descriptor}, {field.descriptor});
 }

@@ -129,7 +129,12 @@ TEST(TomlWriterPropertyTest, ManyResourcesOfOneFileReadBack) {
     ASSERT_EQ(file.declarations.size(), resources.size());
     for (std::size_t i = 0; i < resources.size(); ++i) {
       ASSERT_NE(file.declarations[i].spec, nullptr);
-      EXPECT_TRUE(MessageDifferencer::Equals(resources[i], *file.declarations[i].spec));
+      MessageDifferencer differencer;
+      std::string difference;
+      differencer.ReportDifferencesToString(&difference);
+      EXPECT_TRUE(differencer.Compare(resources[i], *file.declarations[i].spec))
+          << difference << "\n"
+          << WriteToml(resources[i], dialect);
     }
   }
 }

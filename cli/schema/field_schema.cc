@@ -196,6 +196,10 @@ json::object FieldSchemas::Field(const resources::Field& field,
     schema.erase("$ref");
     schema["anyOf"] = json::array{json::object{{"$ref", reference}}};
   }
+  if (field.rule->check() == v1::CHECK_TIME_ZONE) schema["examples"] = json::array{"Europe/Berlin"};
+  if (field.rule->check() == v1::CHECK_SCHEDULE) {
+    schema["examples"] = json::array{"Every day at 03:00", "0 0 3 * * *"};
+  }
   const auto value = JsonOfToml(resources::DefaultTextOf(field, defaults, dialect_));
   if (value) schema["default"] = *value;
   return schema;

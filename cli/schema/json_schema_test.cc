@@ -81,7 +81,7 @@ TEST_F(JsonSchemaTest, EveryFieldStandsUnderEachOfItsKeys) {
 TEST_F(JsonSchemaTest, FieldsBesideTheNameAreForTheirKindsOnly) {
   EXPECT_FALSE(At(toml_, "$defs/stack/properties/deploy").is_null());
   EXPECT_TRUE(At(toml_, "$defs/server/properties/deploy").is_null());
-  EXPECT_TRUE(At(toml_, "$defs/stack/properties/adopt").is_null());
+  EXPECT_TRUE(At(toml_, "$defs/server/properties/adopt").is_null());
 }
 
 TEST_F(JsonSchemaTest, FlatKindHasItsFieldsBesideTheName) {

@@ -270,7 +270,7 @@ TEST(CoreTest, TheStoreNeverHoldsActionBodies) {
   world.Connect("edge");
   world.Commit(std::string(kPair) +
                    "[[variable]]\nname = \"S\"\nvalue = \"hunter2\"\nis_secret = true\n"
-                   "[[deployment]]\nname = \"s\"\nconfig.server = \"edge\"\n"
+                   "[[deployment]]\nname = \"sealed\"\nconfig.server = \"edge\"\n"
                    "config.image = \"x\"\nconfig.environment = \"P=[[S]]\"\n",
                "r1");
   world.Pass();

@@ -114,7 +114,9 @@ TEST(ReferencePageTest, EveryKindAndFieldIsNamed) {
   for (const Kind& kind : Kinds()) {
     EXPECT_THAT(*page, HasSubstr(absl::StrCat("\n## ", kind.name, "\n")));
     for (const Field& field : FieldsOf(kind.message).fields) {
-      EXPECT_THAT(*page, HasSubstr(absl::StrCat("`", field.key, "`")));
+      // What a `type` chooses stands under that word.
+      const std::string& tag = field.rule->type();
+      EXPECT_THAT(*page, HasSubstr(absl::StrCat("`", tag.empty() ? field.key : tag, "`")));
     }
   }
 }

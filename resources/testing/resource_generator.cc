@@ -62,7 +62,14 @@ std::string ResourceGenerator::AnyText() {
   return text;
 }
 
-std::string ResourceGenerator::TextFor(const Field& field) {
+std::string ResourceGenerator::TextFor(const Field& field, const Message& message) {
+  if (field.rule->check() == v1::CHECK_TIME_ZONE) return Chance() ? "Europe/Berlin" : "";
+  if (field.rule->check() == v1::CHECK_SCHEDULE) {
+    const FieldDescriptor* format =
+        field.descriptor->containing_type()->FindFieldByName("schedule_format");
+    const bool cron = message.GetReflection()->GetEnumValue(message, format) == 1;
+    return cron ? "0 0 3 * * *" : "Every day at 03:00";
+  }
   switch (field.rule->form()) {
     case v1::FORM_ENV_LIST:
     case v1::FORM_LABELS_LIST:
@@ -99,7 +106,7 @@ void ResourceGenerator::Fill(const Field& field, Message* message) {
   }
   switch (descriptor->cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
-      reflection->SetString(message, descriptor, TextFor(field));
+      reflection->SetString(message, descriptor, TextFor(field, *message));
       break;
     case FieldDescriptor::CPPTYPE_BOOL:
       reflection->SetBool(message, descriptor, Below(2) == 0);
@@ -191,6 +198,8 @@ void ResourceGenerator::FillNested(const Field& field, Message* nested) {
   if (field.rule->form() == v1::FORM_ANY_TABLE) {
     google::protobuf::Struct table;
     FillStruct(0, &table);
+    // An empty one is written as none.
+    if (table.fields().empty()) (*table.mutable_fields())["key"].set_bool_value(true);
     nested->CopyFrom(table);
   } else if (field.message == nullptr) {
     google::protobuf::Duration duration;

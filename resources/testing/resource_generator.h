@@ -36,7 +36,7 @@ class ResourceGenerator {
   // Without line ends and tabs.
   std::string LineText();
   std::string AnyText();
-  std::string TextFor(const Field& field);
+  std::string TextFor(const Field& field, const google::protobuf::Message& message);
 
   void FillMessage(const FieldTable& table, google::protobuf::Message* message);
   void Fill(const Field& field, google::protobuf::Message* message);
