@@ -285,7 +285,8 @@ bool CronReader::ReadNumber(Piece piece, const FieldForm& form, int* number) {
   if (form.number_of != nullptr) absl::StrAppend(&allowed, " or a name such as ");
   if (form.number_of == &MonthOf) allowed += "JAN";
   if (form.number_of == &WeekdayOf) allowed += "MON";
-  const bool digits = !piece.text.empty() && absl::ascii_isdigit(piece.text.front());
+  const bool digits =
+      !piece.text.empty() && absl::ascii_isdigit(static_cast<unsigned char>(piece.text.front()));
   if (!digits || !absl::SimpleAtoi(piece.text, number)) {
     return Fail(
         piece,
