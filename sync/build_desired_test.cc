@@ -290,6 +290,20 @@ TEST(BuildDesiredStateTest, IsIncompleteWhileASourceIsUnread) {
   EXPECT_FALSE(Build({Source({{"a.toml", kServer}})}, nullptr, options)->complete);
 }
 
+TEST(BuildDesiredStateTest, AChangedFilterCountsAlthoughNoFileChanged) {
+  const auto before = Source({{"a.toml", absl::StrCat(kServer, Variable("TAG", "1"),
+                                                      "[[user_group]]\nname = \"ops\"\n")}});
+  const auto state = Build({before});
+  ASSERT_EQ(state->resources.size(), 3u);
+  for (bool SourceSnapshot::* filter :
+       {&SourceSnapshot::include_resources, &SourceSnapshot::include_variables,
+        &SourceSnapshot::include_user_groups}) {
+    const auto after = std::make_shared<SourceSnapshot>(*before);
+    (*after).*filter = false;
+    EXPECT_EQ(Build({after}, state.get())->resources.size(), 2u);
+  }
+}
+
 TEST(BuildDesiredStateTest, LeavesOutWhatASyncDoesNotInclude) {
   const auto source = Source({{"a.toml", absl::StrCat(kServer, Variable("TAG", "1"))}});
   source->include_variables = false;

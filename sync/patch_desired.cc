@@ -23,7 +23,8 @@ bool IsFlawless(const ParsedFile& file) {
 bool HasSameFilters(const SourceSnapshot& a, const SourceSnapshot& b) {
   return a.origin == b.origin && a.name == b.name && a.dialect == b.dialect && a.prune == b.prune &&
          a.prune_blocker == b.prune_blocker && a.match_tags == b.match_tags &&
-         a.include_resources == b.include_resources && a.include_variables == b.include_variables;
+         a.include_resources == b.include_resources && a.include_variables == b.include_variables &&
+         a.include_user_groups == b.include_user_groups;
 }
 
 // One call of PatchDesiredState. Every method returns false when the whole has to be built.
