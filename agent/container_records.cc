@@ -50,16 +50,24 @@ ContainerRecord FromJson(const json::object& object) {
 
 }  // namespace
 
-ContainerRecords::ContainerRecords(std::string path) : path_(std::move(path)) {}
+ContainerRecords::ContainerRecords(const std::string& path)
+    : ContainerRecords(RecordStorage{
+          .name = path,
+          .read = [path] { return base::ReadFile(path); },
+          .write =
+              [path](const std::string& text) { return base::WriteFileAtomically(path, text); },
+      }) {}
+
+ContainerRecords::ContainerRecords(RecordStorage storage) : storage_(std::move(storage)) {}
 
 absl::Status ContainerRecords::Load() {
-  const absl::StatusOr<std::string> text = base::ReadFile(path_);
+  const absl::StatusOr<std::string> text = storage_.read();
   if (absl::IsNotFound(text.status())) return absl::OkStatus();
   RETURN_IF_ERROR(text.status());
   boost::system::error_code error;
   const json::value value = json::parse(*text, error);
   if (error || !value.is_object()) {
-    return absl::DataLossError(absl::StrCat(path_, " does not hold container records"));
+    return absl::DataLossError(absl::StrCat(storage_.name, " does not hold container records"));
   }
   base::MutexLock lock(mutex_);
   for (const auto& [id, member] : value.as_object()) {
@@ -98,7 +106,7 @@ absl::Status ContainerRecords::Remove(const std::string& id) {
 absl::Status ContainerRecords::SaveLocked() {
   json::object all;
   for (const auto& [id, record] : records_) all[id] = ToJson(record);
-  return base::WriteFileAtomically(path_, std::string(json::serialize(all)));
+  return storage_.write(std::string(json::serialize(all)));
 }
 
 }  // namespace fairlead::agent

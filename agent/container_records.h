@@ -1,11 +1,13 @@
 // What the agent remembers of containers it made, adopted or set aside.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 #include "base/mutex.h"
 
@@ -31,12 +33,23 @@ struct ContainerRecord {
   bool operator==(const ContainerRecord&) const = default;
 };
 
+// Where the records lie.
+struct RecordStorage {
+  // For messages.
+  std::string name;
+  // NotFound when nothing was written yet.
+  std::function<absl::StatusOr<std::string>()> read;
+  // Durable, and all or nothing, when it returns OK.
+  std::function<absl::Status(const std::string&)> write;
+};
+
 // One file of the data directory, in memory, rewritten at every change. Shared by the runtime and
 // the reporter, which it outlives. Thread-safe.
 class ContainerRecords {
  public:
   // Load must succeed before anything else is called. `path` is the file.
-  explicit ContainerRecords(std::string path);
+  explicit ContainerRecords(const std::string& path);
+  explicit ContainerRecords(RecordStorage storage);
 
   // A missing file is empty; one that cannot be read as records is an error.
   absl::Status Load() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -52,7 +65,7 @@ class ContainerRecords {
  private:
   absl::Status SaveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const std::string path_;
+  const RecordStorage storage_;
   // Also held while the file is written: a record must be durable before the next one is.
   mutable base::Mutex mutex_;
   std::map<std::string, ContainerRecord> records_ ABSL_GUARDED_BY(mutex_);

@@ -9,6 +9,7 @@
 #include "agent/apply_container.h"
 #include "agent/compose_runtime.h"
 #include "agent/container_actions.h"
+#include "agent/engine_http.h"
 #include "agent/log_follower.h"
 #include "base/proto_time.h"
 #include "base/status.h"
@@ -26,13 +27,19 @@ absl::Duration DeadlineOf(const v1::Action& action) {
 
 }  // namespace
 
+std::shared_ptr<const EngineTransport> TransportOf(const DockerOptions& options,
+                                                   const base::Clock& clock) {
+  if (options.transport != nullptr) return options.transport;
+  return std::make_shared<const EngineHttp>(options.engine, clock);
+}
+
 DockerRuntime::DockerRuntime(DockerOptions options, ContainerRecords& records, SecretTexts& secrets,
                              const base::Clock& clock)
     : options_(std::move(options)),
       records_(records),
       secrets_(secrets),
       clock_(clock),
-      engine_(options_.engine, clock),
+      engine_(TransportOf(options_, clock), clock),
       compose_(std::make_unique<ComposeRuntime>(options_.data_directory, options_.engine)) {}
 
 DockerRuntime::~DockerRuntime() = default;

@@ -25,7 +25,13 @@ struct DockerOptions {
   std::string engine = "unix:///var/run/docker.sock";
   // Stack files and records live below it.
   std::string data_directory;
+  // Instead of HTTP to `engine`; for simulated engines.
+  std::shared_ptr<const EngineTransport> transport = nullptr;
 };
+
+// HTTP to the engine of `options`, unless they bring a transport. `clock` outlives it.
+std::shared_ptr<const EngineTransport> TransportOf(const DockerOptions& options,
+                                                   const base::Clock& clock);
 
 // Thread-safe. Holds no state of actions: the engine and the records say how far one is.
 class DockerRuntime final : public Runtime {

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 
 #include "agent/engine_error.h"
+#include "agent/engine_http.h"
 #include "agent/engine_json.h"
 #include "base/status.h"
 
@@ -121,11 +122,15 @@ std::string PullQuery(const std::string& reference) {
 
 }  // namespace
 
-EngineClient::EngineClient(std::string address, const base::Clock& clock)
-    : clock_(clock), http_(std::move(address), clock) {}
+EngineClient::EngineClient(const std::string& address, const base::Clock& clock)
+    : EngineClient(std::make_shared<const EngineHttp>(address, clock), clock) {}
+
+EngineClient::EngineClient(std::shared_ptr<const EngineTransport> transport,
+                           const base::Clock& clock)
+    : clock_(clock), http_(std::move(transport)) {}
 
 absl::StatusOr<v1::EngineVersion> EngineClient::Version(const CallLimits& limits) const {
-  ASSIGN_OR_RETURN(const HttpResponse response, http_.Call({.target = "/version"}, limits));
+  ASSIGN_OR_RETURN(const HttpResponse response, http_->Call({.target = "/version"}, limits));
   RETURN_IF_ERROR(StatusOfAnswer(response.status, response.body));
   ASSIGN_OR_RETURN(const json::object object, ParseObject(response.body));
   v1::EngineVersion version = ToEngineVersion(object);
@@ -166,7 +171,7 @@ absl::StatusOr<std::string> EngineClient::Do(const std::string& method, const st
   ASSIGN_OR_RETURN(const std::string prefix, Prefix(limits));
   ASSIGN_OR_RETURN(
       HttpResponse response,
-      http_.Call({.method = method, .target = absl::StrCat(prefix, path), .body = body}, limits));
+      http_->Call({.method = method, .target = absl::StrCat(prefix, path), .body = body}, limits));
   RETURN_IF_ERROR(StatusOfAnswer(response.status, response.body));
   return std::move(response.body);
 }
@@ -176,12 +181,12 @@ absl::Status EngineClient::Post(const std::string& path, const CallLimits& limit
 }
 
 absl::Status EngineClient::StreamTo(const std::string& method, const std::string& path,
-                                    const EngineHttp::StreamHooks& hooks,
+                                    const EngineTransport::StreamHooks& hooks,
                                     const CallLimits& limits) const {
   ASSIGN_OR_RETURN(const std::string prefix, Prefix(limits));
   ASSIGN_OR_RETURN(
       const HttpResponse response,
-      http_.Stream({.method = method, .target = absl::StrCat(prefix, path)}, hooks, limits));
+      http_->Stream({.method = method, .target = absl::StrCat(prefix, path)}, hooks, limits));
   return StatusOfAnswer(response.status, response.body);
 }
 

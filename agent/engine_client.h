@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-#include "agent/engine_http.h"
+#include "agent/engine_transport.h"
 #include "agent/log_lines.h"
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -44,11 +45,12 @@ struct EngineEvent {
 };
 
 // Speaks API 1.41 or what the engine demands at least; asks GET /version before the first call.
-// Thread-safe. Codes are those of StatusOfAnswer and EngineHttp; messages carry no context.
+// Thread-safe. Codes are those of StatusOfAnswer and EngineTransport; messages carry no context.
 class EngineClient {
  public:
   // `address` as in EngineHttp; `clock` outlives this.
-  EngineClient(std::string address, const base::Clock& clock);
+  EngineClient(const std::string& address, const base::Clock& clock);
+  EngineClient(std::shared_ptr<const EngineTransport> transport, const base::Clock& clock);
 
   // Asks anew. FailedPrecondition for an engine before API 1.41.
   absl::StatusOr<v1::EngineVersion> Version(const CallLimits& limits) const;
@@ -111,8 +113,6 @@ class EngineClient {
                                                         const CallLimits& limits) const;
   absl::Status RemoveNetwork(const std::string& name, const CallLimits& limits) const;
 
-  const std::string& address() const { return http_.address(); }
-
  private:
   absl::StatusOr<std::string> Prefix(const CallLimits& limits) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The body of a successful answer.
@@ -120,10 +120,10 @@ class EngineClient {
                                  const std::string& body, const CallLimits& limits) const;
   absl::Status Post(const std::string& path, const CallLimits& limits) const;
   absl::Status StreamTo(const std::string& method, const std::string& path,
-                        const EngineHttp::StreamHooks& hooks, const CallLimits& limits) const;
+                        const EngineTransport::StreamHooks& hooks, const CallLimits& limits) const;
 
   const base::Clock& clock_;
-  const EngineHttp http_;
+  const std::shared_ptr<const EngineTransport> http_;
   mutable base::Mutex mutex_;
   // "/v1.41"; empty until the engine was asked.
   mutable std::string prefix_ ABSL_GUARDED_BY(mutex_);

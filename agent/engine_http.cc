@@ -162,11 +162,6 @@ class Exchange {
 EngineHttp::EngineHttp(std::string address, const base::Clock& clock)
     : address_(std::move(address)), clock_(clock) {}
 
-absl::StatusOr<HttpResponse> EngineHttp::Call(const HttpRequest& request,
-                                              const CallLimits& limits) const {
-  return Stream(request, {}, limits);
-}
-
 absl::StatusOr<HttpResponse> EngineHttp::Stream(const HttpRequest& request,
                                                 const StreamHooks& hooks,
                                                 const CallLimits& limits) const {
