@@ -1,17 +1,15 @@
 #include "agent/docker_reporter.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
-#include "base/log.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
 namespace {
 
-constexpr absl::Duration kListInterval = absl::Seconds(60);
-constexpr absl::Duration kListRetry = absl::Seconds(1);
+// The clock may be set back meanwhile.
+constexpr absl::Duration kLongestWait = absl::Seconds(60);
 constexpr absl::Duration kDescribeTime = absl::Seconds(10);
 constexpr absl::Duration kRefreshTime = absl::Seconds(5);
 // The engine replays its last events: they tell which ends were kills before the agent ran.
@@ -28,13 +26,13 @@ DockerReporter::DockerReporter(const DockerOptions& options, ContainerRecords& r
                                base::Random& random)
     : clock_(clock),
       random_(random),
-      engine_(options.engine, clock),
-      watch_(engine_, records, secrets, clock, options.data_directory) {}
+      engine_(TransportOf(options, clock), clock),
+      report_(engine_, records, secrets, clock, options.data_directory) {}
 
 DockerReporter::~DockerReporter() { Stop(); }
 
 void DockerReporter::Start(Callbacks callbacks) {
-  callbacks_ = std::move(callbacks);
+  report_.SetCallbacks(std::move(callbacks));
   watch_thread_ = std::thread([this] { Watch(); });
   report_thread_ = std::thread([this] { Report(); });
 }
@@ -139,156 +137,38 @@ absl::Status DockerReporter::WatchOnce() {
 }
 
 void DockerReporter::Report() {
-  for (std::optional<Work> work = Take(); work; work = Take()) {
-    Do(*work);
+  for (std::optional<ReportWork> work = Take(); work; work = Take()) {
+    report_.Do(*work);
     if (work->ticket > 0) Answer(*work);
   }
 }
 
-void DockerReporter::Answer(const Work& work) {
+void DockerReporter::Answer(const ReportWork& work) {
   // What the action before the Refresh did is in the stream by now; not all of it is in a list.
   std::vector<EngineEvent> events;
   {
     base::MutexLock lock(mutex_);
     events.swap(work_.events);
   }
-  OnEvents(events);
+  report_.OnEvents(events);
   base::MutexLock lock(mutex_);
   answered_ = work.ticket;
   changed_.SignalAll();
 }
 
-std::optional<DockerReporter::Work> DockerReporter::Take() {
+std::optional<ReportWork> DockerReporter::Take() {
   base::MutexLock lock(mutex_);
   while (!stopping_ && work_.IsEmpty()) {
-    const absl::Duration left = next_list_ - clock_.Now();
+    const absl::Duration left = report_.next_list() - clock_.Now();
     if (left <= absl::ZeroDuration()) {
       work_.refresh = true;
       work_.inspect_all = true;
       break;
     }
-    changed_.WaitFor(mutex_, std::min(left, kListInterval));
+    changed_.WaitFor(mutex_, std::min(left, kLongestWait));
   }
   if (stopping_) return std::nullopt;
-  return std::exchange(work_, Work());
-}
-
-void DockerReporter::Do(const Work& work) {
-  if (work.hasher != nullptr) {
-    watch_.SetInstallation(work.installation, work.hasher);
-    has_identity_ = true;
-  }
-  if (!has_identity_) return;
-  if (work.connected_at) {
-    connected_at_ = work.connected_at;
-    version_ = work.version;
-    SayAll();
-  } else if (work.down) {
-    connected_at_.reset();
-    next_list_ = absl::InfiniteFuture();
-    SayDown(*work.down);
-    if (work.hasher != nullptr) SayAll();
-  } else if (work.hasher != nullptr || (work.refresh && owes_all_)) {
-    SayAll();
-  } else if (work.refresh) {
-    LookAgain(work.inspect_all);
-  }
-  OnEvents(work.events);
-}
-
-void DockerReporter::SayDown(const std::string& error) {
-  const bool known = said_ && !up_ && error == error_;
-  up_ = false;
-  error_ = error;
-  if (known) return;
-  base::LogWarning("docker", error);
-  if (!said_) {
-    SayState();
-    return;
-  }
-  v1::HostDelta delta;
-  delta.mutable_engine()->set_up(false);
-  delta.mutable_engine()->set_error(error);
-  callbacks_.on_delta(delta);
-}
-
-void DockerReporter::SayAll() {
-  // Neither an answer nor a refusal yet: the event thread is still asking.
-  if (!connected_at_ && error_.empty()) return;
-  if (connected_at_) {
-    const absl::StatusOr<ContainerWatch::Look> look = watch_.LookAtAll(nullptr);
-    PlanNextList(look.status());
-    up_ = look.ok();
-    error_ = std::string(look.status().message());
-    if (look.ok()) view_.Replace(look->containers, look->projects);
-  }
-  SayState();
-}
-
-// While the engine does not answer, the last known containers.
-void DockerReporter::SayState() {
-  v1::HostState state = view_.State();
-  state.set_engine_up(up_);
-  state.set_engine_error(error_);
-  *state.mutable_engine() = version_;
-  said_ = true;
-  callbacks_.on_state(state);
-}
-
-void DockerReporter::LookAgain(bool inspect_all) {
-  if (!connected_at_) return;
-  const absl::StatusOr<ContainerWatch::Look> look =
-      watch_.LookAtAll(inspect_all ? nullptr : &view_);
-  if (inspect_all || !look.ok()) PlanNextList(look.status());
-  if (!look.ok()) {
-    SayDown(std::string(look.status().message()));
-    return;
-  }
-  const v1::HostDelta delta = view_.Replace(look->containers, look->projects);
-  if (!IsEmpty(delta)) callbacks_.on_delta(delta);
-}
-
-void DockerReporter::PlanNextList(const absl::Status& status) {
-  owes_all_ = !status.ok();
-  next_list_ = clock_.Now() + (status.ok() ? kListInterval : kListRetry);
-}
-
-void DockerReporter::OnEvents(const std::vector<EngineEvent>& events) {
-  // The list after a reconnect shows what these would.
-  if (!connected_at_ || !up_) return;
-  std::vector<const EngineEvent*> relevant;
-  for (const EngineEvent& event : events) {
-    const bool noted = watch_.Note(event);
-    // From before the connect only what tells more than the list did.
-    const bool is_news =
-        event.time >= *connected_at_ || (noted && view_.Find(event.container_id) != nullptr);
-    if (is_news && !event.container_id.empty()) relevant.push_back(&event);
-  }
-  // The last event of a container is enough: looking shows all that came before.
-  std::set<std::string> seen;
-  std::vector<const EngineEvent*> latest;
-  for (auto event = relevant.rbegin(); event != relevant.rend(); ++event) {
-    if (seen.insert((*event)->container_id).second) latest.push_back(*event);
-  }
-  v1::HostDelta delta;
-  for (auto event = latest.rbegin(); event != latest.rend(); ++event) Look(**event, delta);
-  if (!IsEmpty(delta)) callbacks_.on_delta(delta);
-}
-
-void DockerReporter::Look(const EngineEvent& event, v1::HostDelta& delta) {
-  if (event.type == "container" && event.action == "destroy") {
-    view_.Remove(event.container_id, delta);
-    return;
-  }
-  const absl::StatusOr<v1::Container> container = watch_.LookAt(event, view_);
-  if (container.ok()) {
-    view_.Upsert(*container, delta);
-  } else if (absl::IsNotFound(container.status())) {
-    view_.Remove(event.container_id, delta);
-  } else if (!absl::IsFailedPrecondition(container.status())) {
-    // The list that follows decides.
-    next_list_ = std::min(next_list_, clock_.Now() + kListRetry);
-  }
+  return std::exchange(work_, ReportWork());
 }
 
 }  // namespace fairlead::agent
