@@ -20,6 +20,8 @@ spdlog::logger& Logger() {
   return *logger;
 }
 
+thread_local const LogSink* thread_sink = nullptr;
+
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
@@ -37,9 +39,15 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
 }  // namespace
 
 void Log(LogLevel level, absl::string_view area, absl::string_view message) {
+  if (thread_sink != nullptr) {
+    (*thread_sink)(level, area, message);
+    return;
+  }
   Logger().log(ToSpdlog(level), "{}: {}", std::string(area), std::string(message));
 }
 
 void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
+
+void SetThreadLogSink(const LogSink* sink) { thread_sink = sink; }
 
 }  // namespace fairlead::base

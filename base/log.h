@@ -1,6 +1,8 @@
 // Structured one-line logs: time, level, area, message.
 #pragma once
 
+#include <functional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -13,6 +15,13 @@ void Log(LogLevel level, absl::string_view area, absl::string_view message);
 
 // Lines below `level` are dropped; kInfo at first.
 void SetLogLevel(LogLevel level);
+
+// Takes the lines of one thread, of every level, instead of standard error.
+using LogSink =
+    std::function<void(LogLevel level, absl::string_view area, absl::string_view message)>;
+
+// For the calling thread, until it is given another one; null ends it. `sink` must live so long.
+void SetThreadLogSink(const LogSink* sink);
 
 // Parts are joined as absl::StrCat does.
 template <typename... Parts>
