@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/dialect.h"
 #include "cli/source_files.h"
+#include "resources/problem_codes.h"
 #include "resources/problem_text.h"
 #include "resources/toml_format.h"
 
@@ -77,7 +78,7 @@ v1::Problem LinkNotice(const std::string& path) {
   v1::Problem notice;
   notice.set_file(path);
   notice.set_severity(v1::SEVERITY_NOTICE);
-  notice.set_code(kSymbolicLinkCode);
+  notice.set_code(resources::kSymbolicLinkCode);
   notice.set_message("a symbolic link out of these files is not followed");
   notice.set_suggestion(absl::StrCat("format \"", TargetOf(path), "\" by its own name"));
   return notice;
@@ -90,7 +91,7 @@ bool PrintUnread(Session& session, const SourceTree& tree) {
   for (const v1::SourceFile& file : tree.files) targets.insert(TargetOf(file.path()));
   std::vector<v1::Problem> problems;
   for (const v1::Problem& problem : tree.problems) {
-    const bool link = problem.code() == kSymbolicLinkCode;
+    const bool link = problem.code() == resources::kSymbolicLinkCode;
     if (link && targets.contains(TargetOf(problem.file()))) continue;
     problems.push_back(link ? LinkNotice(problem.file()) : problem);
   }

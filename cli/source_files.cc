@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "resources/problem_codes.h"
 #include "resources/toml_reader.h"
 
 namespace fairlead::cli {
@@ -58,9 +59,9 @@ void AddFolder(const fs::path& folder, std::vector<fs::path>& folders, Found& fo
     if (type == fs::file_type::directory) {
       if (!IsHidden(path)) folders.push_back(path);
     } else if (type == fs::file_type::symlink && toml) {
-      found.problems.push_back(MakeProblem(path.string(), v1::SEVERITY_NOTICE, kSymbolicLinkCode,
-                                           "symbolic link; it is not followed",
-                                           "put a file in its place if it is to count"));
+      found.problems.push_back(MakeProblem(
+          path.string(), v1::SEVERITY_NOTICE, resources::kSymbolicLinkCode,
+          "symbolic link; it is not followed", "put a file in its place if it is to count"));
     } else if (type == fs::file_type::regular && toml) {
       found.paths.insert(path.string());
     }

@@ -13,9 +13,6 @@
 
 namespace fairlead::cli {
 
-// The code of the notice about a symbolic link in a folder.
-inline constexpr char kSymbolicLinkCode[] = "symbolic-link";
-
 // Files that could be read, and what was in the way of others.
 struct SourceTree {
   std::vector<v1::SourceFile> files;

@@ -15,6 +15,9 @@ struct ProblemCode {
   absl::string_view meaning;
 };
 
+// A file that is a symbolic link; the reader never sees it.
+inline constexpr char kSymbolicLinkCode[] = "symbolic-link";
+
 // In order of code.
 const std::vector<ProblemCode>& ProblemCodes();
 

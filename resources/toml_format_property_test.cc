@@ -14,8 +14,9 @@
 #include "gtest/gtest.h"
 
 #include "base/file.h"
+#include "base/testing/text_mutator.h"
 #include "resources/problem_text.h"
-#include "resources/testing/toml_mutation.h"
+#include "resources/testing/manifest_texts.h"
 #include "resources/toml_document.h"
 #include "resources/toml_format.h"
 #include "resources/toml_layout.h"
@@ -109,11 +110,11 @@ TEST(TomlFormatPropertyTest, FixturesObeyTheLaws) {
 }
 
 TEST(TomlFormatPropertyTest, AnyTextObeysTheLaws) {
-  Mutator mutator(kSeed);
+  base::TextMutator mutator(kSeed);
   int formatted = 0;
   for (const std::string& seed_text : ManifestTexts({"valid", "fmt"})) {
     for (int i = 0; i < kMutationsPerFile; ++i) {
-      const std::string text = mutator.Mutate(seed_text);
+      const std::string text = mutator.Mutate(seed_text, seed_text);
       SCOPED_TRACE(absl::StrCat("seed ", kSeed, "\n", text));
       for (const v1::Dialect dialect : {v1::DIALECT_TOML, v1::DIALECT_KOMODO}) {
         formatted += CheckLaws(text, dialect) ? 1 : 0;

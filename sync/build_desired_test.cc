@@ -295,23 +295,23 @@ TEST(BuildDesiredStateTest, AChangedFilterCountsAlthoughNoFileChanged) {
                                                       "[[user_group]]\nname = \"ops\"\n")}});
   const auto state = Build({before});
   ASSERT_EQ(state->resources.size(), 3u);
-  for (bool SourceSnapshot::* filter :
-       {&SourceSnapshot::include_resources, &SourceSnapshot::include_variables,
-        &SourceSnapshot::include_user_groups}) {
+  for (bool SourceFilters::* filter :
+       {&SourceFilters::include_resources, &SourceFilters::include_variables,
+        &SourceFilters::include_user_groups}) {
     const auto after = std::make_shared<SourceSnapshot>(*before);
-    (*after).*filter = false;
+    after->filters.*filter = false;
     EXPECT_EQ(Build({after}, state.get())->resources.size(), 2u);
   }
 }
 
 TEST(BuildDesiredStateTest, LeavesOutWhatASyncDoesNotInclude) {
   const auto source = Source({{"a.toml", absl::StrCat(kServer, Variable("TAG", "1"))}});
-  source->include_variables = false;
+  source->filters.include_variables = false;
   const auto state = Build({source});
   EXPECT_TRUE(state->variables.empty());
   EXPECT_EQ(state->resources.size(), 1u);
-  source->include_variables = true;
-  source->include_resources = false;
+  source->filters.include_variables = true;
+  source->filters.include_resources = false;
   EXPECT_TRUE(Build({source})->resources.contains({"variable", "TAG"}));
 }
 

@@ -29,6 +29,17 @@ namespace fairlead::sync {
 // The files of a stack that come from the sync's own repository.
 using StackFiles = std::shared_ptr<const std::vector<v1::StackFile>>;
 
+// What a resource_sync takes from its files.
+struct SourceFilters {
+  // Resources carry all of these.
+  std::vector<std::string> match_tags;
+  bool include_resources = true;
+  bool include_variables = true;
+  bool include_user_groups = true;
+
+  bool operator==(const SourceFilters&) const = default;
+};
+
 // One source at one revision, as read. Immutable.
 struct SourceSnapshot {
   // "resource_sync/main", "bootstrap" or "api".
@@ -50,11 +61,7 @@ struct SourceSnapshot {
   // read", "stacks.toml held resources at the last good revision and now holds none". Empty:
   // nothing speaks against it.
   std::string prune_blocker;
-  // Filters of the sync.
-  std::vector<std::string> match_tags;
-  bool include_resources = true;
-  bool include_variables = true;
-  bool include_user_groups = true;
+  SourceFilters filters;
 };
 
 // One declared resource after all files are seen. Immutable.

@@ -184,13 +184,13 @@ void AddForeignProblems(const std::vector<v1::Problem>& problems, DesiredResourc
 
 bool IsIncluded(const SourceSnapshot& source, const resources::Declaration& declaration) {
   const std::string& included_by = resources::FindKind(declaration.id.kind)->included_by;
-  if (included_by == "include_variables") return source.include_variables;
-  if (included_by == "include_user_groups") return source.include_user_groups;
-  if (!source.include_resources) return false;
+  if (included_by == "include_variables") return source.filters.include_variables;
+  if (included_by == "include_user_groups") return source.filters.include_user_groups;
+  if (!source.filters.include_resources) return false;
   // The tags of a spoilt declaration are not known: it keeps what it has.
-  if (source.match_tags.empty() || declaration.spec == nullptr) return true;
+  if (source.filters.match_tags.empty() || declaration.spec == nullptr) return true;
   const auto& tags = declaration.spec->tags();
-  return std::all_of(source.match_tags.begin(), source.match_tags.end(),
+  return std::all_of(source.filters.match_tags.begin(), source.filters.match_tags.end(),
                      [&tags](const std::string& tag) {
                        return std::find(tags.begin(), tags.end(), tag) != tags.end();
                      });

@@ -20,11 +20,10 @@ bool IsFlawless(const ParsedFile& file) {
   return !file.spoilt && !file.has_unknown_table && file.problems.empty();
 }
 
-bool HasSameFilters(const SourceSnapshot& a, const SourceSnapshot& b) {
+// All but the files and the revision.
+bool HasSameTerms(const SourceSnapshot& a, const SourceSnapshot& b) {
   return a.origin == b.origin && a.name == b.name && a.dialect == b.dialect && a.prune == b.prune &&
-         a.prune_blocker == b.prune_blocker && a.match_tags == b.match_tags &&
-         a.include_resources == b.include_resources && a.include_variables == b.include_variables &&
-         a.include_user_groups == b.include_user_groups;
+         a.prune_blocker == b.prune_blocker && a.filters == b.filters;
 }
 
 // One call of PatchDesiredState. Every method returns false when the whole has to be built.
@@ -71,7 +70,7 @@ class Patcher {
   bool CompareSource(size_t index) {
     const SourceSnapshot& before = *previous_.read_from[index];
     const SourceSnapshot& after = *sources_[index];
-    if (!HasSameFilters(before, after) || before.files.size() != after.files.size()) return false;
+    if (!HasSameTerms(before, after) || before.files.size() != after.files.size()) return false;
     for (size_t i = 0; i < after.files.size(); ++i) {
       if (before.files[i] == after.files[i]) continue;
       if (!CompareFile(*before.files[i], *after.files[i], index)) return false;

@@ -1,71 +1,33 @@
 #include "controller/loop/source_loader.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "base/proto_time.h"
 #include "base/status.h"
+#include "resources/problem_codes.h"
 
 namespace fairlead::loop {
 namespace {
 
 constexpr std::size_t kFileLimit = 11u << 20;
-constexpr std::size_t kStackLimit = 16u << 20;
-
-// `directory`/`path` without dot parts; empty when it leaves the root.
-std::string JoinPath(const std::string& directory, const std::string& path) {
-  std::string joined =
-      (std::filesystem::path(directory) / path).lexically_normal().generic_string();
-  if (joined == "." || absl::StartsWith(joined, "..") || absl::StartsWith(joined, "/")) return "";
-  return joined;
-}
-
-// The stack's files are in the sync's own repository: no other source is named.
-bool UsesOwnRepository(const v1::Stack& stack) {
-  return stack.repo().empty() && stack.linked_repo().empty() && !stack.files_on_host() &&
-         stack.file_contents().empty();
-}
-
-std::vector<std::string> NamedFiles(const v1::Stack& stack) {
-  std::vector<std::string> names(stack.file_paths().begin(), stack.file_paths().end());
-  if (names.empty()) names.emplace_back("compose.yaml");
-  for (const auto& file : stack.additional_env_files()) names.push_back(file.path());
-  for (const auto& file : stack.config_files()) names.push_back(file.path());
-  return names;
-}
-
-v1::Problem StackProblem(const resources::Declaration& declaration, const std::string& message,
-                         const std::string& suggestion) {
-  v1::Problem problem;
-  problem.set_file(declaration.position.file);
-  problem.set_line(declaration.position.line);
-  problem.set_column(declaration.position.column);
-  problem.set_severity(v1::SEVERITY_ERROR);
-  problem.set_code("stack-files");
-  problem.set_resource(declaration.id.ToString());
-  problem.set_message(message);
-  problem.set_suggestion(suggestion);
-  return problem;
-}
 
 void FillFromSpec(const v1::ResourceSync& spec, sync::SourceSnapshot& snapshot) {
   snapshot.dialect = spec.dialect();
   snapshot.prune = spec.delete_() || spec.managed();
-  snapshot.match_tags.assign(spec.match_tags().begin(), spec.match_tags().end());
-  snapshot.include_resources = spec.include_resources();
-  snapshot.include_variables = spec.include_variables();
-  snapshot.include_user_groups = spec.include_user_groups();
+  snapshot.filters = {.match_tags = {spec.match_tags().begin(), spec.match_tags().end()},
+                      .include_resources = spec.include_resources(),
+                      .include_variables = spec.include_variables(),
+                      .include_user_groups = spec.include_user_groups()};
 }
 
 // `path` is one of `folders` or below one; no folders mean the root.
 bool IsWithin(absl::string_view path, const std::vector<std::string>& folders) {
   if (folders.empty()) return true;
   return std::any_of(folders.begin(), folders.end(), [path](const std::string& given) {
-    const std::string folder = JoinPath("", given);
+    const std::string folder = NormalPath(given);
     return folder.empty() || path == folder ||
            (absl::StartsWith(path, folder) && path.size() > folder.size() &&
             path[folder.size()] == '/');
@@ -82,28 +44,31 @@ bool IsTouched(const std::vector<std::string>& changes, const std::string& path)
   return inner != changes.end() && absl::StartsWith(*inner, below);
 }
 
+// Symbolic links among them are only spoken of.
 bool IsResourceFile(const git::FileEntry& entry) {
-  return absl::EndsWith(entry.path, ".toml") && !entry.is_symlink && !entry.is_submodule;
+  return absl::EndsWith(entry.path, ".toml") && !entry.is_submodule;
 }
 
-bool HasStackFiles(const resources::Declaration& declaration) {
-  return declaration.spec != nullptr && declaration.spec->has_stack() &&
-         UsesOwnRepository(declaration.spec->stack());
+std::shared_ptr<const resources::ParsedFile> DescribeLink(const std::string& path) {
+  auto file = std::make_shared<resources::ParsedFile>();
+  file->path = path;
+  v1::Problem& problem = file->problems.emplace_back();
+  problem.set_file(path);
+  problem.set_severity(v1::SEVERITY_NOTICE);
+  problem.set_code(resources::kSymbolicLinkCode);
+  problem.set_message("symbolic link; it is not followed");
+  problem.set_suggestion("put a file in its place if it is to count");
+  return file;
 }
 
 bool HoldsResources(const resources::ParsedFile& file) { return !file.declarations.empty(); }
 
-// What the stack's files are looked for under, from the root of the repository.
-std::vector<std::string> StackPaths(const v1::Stack& stack, const std::string& directory) {
-  if (!directory.empty()) return {directory};
-  std::vector<std::string> paths;
-  for (const std::string& name : NamedFiles(stack)) paths.push_back(JoinPath("", name));
-  return paths;
-}
-
 }  // namespace
 
 absl::StatusOr<SourceLoader::FilePointer> SourceLoader::Parse(const git::FileEntry& entry) {
+  if (entry.is_symlink) {
+    return std::make_shared<File>(File{entry.path, entry.blob_id, DescribeLink(entry.path)});
+  }
   // A file beyond the limit is left to the reader, which says so at its place.
   absl::StatusOr<std::string> content = mirror_.ReadBlob(entry.blob_id, kFileLimit);
   if (absl::IsInvalidArgument(content.status())) content = std::string(kFileLimit, ' ');
@@ -248,18 +213,17 @@ absl::Status SourceLoader::AddStackFiles(const Changes* changes, Tree& tree,
       if (const auto found = tree_.stacks.find(declaration.id); found != tree_.stacks.end()) {
         before = &found->second;
       }
-      const std::string directory = JoinPath("", declaration.spec->stack().run_directory());
-      const std::vector<std::string> paths = StackPaths(declaration.spec->stack(), directory);
+      const StackPlace place = PlaceOf(declaration.spec->stack());
       const bool untouched =
           same_file && before != nullptr &&
-          std::none_of(paths.begin(), paths.end(),
+          std::none_of(place.paths.begin(), place.paths.end(),
                        [changes](const std::string& path) { return IsTouched(*changes, path); });
       if (untouched) {
         tree.stacks[declaration.id] = *before;
         snapshot.stack_files[declaration.id] = before->files;
         continue;
       }
-      const StackFileList found = FindFilesOf(declaration, tree.commit, snapshot);
+      const StackFileList found = FindFilesOf(declaration, place, tree.commit, snapshot);
       if (!found.is_usable) continue;
       StackContent& content = tree.stacks[declaration.id];
       content.key = found.key;
@@ -275,18 +239,15 @@ absl::Status SourceLoader::AddStackFiles(const Changes* changes, Tree& tree,
 }
 
 SourceLoader::StackFileList SourceLoader::FindFilesOf(const resources::Declaration& declaration,
+                                                      const StackPlace& place,
                                                       const std::string& commit,
                                                       sync::SourceSnapshot& snapshot) {
-  const v1::Stack& stack = declaration.spec->stack();
-  const std::string directory = JoinPath("", stack.run_directory());
   StackFileList found;
-  found.prefix = directory.empty() ? "" : absl::StrCat(directory, "/");
-  absl::StatusOr<git::FileList> list = mirror_.ListFiles(commit, StackPaths(stack, directory));
+  found.prefix = place.prefix;
+  absl::StatusOr<git::FileList> list = mirror_.ListFiles(commit, place.paths);
   if (!list.ok()) {
     snapshot.stack_problems[declaration.id].push_back(
-        StackProblem(declaration, std::string(list.status().message()),
-                     "commit the compose file, or set run_directory and file_paths to where it "
-                     "is"));
+        MissingFilesProblem(declaration, std::string(list.status().message())));
     return found;
   }
   found.entries = *std::move(list);
@@ -299,10 +260,7 @@ SourceLoader::StackFileList SourceLoader::FindFilesOf(const resources::Declarati
   found.is_usable = total <= kStackLimit;
   if (!found.is_usable) {
     snapshot.stack_problems[declaration.id].push_back(
-        StackProblem(declaration,
-                     absl::StrCat("run directory \"", directory, "\" holds ", total >> 20,
-                                  " MiB; at most ", kStackLimit >> 20, " are sent to a host"),
-                     "keep large files out of the stack's folder, or use files_on_host"));
+        TooManyBytesProblem(declaration, place, total));
   }
   return found;
 }
@@ -337,15 +295,11 @@ std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
   for (const auto& file : snapshot->files) {
     for (const resources::Declaration& declaration : file->declarations) {
       if (!HasStackFiles(declaration)) continue;
-      const std::string directory = JoinPath("", declaration.spec->stack().run_directory());
-      const std::string prefix = directory.empty() ? "" : absl::StrCat(directory, "/");
-      const std::vector<std::string> named = NamedFiles(declaration.spec->stack());
+      const StackPlace place = PlaceOf(declaration.spec->stack());
       auto list = std::make_shared<std::vector<v1::StackFile>>();
       for (const auto& [path, content] : contents) {
-        if (!absl::StartsWith(path, prefix)) continue;
-        const std::string inner = path.substr(prefix.size());
-        if (prefix.empty() && std::find(named.begin(), named.end(), inner) == named.end()) continue;
-        list->emplace_back().set_path(inner);
+        if (!Holds(place, path)) continue;
+        list->emplace_back().set_path(path.substr(place.prefix.size()));
         list->back().set_content(content);
       }
       snapshot->stack_files[declaration.id] = std::move(list);

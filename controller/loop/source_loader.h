@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "controller/loop/stack_place.h"
 #include "fairlead/v1/resource_sync.pb.h"
 #include "fairlead/v1/service.pb.h"
 #include "fairlead/v1/state.pb.h"
@@ -76,8 +77,8 @@ class SourceLoader {
   absl::Status Patch(const Changes& changes, Tree& tree);
   std::unique_ptr<Changes> FindChanges(const Tree& tree);
   absl::Status AddStackFiles(const Changes* changes, Tree& tree, sync::SourceSnapshot& snapshot);
-  StackFileList FindFilesOf(const resources::Declaration& declaration, const std::string& commit,
-                            sync::SourceSnapshot& snapshot);
+  StackFileList FindFilesOf(const resources::Declaration& declaration, const StackPlace& place,
+                            const std::string& commit, sync::SourceSnapshot& snapshot);
   absl::StatusOr<sync::StackFiles> ReadStackFiles(const StackFileList& found);
   std::string PruneBlocker(const Tree& tree, const std::string& good_revision);
 

@@ -145,8 +145,12 @@ TEST_F(SourceLoaderTest, LinksOutOfTheTreeAreNotFollowed) {
   std::filesystem::create_symlink(secret, origin_.path() + "/b.toml");
   std::filesystem::create_symlink(secret, origin_.path() + "/web/.env");
   origin_.CommitAll("links");
-  EXPECT_THAT(TextOf(*Load()), AllOf(HasSubstr("stack/web: compose.yaml=services: {}\n\n"),
-                                     Not(HasSubstr("geheim")), Not(HasSubstr(".env"))));
+  const auto snapshot = Load();
+  EXPECT_THAT(TextOf(*snapshot), AllOf(HasSubstr("stack/web: compose.yaml=services: {}\n\n"),
+                                       Not(HasSubstr("geheim")), Not(HasSubstr(".env"))));
+  ASSERT_EQ(snapshot->files.size(), 2u);
+  ASSERT_EQ(snapshot->files[1]->problems.size(), 1u);
+  EXPECT_EQ(snapshot->files[1]->problems[0].code(), "symbolic-link");
 }
 
 TEST_F(SourceLoaderTest, AnotherDialectReadsEverythingAgain) {

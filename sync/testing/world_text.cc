@@ -452,7 +452,7 @@ std::shared_ptr<const SourceSnapshot> ReadSource(const SourceText& text) {
   source->dialect = text.dialect;
   source->prune = text.prune;
   source->prune_blocker = text.prune_blocker;
-  source->match_tags = text.match_tags;
+  source->filters.match_tags = text.match_tags;
   for (const auto& [path, content] : text.files) {
     source->files.push_back(std::make_shared<const resources::ParsedFile>(
         resources::ReadToml(path, content, text.dialect)));
