@@ -30,14 +30,15 @@ AgentRegistry::~AgentRegistry() = default;
 
 void AgentRegistry::SetEvents(loop::AgentEvents* events) { events_ = events; }
 
-bool AgentRegistry::Dispatch(const std::string& server, const v1::Action& action) {
+bool AgentRegistry::Dispatch(const std::string& server, SessionId session,
+                             const v1::Action& action) {
   Links touched;
   bool sent = false;
   {
     base::MutexLock lock(mutex_);
     TableCommands commands;
-    sent =
-        table_.Dispatch(server, action, &commands) && CarryOutLocked(std::move(commands), &touched);
+    sent = table_.Dispatch(server, session, action, &commands) &&
+           CarryOutLocked(std::move(commands), &touched);
   }
   FlushAll(touched);
   return sent;
@@ -250,7 +251,9 @@ void AgentRegistry::Tell(const TableCommand& command) {
   std::visit(
       Overloaded{
           [this](const TellHost& tell) { events_->OnHost(tell.host); },
-          [this](const TellJournal& tell) { events_->OnJournal(tell.server, tell.report); },
+          [this](const TellJournal& tell) {
+            events_->OnJournal(tell.server, tell.session, tell.report);
+          },
           [this](const TellOutcome& tell) { events_->OnOutcome(tell.server, tell.outcome); },
           [this](const TellProgress& tell) { events_->OnProgress(tell.server, tell.progress); },
           [this](const TellNotice& tell) { events_->OnNotice(tell.server, tell.notice); },

@@ -52,7 +52,7 @@ class AgentRegistry final : public loop::AgentLink {
 
   // The loop's side; see AgentLink. False also when the agent's queue is full: its stream is then
   // ended.
-  bool Dispatch(const std::string& server, const v1::Action& action) override;
+  bool Dispatch(const std::string& server, SessionId session, const v1::Action& action) override;
   bool Cancel(const std::string& server, const std::string& action_id,
               const std::string& why) override;
   bool AcknowledgeOutcome(const std::string& server, const std::string& action_id) override;

@@ -1,6 +1,7 @@
 // The service, the registry and the table behind a real gRPC server, with raw client streams.
 #include "controller/agents/agent_service.h"
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -38,7 +39,8 @@ class RecordingEvents final : public loop::AgentEvents {
   void OnProgress(const std::string& server, const v1::ActionProgress& progress) override {
     Note(server + " progress " + progress.phase());
   }
-  void OnJournal(const std::string& server, const v1::JournalReport&) override {
+  void OnJournal(const std::string& server, uint64_t session, const v1::JournalReport&) override {
+    session_ = session;
     Note(server + " journal");
   }
   void OnNotice(const std::string& server, const v1::AgentNotice& notice) override {
@@ -62,6 +64,9 @@ class RecordingEvents final : public loop::AgentEvents {
     }
   }
 
+  // Whose journal came last.
+  uint64_t session() const { return session_; }
+
  private:
   void Note(std::string word) {
     base::MutexLock lock(mutex_);
@@ -72,6 +77,7 @@ class RecordingEvents final : public loop::AgentEvents {
   base::Mutex mutex_;
   base::CondVar changed_;
   std::deque<std::string> words_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<uint64_t> session_ = 0;
 };
 
 class RecordingObserver final : public loop::Observer {
@@ -281,7 +287,7 @@ TEST_F(AgentServiceTest, ActionsArriveInOrderAndTheOutcomeIsTold) {
   for (int i = 0; i < 500; ++i) {
     v1::Action action;
     action.set_id("action-" + std::to_string(i));
-    ASSERT_TRUE(registry_->Dispatch("edge-1", action));
+    ASSERT_TRUE(registry_->Dispatch("edge-1", events_.session(), action));
   }
   ASSERT_TRUE(registry_->Cancel("edge-1", "action-7", "superseded"));
   for (int i = 0; i < 500; ++i) {
@@ -295,7 +301,7 @@ TEST_F(AgentServiceTest, ActionsArriveInOrderAndTheOutcomeIsTold) {
 }
 
 TEST_F(AgentServiceTest, NothingIsSentToAServerWithoutASession) {
-  EXPECT_FALSE(registry_->Dispatch("edge-1", v1::Action()));
+  EXPECT_FALSE(registry_->Dispatch("edge-1", events_.session(), v1::Action()));
   EXPECT_FALSE(registry_->Cancel("edge-1", "a", "b"));
   EXPECT_FALSE(registry_->AcknowledgeOutcome("edge-1", "a"));
   EXPECT_EQ(registry_->StartLogs("edge-1", v1::LogRequest(), [](const v1::LogLines&) {}), 0u);
@@ -307,11 +313,11 @@ TEST_F(AgentServiceTest, AgentThatDoesNotReadIsCutOff) {
   v1::Action action;
   action.set_spec_hash(std::string(1 << 20, 'x'));
   int sent = 0;
-  while (sent < 1000 && registry_->Dispatch("edge-1", action)) ++sent;
+  while (sent < 1000 && registry_->Dispatch("edge-1", events_.session(), action)) ++sent;
   EXPECT_GE(sent, 16);
   EXPECT_LT(sent, 1000);
   events_.Until("edge-1 offline 0");
-  EXPECT_FALSE(registry_->Dispatch("edge-1", action));
+  EXPECT_FALSE(registry_->Dispatch("edge-1", events_.session(), action));
   EXPECT_FALSE(agent->Finish().ok());
 }
 
@@ -320,7 +326,7 @@ TEST_F(AgentServiceTest, MessageBeyondTheByteLimitCutsTheSession) {
   auto agent = DialOnline("edge-1", "i1");
   v1::Action action;
   action.set_spec_hash(std::string(1001, 'x'));
-  EXPECT_FALSE(registry_->Dispatch("edge-1", action));
+  EXPECT_FALSE(registry_->Dispatch("edge-1", events_.session(), action));
   events_.Until("edge-1 offline 0");
   EXPECT_FALSE(agent->Finish().ok());
 }
@@ -389,7 +395,8 @@ TEST_F(AgentServiceTest, ShutdownDoesNotWaitForAnAgentThatDoesNotRead) {
   auto agent = DialOnline("edge-1", "i1");
   v1::Action action;
   action.set_spec_hash(std::string(1 << 20, 'x'));
-  for (int i = 0; i < 40; ++i) ASSERT_TRUE(registry_->Dispatch("edge-1", action));
+  for (int i = 0; i < 40; ++i)
+    ASSERT_TRUE(registry_->Dispatch("edge-1", events_.session(), action));
   registry_->Shutdown();
   EXPECT_THAT(registry_->Agents(), IsEmpty());
   EXPECT_FALSE(agent->Finish().ok());

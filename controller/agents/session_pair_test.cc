@@ -157,7 +157,7 @@ class World {
         // What goes to a half-open stream is never read.
         if (send->session == session_) to_agent_.push_back(send->message);
       } else if (const auto* journal = std::get_if<TellJournal>(&command)) {
-        OnJournal(journal->report);
+        OnJournal(journal->session, journal->report);
       } else if (const auto* outcome = std::get_if<TellOutcome>(&command)) {
         OnOutcome(outcome->outcome);
       }
@@ -175,14 +175,14 @@ class World {
   }
 
   // The least a loop must do: dispatch what the agent does not know of.
-  void OnJournal(const v1::JournalReport& report) {
+  void OnJournal(SessionId session, const v1::JournalReport& report) {
     std::set<std::string> known(report.running_action_ids().begin(),
                                 report.running_action_ids().end());
     for (const v1::ActionOutcome& outcome : report.unacknowledged()) OnOutcome(outcome);
     for (const v1::Action& action : wanted_) {
       if (known.contains(action.id()) || outcomes_.contains(action.id())) continue;
       TableCommands commands;
-      EXPECT_TRUE(table_.Dispatch(kServer, action, &commands));
+      EXPECT_TRUE(table_.Dispatch(kServer, session, action, &commands));
       CarryOut(std::move(commands));
     }
   }

@@ -174,7 +174,7 @@ void SessionTable::OnWelcomed(SessionId id, Session& session, const v1::AgentMes
       return OnDelta(id, session, message.delta(), now, commands);
     case v1::AgentMessage::kJournal:
       session.journal_seen = true;
-      commands.push_back(TellJournal{session.server, message.journal()});
+      commands.push_back(TellJournal{session.server, id, message.journal()});
       return;
     case v1::AgentMessage::kProgress:
       commands.push_back(TellProgress{session.server, message.progress()});
@@ -314,10 +314,10 @@ TableCommands SessionTable::Shutdown(absl::Time now) {
   return commands;
 }
 
-bool SessionTable::Dispatch(const std::string& server, const v1::Action& action,
+bool SessionTable::Dispatch(const std::string& server, SessionId session, const v1::Action& action,
                             TableCommands* commands) {
   SessionId id = 0;
-  if (Find(server, &id) == nullptr) return false;
+  if (Find(server, &id) == nullptr || id != session) return false;
   v1::ControllerMessage message;
   *message.mutable_dispatch()->mutable_action() = action;
   commands->push_back(SendTo{id, std::move(message)});

@@ -42,6 +42,7 @@ struct TellHost {
 };
 struct TellJournal {
   std::string server;
+  SessionId session = 0;
   v1::JournalReport report;
 };
 struct TellOutcome {
@@ -115,7 +116,9 @@ class SessionTable {
 
   // These add to `commands` and return true, or return false when the server has no session that
   // has sent its journal: what is dispatched earlier would be missing in that journal, as if lost.
-  bool Dispatch(const std::string& server, const v1::Action& action, TableCommands* commands);
+  // Dispatch goes to `session` or not at all: the loop may not have seen a newer one's journal yet.
+  bool Dispatch(const std::string& server, SessionId session, const v1::Action& action,
+                TableCommands* commands);
   bool Cancel(const std::string& server, const std::string& action_id, const std::string& why,
               TableCommands* commands);
   bool AcknowledgeOutcome(const std::string& server, const std::string& action_id,

@@ -347,7 +347,7 @@ TEST_F(SessionTableTest, CommandsReachTheServersSession) {
   OpenOnline(2, "edge-2", "i2");
   v1::Action action;
   action.set_id("a1");
-  EXPECT_TRUE(table_.Dispatch("edge-2", action, &commands_));
+  EXPECT_TRUE(table_.Dispatch("edge-2", 2, action, &commands_));
   EXPECT_TRUE(table_.Cancel("edge-2", "a1", "superseded", &commands_));
   EXPECT_TRUE(table_.AcknowledgeOutcome("edge-1", "a0", &commands_));
   ASSERT_THAT(Words(commands_), ElementsAre("2 dispatch", "2 cancel", "1 acknowledge_outcome"));
@@ -360,17 +360,29 @@ TEST_F(SessionTableTest, CommandsReachTheServersSession) {
 
 TEST_F(SessionTableTest, NothingIsSentWithoutASessionThatHasItsJournal) {
   v1::Action action;
-  EXPECT_FALSE(table_.Dispatch("edge-1", action, &commands_));
+  EXPECT_FALSE(table_.Dispatch("edge-1", 1, action, &commands_));
   Open(1, "edge-1", "i1");
-  EXPECT_FALSE(table_.Dispatch("edge-1", action, &commands_));
+  EXPECT_FALSE(table_.Dispatch("edge-1", 1, action, &commands_));
   EXPECT_FALSE(table_.Cancel("edge-1", "a1", "", &commands_));
   EXPECT_FALSE(table_.AcknowledgeOutcome("edge-1", "a1", &commands_));
   EXPECT_EQ(table_.StartLogs("edge-1", v1::LogRequest(), &commands_), 0u);
   Say(1, EmptyJournal());
   EXPECT_THAT(commands_, IsEmpty());
-  EXPECT_TRUE(table_.Dispatch("edge-1", action, &commands_));
+  EXPECT_TRUE(table_.Dispatch("edge-1", 1, action, &commands_));
   table_.OnClosed(1, now_);
-  EXPECT_FALSE(table_.Dispatch("edge-1", action, &commands_));
+  EXPECT_FALSE(table_.Dispatch("edge-1", 1, action, &commands_));
+}
+
+// The loop decides by the journal of one session; the journal of the next, which it has not seen
+// yet, would not hold the action.
+TEST_F(SessionTableTest, WhatWasDecidedForAnEarlierSessionIsNotSent) {
+  OpenOnline(1, "edge-1", "i1");
+  OpenOnline(2, "edge-1", "i1");
+  EXPECT_FALSE(table_.Dispatch("edge-1", 1, v1::Action(), &commands_));
+  EXPECT_FALSE(table_.Dispatch("edge-1", 0, v1::Action(), &commands_));
+  EXPECT_THAT(commands_, IsEmpty());
+  EXPECT_TRUE(table_.Dispatch("edge-1", 2, v1::Action(), &commands_));
+  EXPECT_THAT(Words(commands_), ElementsAre("2 dispatch"));
 }
 
 TEST_F(SessionTableTest, OutcomesProgressAndNoticesAreTold) {

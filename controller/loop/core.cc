@@ -141,7 +141,9 @@ void Core::OnHost(const std::shared_ptr<const sync::HostLive>& host) {
   }
 }
 
-void Core::OnJournal(const std::string& server, const v1::JournalReport& report, absl::Time now) {
+void Core::OnJournal(const std::string& server, uint64_t session, const v1::JournalReport& report,
+                     absl::Time now) {
+  sessions_[server] = session;
   std::set<std::string> known(report.running_action_ids().begin(),
                               report.running_action_ids().end());
   for (const v1::ActionOutcome& outcome : report.unacknowledged()) {

@@ -30,6 +30,8 @@ namespace fairlead::loop {
 struct DispatchAction {
   std::string server;
   v1::Action action;
+  // Whose journal was known when this was decided; 0 before any.
+  uint64_t session = 0;
 };
 struct CancelAction {
   std::string server;
@@ -82,7 +84,8 @@ class Core {
   // Declares resources by hand, under the origin "api". They replace those of the same name.
   void OnApplied(const std::vector<v1::Resource>& applied, absl::Time now);
   void OnHost(const std::shared_ptr<const sync::HostLive>& host);
-  void OnJournal(const std::string& server, const v1::JournalReport& report, absl::Time now);
+  void OnJournal(const std::string& server, uint64_t session, const v1::JournalReport& report,
+                 absl::Time now);
   void OnOutcome(const std::string& server, const v1::ActionOutcome& outcome, absl::Time now);
   void OnNotice(const std::string& server, const v1::AgentNotice& notice, absl::Time now);
   // Text for the operator, or NotFound / FailedPrecondition.
@@ -158,6 +161,8 @@ class Core {
 
   // By action id.
   std::map<std::string, Running> running_;
+  // By server: the session whose journal was taken in last.
+  std::map<std::string, uint64_t> sessions_;
   // By resource: drift that is being healed, since when.
   std::map<std::string, absl::Time> healing_;
   // Collected until the next pass hands it out.

@@ -219,7 +219,9 @@ void Core::Send(v1::ActionRecord record, absl::Time now, CoreOutput& output) {
   stored.mutable_action()->clear_body();
   stored.mutable_action()->clear_secrets();
   batch_.put_actions.push_back(std::move(stored));
-  output.dispatch.push_back({record.server(), action});
+  const auto session = sessions_.find(record.server());
+  output.dispatch.push_back(
+      {record.server(), action, session == sessions_.end() ? 0 : session->second});
   running_[action.id()] = Running{.record = std::move(record), .sent_at = now};
 }
 

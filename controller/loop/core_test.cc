@@ -133,7 +133,7 @@ TEST(CoreTest, AnActionThatNeverArrivedIsPlannedAnewAfterACrash) {
   ASSERT_EQ(world.store->Load()->actions.size(), 1u);
   world.Restart();
   world.Commit(kPair, "r1");
-  world.core->OnJournal("edge", v1::JournalReport(), world.now);
+  world.core->OnJournal("edge", 1, v1::JournalReport(), world.now);
   world.Connect("edge");
   world.Settle();
   EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
@@ -151,7 +151,7 @@ TEST(CoreTest, AnActionThatRunsIsWaitedForAfterACrash) {
   world.Commit(kPair, "r1");
   v1::JournalReport report;
   report.add_running_action_ids(running.action.id());
-  world.core->OnJournal("edge", report, world.now);
+  world.core->OnJournal("edge", 1, report, world.now);
   world.Connect("edge");
   world.Pass();
   EXPECT_THAT(world.sent, IsEmpty());
@@ -242,6 +242,20 @@ TEST(CoreTest, RestartIsSentOnceTheResourceIsFree) {
           .ok());
   world.Settle();
   EXPECT_THAT(world.sent, ElementsAre("restart deployment/web"));
+}
+
+TEST(CoreTest, AnActionIsForTheSessionWhoseJournalIsKnown) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Pass();
+  ASSERT_EQ(world.pending.size(), 1u);
+  EXPECT_EQ(world.pending.front().session, 0u);
+  world.pending.clear();
+  world.core->OnJournal("edge", 7, v1::JournalReport(), world.now);
+  world.Pass();
+  ASSERT_EQ(world.pending.size(), 1u);
+  EXPECT_EQ(world.pending.front().session, 7u);
 }
 
 TEST(CoreTest, AnOfflineHostDelaysNothingElsewhere) {

@@ -51,8 +51,11 @@ void Reconciler::OnOutcome(const std::string& server, const v1::ActionOutcome& o
   Post([server, outcome](Core& core, absl::Time now) { core.OnOutcome(server, outcome, now); });
 }
 
-void Reconciler::OnJournal(const std::string& server, const v1::JournalReport& report) {
-  Post([server, report](Core& core, absl::Time now) { core.OnJournal(server, report, now); });
+void Reconciler::OnJournal(const std::string& server, uint64_t session,
+                           const v1::JournalReport& report) {
+  Post([server, session, report](Core& core, absl::Time now) {
+    core.OnJournal(server, session, report, now);
+  });
 }
 
 void Reconciler::OnNotice(const std::string& server, const v1::AgentNotice& notice) {
@@ -119,7 +122,7 @@ void Reconciler::PassOnce() {
   for (const DispatchAction& dispatch : output.dispatch) {
     // A session that has just ended: the journal report of the next one says that the action
     // never arrived, and it is planned anew.
-    agents_.Dispatch(dispatch.server, dispatch.action);
+    agents_.Dispatch(dispatch.server, dispatch.session, dispatch.action);
   }
   for (const CancelAction& cancel : output.cancel) {
     agents_.Cancel(cancel.server, cancel.action_id, cancel.why);

@@ -40,7 +40,8 @@ class Reconciler final : public AgentEvents {
   void OnHost(std::shared_ptr<const sync::HostLive> host) override;
   void OnOutcome(const std::string& server, const v1::ActionOutcome& outcome) override;
   void OnProgress(const std::string& server, const v1::ActionProgress& progress) override;
-  void OnJournal(const std::string& server, const v1::JournalReport& report) override;
+  void OnJournal(const std::string& server, uint64_t session,
+                 const v1::JournalReport& report) override;
   void OnNotice(const std::string& server, const v1::AgentNotice& notice) override;
 
   // Runs `work` on the loop's thread before the next pass; a pass follows.
