@@ -173,6 +173,8 @@ void SessionTable::OnWelcomed(SessionId id, Session& session, const v1::AgentMes
     case v1::AgentMessage::kDelta:
       return OnDelta(id, session, message.delta(), now, commands);
     case v1::AgentMessage::kJournal:
+      // Only the first: what was dispatched since may be missing in a repeated one, as if lost.
+      if (session.journal_seen) return;
       session.journal_seen = true;
       commands.push_back(TellJournal{session.server, id, message.journal()});
       return;

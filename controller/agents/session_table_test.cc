@@ -385,6 +385,14 @@ TEST_F(SessionTableTest, WhatWasDecidedForAnEarlierSessionIsNotSent) {
   EXPECT_THAT(Words(commands_), ElementsAre("2 dispatch"));
 }
 
+TEST_F(SessionTableTest, OnlyTheFirstJournalOfASessionIsTold) {
+  Open(1, "edge-1", "i1");
+  const auto told = Only<TellJournal>(Say(1, EmptyJournal()));
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told.front().session, 1u);
+  EXPECT_THAT(Say(1, EmptyJournal()), IsEmpty());
+}
+
 TEST_F(SessionTableTest, OutcomesProgressAndNoticesAreTold) {
   OpenOnline(1, "edge-1", "i1");
   EXPECT_THAT(Words(Say(1, OutcomeOf("a1"))), ElementsAre("edge-1 outcome a1"));
