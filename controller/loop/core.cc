@@ -155,15 +155,23 @@ void Core::OnJournal(const std::string& server, uint64_t session, const v1::Jour
     running.recovered = false;
     if (!known.contains(id)) lost.push_back(id);
   }
-  for (const std::string& id : lost) {
-    // It never reached the agent: nothing was done, and the next plan decides anew.
-    const std::string resource = running_[id].record.action().resource();
-    running_.erase(id);
-    batch_.delete_actions.push_back(id);
-    input_.busy.erase(resource);
-    MarkDirty(resource);
-  }
+  for (const std::string& id : lost) OnLost(id);
   for (const v1::ActionOutcome& outcome : report.unacknowledged()) OnOutcome(server, outcome, now);
+}
+
+void Core::OnLost(const std::string& action_id) {
+  // It never reached the agent: nothing was done, and the next plan decides anew.
+  const v1::ActionRecord record = running_.at(action_id).record;
+  const std::string& resource = record.action().resource();
+  running_.erase(action_id);
+  batch_.delete_actions.push_back(action_id);
+  input_.busy.erase(resource);
+  MarkDirty(resource);
+  // No plan knows of a restart that an operator asked for: the wish itself is taken up again.
+  if (!record.operator_request()) return;
+  restarts_.try_emplace(resource, OperatorRequest{.kind = OperatorRequest::Kind::kRestart,
+                                                  .resource = resource,
+                                                  .who = record.who()});
 }
 
 void Core::OnNotice(const std::string& server, const v1::AgentNotice& notice, absl::Time now) {

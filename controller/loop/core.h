@@ -133,6 +133,7 @@ class Core {
   void ApplyFailure(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   void RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   void StartRestarts(absl::Time now, CoreOutput& output);
+  void OnLost(const std::string& action_id);
   void Send(v1::ActionRecord record, absl::Time now, CoreOutput& output);
   void NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now);
   void PutEntry(v1::InventoryEntry entry);

@@ -244,6 +244,55 @@ TEST(CoreTest, RestartIsSentOnceTheResourceIsFree) {
   EXPECT_THAT(world.sent, ElementsAre("restart deployment/web"));
 }
 
+TEST(CoreTest, ARestartThatNeverArrivedIsSentAgain) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  ASSERT_TRUE(
+      world.core
+          ->OnRequest(
+              {.kind = OperatorRequest::Kind::kRestart, .resource = "deployment/web", .who = "ann"},
+              world.now)
+          .ok());
+  world.Pass();
+  // The store remembers the wish, the next controller takes it up.
+  world.Restart();
+  world.Commit(kPair, "r1");
+  world.Connect("edge");
+  world.sent.clear();
+  world.Pass();
+  EXPECT_THAT(world.sent, IsEmpty());
+  world.core->OnJournal("edge", 1, v1::JournalReport(), world.now);
+  world.Pass();
+  ASSERT_THAT(world.sent, ElementsAre("restart deployment/web"));
+  EXPECT_EQ(world.store->Load()->actions.front().who(), "ann");
+  const std::string id = world.pending.front().action.id();
+  world.Settle();
+  EXPECT_THAT(world.sent, ElementsAre("restart deployment/web"));
+  EXPECT_THAT(world.store->Load()->actions, IsEmpty());
+  // One that arrived is not repeated, whatever became of it.
+  ASSERT_TRUE(
+      world.core
+          ->OnRequest(
+              {.kind = OperatorRequest::Kind::kRestart, .resource = "deployment/web", .who = "ann"},
+              world.now)
+          .ok());
+  world.Pass();
+  v1::JournalReport report;
+  v1::ActionOutcome& outcome = *report.add_unacknowledged();
+  outcome.set_action_id(world.pending.front().action.id());
+  outcome.set_resource("deployment/web");
+  outcome.set_status(v1::ACTION_STATUS_INTERRUPTED);
+  EXPECT_NE(outcome.action_id(), id);
+  world.pending.clear();
+  world.sent.clear();
+  world.core->OnJournal("edge", 2, report, world.now);
+  world.Settle();
+  EXPECT_THAT(world.sent, IsEmpty());
+  EXPECT_TRUE(world.HasEvent("interrupted", "deployment/web"));
+}
+
 TEST(CoreTest, AnActionIsForTheSessionWhoseJournalIsKnown) {
   CoreWorld world;
   world.Connect("edge");
