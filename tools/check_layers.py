@@ -31,6 +31,8 @@ LAYERS = {
     "agent": ("base", "resources"),
     "cli": ("base", "resources"),
     "integration": ("base", "resources"),
+    # The one place that holds both ends.
+    "integration/simulation": ("base", "resources", "sync", "controller", "agent"),
 }
 
 # Third-party include prefix -> where it may stand (regular expressions on the path).
@@ -46,7 +48,8 @@ HOMES = {
     "curl/": (r"^controller/alerts/", r"^cli/import/docker_engine\.cc$", r"^integration/"),
     "sodium": (r"^base/", r"^resources/", r"^agent/", r"^controller/"),
     "openssl/": (r"^agent/", r"^controller/", r"^cli/", r"^integration/"),
-    "CLI/": (r"^cli/", r"^agent/main\.cc$", r"^controller/main\.cc$"),
+    "CLI/": (r"^cli/", r"^agent/main\.cc$", r"^controller/main\.cc$",
+             r"^integration/simulation/main\.cc$"),
     "spdlog/": (r"^base/log\.cc$",),
 }
 

@@ -1,0 +1,40 @@
+// What actions did, counted on the engines' side.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+#include "agent/engine_transport.h"
+#include "integration/simulation/engine.h"
+#include "integration/simulation/stage.h"
+#include "integration/simulation/store.h"
+
+namespace fairlead::simulation {
+
+// Knows nothing of journals: it sees requests as they reach an engine, and what became of them.
+// Confined to one run.
+class Ledger {
+ public:
+  // Both outlive it.
+  Ledger(Stage& stage, const DurableStore& store) : stage_(stage), store_(store) {}
+
+  // A request is on its way to `engine`; `action` is on whose behalf, empty for looking around.
+  void OnRequest(const std::string& server, const Engine& engine, const std::string& action,
+                 const agent::HttpRequest& request);
+  // The engine has answered it.
+  void OnAnswer(const std::string& server, const Engine& engine, const std::string& action,
+                const agent::HttpRequest& request, const Engine::Answer& answer);
+
+ private:
+  Stage& stage_;
+  const DurableStore& store_;
+  // By action and container: restarts that took effect.
+  std::map<std::string, int> restarts_;
+};
+
+// A request that changes containers.
+bool ChangesContainers(const agent::HttpRequest& request);
+
+}  // namespace fairlead::simulation
