@@ -8,8 +8,9 @@ BUILD := out/build/$(PRESET)
 PROGRAMS := fairlead fairlead-controller fairlead-agent
 JOBS ?= $(shell nproc)
 SECONDS ?= 60
+FAULTS ?= 3
 
-.PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz clean
+.PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz model clean
 
 help: ## This list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -57,6 +58,9 @@ fuzz: packages ## Run each fuzz target for SECONDS=60. clang, with sanitizers.
 	@[ -f out/build/fuzz/build.ninja ] || cmake --preset fuzz
 	@cmake --build out/build/fuzz -j $(JOBS) --target fuzzers
 	@tools/fuzz out/build/fuzz $(SECONDS)
+
+model: packages ## Check the model of the action protocol with spin, in full; takes two minutes.
+	@tools/run_model $(FAULTS)
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
 	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench
