@@ -154,7 +154,7 @@ void ControllerNode::CarryOut(const agents::TableCommands& commands) {
       Post([live = host->host](loop::Core& core, absl::Time) { core.OnHost(live); });
     } else if (const auto* journal = std::get_if<agents::TellJournal>(&command)) {
       Post([told = *journal](loop::Core& core, absl::Time now) {
-        core.OnJournal(told.server, told.report, now);
+        core.OnJournal(told.server, told.session, told.report, now);
       });
     } else if (const auto* outcome = std::get_if<agents::TellOutcome>(&command)) {
       Post([told = *outcome](loop::Core& core, absl::Time now) {
@@ -248,7 +248,8 @@ void ControllerNode::Persist(std::shared_ptr<loop::CoreOutput> output) {
 void ControllerNode::Send(const loop::CoreOutput& output) {
   agents::TableCommands commands;
   for (const loop::DispatchAction& dispatch : output.dispatch) {
-    const bool sent = process_->table.Dispatch(dispatch.server, dispatch.action, &commands);
+    const bool sent =
+        process_->table.Dispatch(dispatch.server, dispatch.session, dispatch.action, &commands);
     stage_.Count("actions");
     stage_.Say(kActor, sent ? "sends " : "cannot send ", Describe(dispatch.action), " to ",
                dispatch.server);
@@ -273,7 +274,7 @@ void ControllerNode::SendStale(const loop::DispatchAction& dispatch) {
     stage_.timeline.After(absl::Seconds(5), [this, stale] {
       agents::TableCommands commands;
       if (process_ == nullptr) return;
-      process_->table.Dispatch(stale.server, stale.action, &commands);
+      process_->table.Dispatch(stale.server, stale.session, stale.action, &commands);
       CarryOut(commands);
     });
   }
