@@ -392,9 +392,7 @@ end:
 /* When nothing can move any more, all must be settled. */
 proctype Rest() { timeout -> assert(SETTLED) }
 
-init {
-  atomic {
-    run AgentSession(); run Runner(0); run Runner(1); run SessionTable(); run Loop();
-    run World(); run Rest()
-  }
-}
+init { atomic {
+  run AgentSession(); run Runner(0); run Runner(1); run SessionTable(); run Loop();
+  run World(); run Rest()
+} }
