@@ -30,6 +30,8 @@ Exit codes: 0 all is well; 1 an error; 2 the plan has changes; 3 not converged.
 The controller is found by --controller, FAIRLEAD_CONTROLLER,
 ~/.config/fairlead/config.toml (controller = "host:port"), else 127.0.0.1:7400.)";
 
+constexpr char kWhyHelp[] = "Kept with the request, for those who ask later";
+
 constexpr char kCommandFooter[] = R"(
 
 Options of every command, such as --controller: fairlead --help)";
@@ -50,6 +52,7 @@ class CommandLine {
     AddPlanningCommands();
     AddResourceCommands();
     AddExecutionCommands();
+    AddHistoryCommands();
     AddStreamCommands();
     AddImportCommands();
     AddOtherCommands();
@@ -126,6 +129,7 @@ class CommandLine {
   void AddPlanningCommands();
   void AddResourceCommands();
   void AddExecutionCommands();
+  void AddHistoryCommands();
   void AddStreamCommands();
   void AddImportCommands();
   void AddOtherCommands();
@@ -273,19 +277,52 @@ void CommandLine::AddExecutionCommands() {
                "  fairlead stop deployment/web --for 2h --why \"disk swap\"", Verb::kStop},
            Row{"restart", "Restart the containers", "  fairlead restart stack/web", Verb::kRestart},
            Row{"release", "End a stop hold", "  fairlead release deployment/web", Verb::kRelease},
-           Row{"retry", "Try a failed spec again", "  fairlead retry deployment/web", Verb::kRetry},
+           Row{"retry", "Try again what failed, was cancelled or put aside",
+               "  fairlead retry deployment/web", Verb::kRetry},
+           Row{"cancel", "End the action under way; it is not tried again by itself",
+               "  fairlead cancel deployment/web --why \"wrong window\"", Verb::kCancel},
        }) {
     const auto options = std::make_shared<ExecuteOptions>();
     options->verb = row.verb;
     CLI::App* command = Add(row.name, row.description, row.example, options, &RunExecute);
     AddResource(command, options->resource);
-    command->add_option("--why", options->why, "Kept with the request, for those who ask later");
+    command->add_option("--why", options->why, kWhyHelp);
     if (row.verb == Verb::kStop) {
       command->add_option("--for", options->span, "How long, such as 2h; else until released")
           ->type_name("TIME");
     }
     AddTableOrJson(command, options->output);
   }
+}
+
+void CommandLine::AddHistoryCommands() {
+  group_ = "Actions";
+  const auto rollback = std::make_shared<RollbackOptions>();
+  CLI::App* command = Add("rollback", "Go back to an earlier spec, until git changes or a retry",
+                          "  fairlead rollback deployment/web\n"
+                          "  fairlead rollback deployment/web --to 4f2a91c --why \"slow queries\"",
+                          rollback, &RunRollback);
+  AddResource(command, rollback->resource);
+  command
+      ->add_option("--to", rollback->revision,
+                   "A commit, or a spec of its history (default: the last other healthy one)")
+      ->type_name("REVISION");
+  command->add_option("--why", rollback->why, kWhyHelp);
+  AddTableOrJson(command, rollback->output);
+
+  const auto approve = std::make_shared<ApproveOptions>();
+  command = Add("approve", "Let a plan start whose sync asks for approval",
+                "  fairlead plan\n  fairlead approve 8c1d03f2ab91", approve, &RunApprove);
+  command->add_option("plan", approve->plan_id, "Id that `fairlead plan` shows")->required();
+  command->add_option("--why", approve->why, kWhyHelp);
+  AddTableOrJson(command, approve->output);
+
+  group_ = "Resources";
+  const auto history = std::make_shared<HistoryOptions>();
+  command = Add("history", "Specs of a resource that were applied, and what became of them",
+                "  fairlead history deployment/web", history, &RunHistory);
+  AddResource(command, history->resource);
+  AddTableOrJson(command, history->output);
 }
 
 void CommandLine::AddStreamCommands() {

@@ -333,6 +333,49 @@ TEST_F(CommandTest, SpanThatIsNoneIsRefusedBeforeAnythingIsSent) {
   EXPECT_THAT(controller_.executed, IsEmpty());
 }
 
+TEST_F(CommandTest, RollbackSaysWhereToAndWhy) {
+  controller_.execution.set_message("deployment/a goes back to 1111111");
+  const Outcome outcome =
+      RunCommand({"rollback", "deployment/a", "--to", "1111111", "--why", "slow"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "deployment/a goes back to 1111111\n");
+  EXPECT_EQ(controller_.rollback_request.ShortDebugString(),
+            "resource: \"deployment/a\" why: \"slow\" revision: \"1111111\"");
+}
+
+TEST_F(CommandTest, CancelIsAnExecution) {
+  EXPECT_EQ(RunCommand({"cancel", "stack/a"}).code, 0);
+  EXPECT_THAT(controller_.executed, ElementsAre("Cancel"));
+}
+
+TEST_F(CommandTest, ApprovePrintsWhatMayStart) {
+  controller_.approve.add_resources("deployment/a");
+  const Outcome outcome = RunCommand({"approve", "8c1d03f2ab91", "--why", "checked"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "approved deployment/a\n");
+  EXPECT_EQ(controller_.approve_request.plan_id(), "8c1d03f2ab91");
+  EXPECT_EQ(controller_.approve_request.why(), "checked");
+}
+
+TEST_F(CommandTest, HistoryShowsWhatIsDeclaredAndWhatRuns) {
+  controller_.history.set_wanted_hash("v1:k1:new");
+  controller_.history.set_live_hash("v1:k1:old");
+  for (const char* hash : {"v1:k1:new", "v1:k1:old"}) {
+    v1::SpecRecord& record = *controller_.history.add_records();
+    record.set_spec_hash(hash);
+    record.set_revision("4f2a91c0000");
+    record.mutable_at()->set_seconds(60);
+    record.set_outcome(v1::SpecRecord::OUTCOME_HEALTHY);
+  }
+  controller_.history.mutable_records(0)->set_outcome(v1::SpecRecord::OUTCOME_FAILED);
+  controller_.history.mutable_records(0)->set_reason("exited with 1");
+  EXPECT_EQ(RunCommand({"history", "deployment/a"}).out,
+            "WHEN               REVISION   SPEC        OUTCOME   NOW        WHY\n"
+            "1970-01-01 00:01   4f2a91c    v1:k1:new   failed    declared   exited with 1\n"
+            "1970-01-01 00:01   4f2a91c    v1:k1:old   healthy   runs\n");
+  EXPECT_EQ(controller_.history_request.resource(), "deployment/a");
+}
+
 TEST_F(CommandTest, ApplyReadsStandardInputAndFolders) {
   input_ = "[[server]]\nname = \"a\"\n";
   controller_.apply.add_applied("server/a");

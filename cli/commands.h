@@ -139,7 +139,7 @@ struct ApplyOptions {
 absl::StatusOr<int> RunApply(Session& session, const ApplyOptions& options);
 
 struct ExecuteOptions {
-  enum class Verb { kStart, kStop, kRestart, kRelease, kRetry };
+  enum class Verb { kStart, kStop, kRestart, kRelease, kRetry, kCancel };
   Verb verb = Verb::kStart;
   ResourceArguments resource;
   std::string why;
@@ -148,6 +148,28 @@ struct ExecuteOptions {
   OutputFormat output = OutputFormat::kText;
 };
 absl::StatusOr<int> RunExecute(Session& session, const ExecuteOptions& options);
+
+struct RollbackOptions {
+  ResourceArguments resource;
+  // A commit or a spec hash; empty is the last other spec that was healthy.
+  std::string revision;
+  std::string why;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunRollback(Session& session, const RollbackOptions& options);
+
+struct HistoryOptions {
+  ResourceArguments resource;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunHistory(Session& session, const HistoryOptions& options);
+
+struct ApproveOptions {
+  std::string plan_id;
+  std::string why;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunApprove(Session& session, const ApproveOptions& options);
 
 struct LogsOptions {
   ResourceArguments resource;

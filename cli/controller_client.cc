@@ -195,12 +195,30 @@ absl::StatusOr<v1::ExecutionResponse> ControllerClient::Execute(
       return connection_->Call(stub, &Stub::Release, request);
     case Execution::kRetry:
       return connection_->Call(stub, &Stub::Retry, request);
+    case Execution::kCancel:
+      return connection_->Call(stub, &Stub::Cancel, request);
   }
   return absl::InternalError("unknown execution");
 }
 
 absl::StatusOr<v1::ExecutionResponse> ControllerClient::Stop(const v1::StopRequest& request) {
   return connection_->Call(*connection_->executions, &v1::ExecutionService::Stub::Stop, request);
+}
+
+absl::StatusOr<v1::ExecutionResponse> ControllerClient::Rollback(
+    const v1::RollbackRequest& request) {
+  return connection_->Call(*connection_->executions, &v1::ExecutionService::Stub::Rollback,
+                           request);
+}
+
+absl::StatusOr<v1::ListHistoryResponse> ControllerClient::ListHistory(
+    const v1::ListHistoryRequest& request) {
+  return connection_->Call(*connection_->resources, &v1::ResourceService::Stub::ListHistory,
+                           request);
+}
+
+absl::StatusOr<v1::ApproveResponse> ControllerClient::Approve(const v1::ApproveRequest& request) {
+  return connection_->Call(*connection_->syncs, &v1::SyncService::Stub::Approve, request);
 }
 
 absl::Status ControllerClient::Logs(const v1::LogsRequest& request,

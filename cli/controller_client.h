@@ -42,10 +42,13 @@ class ControllerClient {
   absl::StatusOr<v1::PlanResponse> Plan(const v1::PlanRequest& request);
   absl::StatusOr<v1::SyncResponse> Sync(const v1::SyncRequest& request);
 
-  enum class Execution { kStart, kRestart, kRelease, kRetry };
+  enum class Execution { kStart, kRestart, kRelease, kRetry, kCancel };
   absl::StatusOr<v1::ExecutionResponse> Execute(Execution execution,
                                                 const v1::ExecutionRequest& request);
   absl::StatusOr<v1::ExecutionResponse> Stop(const v1::StopRequest& request);
+  absl::StatusOr<v1::ExecutionResponse> Rollback(const v1::RollbackRequest& request);
+  absl::StatusOr<v1::ListHistoryResponse> ListHistory(const v1::ListHistoryRequest& request);
+  absl::StatusOr<v1::ApproveResponse> Approve(const v1::ApproveRequest& request);
 
   // Calls `on_lines` with each answer until the end.
   absl::Status Logs(const v1::LogsRequest& request,

@@ -81,6 +81,8 @@ absl::StatusOr<v1::ExecutionResponse> SendExecution(ControllerClient& controller
       return controller.Execute(Execution::kRelease, request);
     case ExecuteOptions::Verb::kRetry:
       return controller.Execute(Execution::kRetry, request);
+    case ExecuteOptions::Verb::kCancel:
+      return controller.Execute(Execution::kCancel, request);
     case ExecuteOptions::Verb::kStop:
       break;
   }

@@ -322,6 +322,7 @@ void Builder::Summarise() {
     summary.subject = source->subject;
     summary.files = static_cast<uint32_t>(source->files.size());
     summary.prune = source->prune;
+    summary.approval = source->approval;
     for (const auto& file : source->files) {
       summary.problems.insert(summary.problems.end(), file->problems.begin(), file->problems.end());
     }

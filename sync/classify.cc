@@ -83,6 +83,12 @@ std::string FirstError(const DesiredResource& desired) {
   return "it cannot be read";
 }
 
+std::string DescribeFailure(const v1::FailedSpec& failure) {
+  return absl::StrCat(
+      failure.by().empty() ? "the declared spec failed: " : "the declared spec is put aside: ",
+      failure.reason());
+}
+
 // What is shown of a declaration that is not the target.
 void ShowDeclaration(const Facts& facts, Decision& decision) {
   if (facts.desired == nullptr) return;
@@ -102,10 +108,9 @@ void ShowDeclaration(const Facts& facts, Decision& decision) {
   decision.degraded = true;
   if (decision.condition != v1::CONDITION_CRASH_LOOP) decision.condition = v1::CONDITION_DEGRADED;
   if (decision.action == v1::STEP_ACTION_NONE) {
-    Block(decision, v1::Gate::KIND_FAILED, decision.condition,
-          absl::StrCat("the declared spec failed: ", failure->reason()));
+    Block(decision, v1::Gate::KIND_FAILED, decision.condition, DescribeFailure(*failure));
   } else if (facts.target.uses_good_spec) {
-    absl::StrAppend(&decision.reason, "; the declared spec failed: ", failure->reason());
+    absl::StrAppend(&decision.reason, "; ", DescribeFailure(*failure));
   }
 }
 
@@ -199,11 +204,15 @@ std::shared_ptr<const v1::FailedSpec> MakeFailure(const Facts& facts, const std:
   return failure;
 }
 
+std::string RevisionOf(const PlanInput& input, const DesiredResource& desired) {
+  const auto source = input.desired->sources.find(desired.origin);
+  return source == input.desired->sources.end() ? desired.revision : source->second.revision;
+}
+
 std::string RevisionOf(const PlanInput& input, const DesiredResource* desired,
                        const v1::InventoryEntry* inventory) {
-  if (desired == nullptr) return inventory == nullptr ? "" : inventory->applied_revision();
-  const auto source = input.desired->sources.find(desired->origin);
-  return source == input.desired->sources.end() ? desired->revision : source->second.revision;
+  if (desired != nullptr) return RevisionOf(input, *desired);
+  return inventory == nullptr ? "" : inventory->applied_revision();
 }
 
 }  // namespace fairlead::sync

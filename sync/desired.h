@@ -57,6 +57,8 @@ struct SourceSnapshot {
   std::map<resources::ResourceId, std::vector<v1::Problem>> stack_problems;
   // Remove what is no longer declared.
   bool prune = false;
+  // Its changes wait for approval.
+  bool approval = false;
   // Why nothing may be pruned, although the files themselves are well: "the source has not been
   // read", "stacks.toml held resources at the last good revision and now holds none". Empty:
   // nothing speaks against it.
@@ -111,6 +113,7 @@ struct SourceSummary {
   uint32_t files = 0;
   uint32_t resources = 0;
   bool prune = false;
+  bool approval = false;
   // Why nothing of it may be pruned; includes errors of its files. Empty: it may.
   std::string prune_blocker;
   // Problems of files and of resources, by file and position.

@@ -79,7 +79,7 @@ const ServerFacts& PlanContext::Server(const std::string& name) {
 
 std::unique_ptr<Facts> GatherFacts(PlanContext& context, const resources::ResourceId& id,
                                    const DesiredResource* desired,
-                                   const v1::InventoryEntry* inventory) {
+                                   const v1::InventoryEntry* inventory, bool unapproved) {
   const PlanInput& input = context.input;
   auto facts = std::make_unique<Facts>(Facts{.context = context, .id = id});
   facts->key.reserve(id.kind.size() + 1 + id.name.size());
@@ -87,6 +87,7 @@ std::unique_ptr<Facts> GatherFacts(PlanContext& context, const resources::Resour
   facts->shape = ShapeOf(id.kind);
   facts->desired = desired;
   facts->inventory = inventory;
+  facts->unapproved = unapproved;
   if (facts->shape != Shape::kNone) facts->presence = context.index.Find(facts->key);
   if (desired == nullptr && inventory == nullptr && facts->presence.places.empty()) return nullptr;
   if (const v1::Hold* hold = FindIn(input.holds, facts->key);

@@ -103,6 +103,8 @@ struct Facts {
   const FailedAttempt* attempt = nullptr;
   // NONE: nothing is under way.
   v1::StepAction busy = v1::STEP_ACTION_NONE;
+  // Decided as if the declaration were still what was applied last.
+  bool unapproved = false;
   Presence presence;
   Target target;
   // Where it is to be.
@@ -130,9 +132,10 @@ struct Facts {
 };
 
 // `id` must outlive the facts. Null when nothing declares, owns or labels the resource any more.
+// With `unapproved` the spec applied last stands in; requires that there is one.
 std::unique_ptr<Facts> GatherFacts(PlanContext& context, const resources::ResourceId& id,
                                    const DesiredResource* desired,
-                                   const v1::InventoryEntry* inventory);
+                                   const v1::InventoryEntry* inventory, bool unapproved = false);
 
 // target.cc
 Target ComputeTarget(const Facts& facts);

@@ -207,6 +207,11 @@ void GateOnBusy(const Facts& facts, Decision& decision) {
   decision.new_failure = nullptr;
 }
 
+StandIn StandInOf(const Facts& facts) {
+  const StandIn applied = LastApplied(*facts.inventory);
+  return applied.spec == facts.target.spec ? applied : LastGood(*facts.inventory);
+}
+
 }  // namespace
 
 bool IsForward(v1::StepAction action) {
@@ -237,15 +242,14 @@ void ApplyOwnGates(const Facts& facts, Decision& decision) {
             absl::StrCat("this spec failed: ", facts.target.failure->reason()));
     decision.condition = v1::CONDITION_DEGRADED;
     decision.degraded = true;
-  } else if (forward && facts.target.uses_good_spec && facts.target.spec->has_stack() &&
-             facts.target.spec->stack().file_contents().empty() &&
+  } else if (forward && facts.target.uses_good_spec && !StandInOf(facts).IsComplete() &&
              (decision.action == v1::STEP_ACTION_CREATE ||
               decision.action == v1::STEP_ACTION_REPLACE ||
               decision.action == v1::STEP_ACTION_MOVE)) {
     decision.gate.Clear();
     SetGate(decision, v1::Gate::KIND_RESOURCE,
             "the files of its last good spec are not kept: the declaration must be readable");
-  } else {
+  } else if (decision.gate.kind() != v1::Gate::KIND_APPROVAL) {
     GateOnFailedAttempt(facts, decision);
   }
   if (decision.action != v1::STEP_ACTION_NONE || facts.busy != v1::STEP_ACTION_NONE) {

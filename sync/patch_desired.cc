@@ -23,7 +23,7 @@ bool IsFlawless(const ParsedFile& file) {
 // All but the files and the revision.
 bool HasSameTerms(const SourceSnapshot& a, const SourceSnapshot& b) {
   return a.origin == b.origin && a.name == b.name && a.dialect == b.dialect && a.prune == b.prune &&
-         a.prune_blocker == b.prune_blocker && a.filters == b.filters;
+         a.approval == b.approval && a.prune_blocker == b.prune_blocker && a.filters == b.filters;
 }
 
 // One call of PatchDesiredState. Every method returns false when the whole has to be built.

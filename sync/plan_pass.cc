@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "resources/diff.h"
+#include "sync/approval.h"
 #include "sync/classify.h"
 #include "sync/order.h"
 #include "sync/step.h"
@@ -204,12 +205,16 @@ void PlanPass::Decide(const Subject& subject, bool append) {
     result_.decisions.erase(subject.id);
     return;
   }
+  Classify(*facts, *decision);
+  if (WaitsForApproval(*facts, *decision)) {
+    GateOnApproval(*decision);
+    KeepApproved(facts, decision);
+  }
   if (append) {
     result_.decisions.emplace_hint(result_.decisions.end(), subject.id, decision);
   } else {
     result_.decisions.insert_or_assign(subject.id, decision);
   }
-  Classify(*facts, *decision);
   ApplyOwnGates(*facts, *decision);
   if (decision->rule == 1) memo_->undeclared.insert(subject.id);
   if (decision->has_step()) {
@@ -217,6 +222,23 @@ void PlanPass::Decide(const Subject& subject, bool append) {
   } else if (decision->wake_at != absl::InfiniteFuture()) {
     memo_->timers.insert({decision->wake_at, subject.id});
   }
+}
+
+// What runs is kept as it was approved while the change waits: a step that this takes comes first.
+void PlanPass::KeepApproved(std::unique_ptr<Facts>& facts, std::shared_ptr<Decision>& decision) {
+  if (facts->desired == nullptr || facts->inventory == nullptr ||
+      !facts->inventory->has_applied()) {
+    return;
+  }
+  auto kept = std::make_shared<Decision>();
+  kept->id = decision->id;
+  std::unique_ptr<Facts> kept_facts =
+      GatherFacts(context_, kept->id, facts->desired, facts->inventory, /*unapproved=*/true);
+  Classify(*kept_facts, *kept);
+  if (!kept->has_step() || kept->action == v1::STEP_ACTION_BLOCKED) return;
+  absl::StrAppend(&kept->reason, kept->reason.empty() ? "" : "; ", "a change waits for approval");
+  facts = std::move(kept_facts);
+  decision = std::move(kept);
 }
 
 void PlanPass::Gate() {

@@ -67,6 +67,7 @@ class PlanPass {
   void SetGuard(const std::vector<Subject>& subjects);
   // Appended when all come in order.
   void Decide(const Subject& subject, bool append);
+  void KeepApproved(std::unique_ptr<Facts>& facts, std::shared_ptr<Decision>& decision);
   void Gate();
   void CountConditions();
   void Assemble();

@@ -12,6 +12,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "fairlead/v1/plan.pb.h"
@@ -35,6 +36,20 @@ struct FailedAttempt {
   absl::Time not_before;
 };
 
+// The spec that stands in for a declared one: the last that was healthy, else the last applied.
+struct StandIn {
+  // Null: nothing was ever applied.
+  const v1::Resource* spec = nullptr;
+  absl::string_view hash;
+  // Of a stack from a repository.
+  const google::protobuf::RepeatedPtrField<v1::StackFile>* files = nullptr;
+
+  // A stack can be applied from what is kept.
+  bool IsComplete() const;
+};
+StandIn LastGood(const v1::InventoryEntry& entry);
+StandIn LastApplied(const v1::InventoryEntry& entry);
+
 // All that decides, at one moment. Everything is immutable while a plan is computed.
 struct PlanInput {
   std::shared_ptr<const DesiredState> desired;
@@ -43,6 +58,8 @@ struct PlanInput {
   // By resource; then by spec hash.
   std::map<std::string, std::map<std::string, v1::FailedSpec>> failed_specs;
   std::map<std::string, v1::Hold> holds;
+  // Of syncs that ask for approval.
+  std::map<std::string, v1::Approval> approvals;
   // Resources with an action under way, and that action.
   std::map<std::string, v1::StepAction> busy;
   std::map<std::string, FailedAttempt> failed_attempts;
@@ -68,7 +85,7 @@ struct Decision {
   std::string target_hash;
   std::string live_hash;
   bool heal = false;
-  // The target is not the declared spec but the last good one.
+  // The target is not the declared spec but one of the inventory: `target_hash` says which.
   bool uses_good_spec = false;
   // The live hash cannot be checked by this controller.
   bool unverified = false;
@@ -132,6 +149,12 @@ std::set<resources::ResourceId> ComputeConcerned(const DesiredState& desired,
 
 // Nothing is left to do about a resource in this condition.
 bool IsWell(v1::Condition condition);
+
+// The revision of its source that is in force.
+std::string RevisionOf(const PlanInput& input, const DesiredResource& desired);
+
+// The approval that a step asks for.
+v1::Approval ApprovalOf(const v1::Step& step);
 
 // What people see of one resource.
 v1::ResourceStatus ComputeStatus(const PlanInput& input, const PlanResult& plan,

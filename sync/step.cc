@@ -64,12 +64,12 @@ std::set<std::string> StoppedBy(const Facts& facts, const Decision& decision) {
   return names;
 }
 
-// Seconds that the step took the last time; 0 when not known.
+// Seconds that such a step took the last time; 0 when not known.
 double ExpectedSeconds(const Facts& facts, const Decision& decision) {
   if (facts.inventory == nullptr) return 0;
-  if (decision.action == v1::STEP_ACTION_REPLACE) return facts.inventory->replace_seconds();
-  if (decision.action == v1::STEP_ACTION_CREATE) return facts.inventory->create_seconds();
-  return 0;
+  const auto& known = facts.inventory->step_seconds();
+  const auto seconds = known.find(decision.action);
+  return seconds == known.end() ? 0 : seconds->second;
 }
 
 std::string PortsText(const Facts& facts) {
@@ -81,6 +81,12 @@ std::string PortsText(const Facts& facts) {
   if (ports.empty()) return "";
   return absl::StrCat(ports.size() == 1 ? " (port " : " (ports ", absl::StrJoin(ports, ", "),
                       ports.size() == 1 ? " is fixed)" : " are fixed)");
+}
+
+// The successor serves before the old container stops.
+bool Overlaps(const Facts& facts, const Decision& decision) {
+  return decision.action == v1::STEP_ACTION_REPLACE && facts.target.spec != nullptr &&
+         facts.target.spec->deployment().strategy() == v1::STRATEGY_START_FIRST;
 }
 
 std::string Sentence(const Facts& facts, const Decision& decision,
@@ -121,6 +127,8 @@ void FillImpact(const Facts& facts, const Decision& decision, v1::Step& step) {
   std::string sentence = Sentence(facts, decision, stops, seconds);
   if (stops.empty() && sentence.empty() && seconds <= 0) return;
   v1::Impact* impact = step.mutable_impact();
+  impact->set_interrupts(!stops.empty() && !Overlaps(facts, decision) &&
+                         decision.action != v1::STEP_ACTION_REMOVE_EXTRA);
   for (const std::string& name : stops) impact->add_stops(name);
   impact->set_sentence(std::move(sentence));
   if (seconds <= 0) return;

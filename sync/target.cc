@@ -13,33 +13,33 @@ const FailedByHash* FailuresOf(const Facts& facts) {
   return it == failed.end() ? nullptr : &it->second;
 }
 
-// The last spec that was healthy, else the last one applied: what runs is kept.
-void UseLastGood(const v1::InventoryEntry* inventory, Target& target) {
-  if (inventory == nullptr) return;
-  target.uses_good_spec = inventory->has_good() || inventory->has_applied();
-  if (inventory->has_good()) {
-    target.spec = &inventory->good();
-    target.hash = inventory->good_hash();
-  } else if (inventory->has_applied()) {
-    target.spec = &inventory->applied();
-    target.hash = inventory->applied_hash();
-  }
+void Use(const StandIn& stand_in, Target& target) {
+  if (stand_in.spec == nullptr) return;
+  target.uses_good_spec = true;
+  target.spec = stand_in.spec;
+  target.hash = stand_in.hash;
 }
 
 bool WantsRollback(const v1::Resource& declared) {
   return !declared.has_deployment() || declared.deployment().rollback();
 }
 
-// Files of a stack that come from a repository are not kept with its spec.
-bool IsSelfContained(const v1::Resource& spec) {
-  return !spec.has_stack() || !spec.stack().file_contents().empty();
+bool CanReturnToGood(const v1::InventoryEntry* inventory, const FailedByHash& failures,
+                     const v1::Resource& declared, const v1::FailedSpec& failed) {
+  // Who puts a spec aside by hand wants the other one.
+  const bool wanted = !failed.by().empty() || WantsRollback(declared);
+  return inventory != nullptr && inventory->has_good() &&
+         inventory->good_hash() != failed.spec_hash() &&
+         !failures.contains(inventory->good_hash()) && wanted && LastGood(*inventory).IsComplete();
 }
 
-bool CanReturnToGood(const v1::InventoryEntry* inventory, const FailedByHash& failures,
-                     const v1::Resource& declared, absl::string_view failed_hash) {
-  return inventory != nullptr && inventory->has_good() && inventory->good_hash() != failed_hash &&
-         !failures.contains(inventory->good_hash()) && WantsRollback(declared) &&
-         IsSelfContained(inventory->good());
+// A change that nobody has approved: what was applied last stays, whatever is declared.
+void UseApproved(const Facts& facts, Target& target) {
+  const v1::InventoryEntry& entry = *facts.inventory;
+  const FailedByHash* failures = FailuresOf(facts);
+  const bool applied_failed = failures != nullptr && failures->contains(entry.applied_hash());
+  Use(applied_failed ? LastGood(entry) : LastApplied(entry), target);
+  target.wish = target.spec;
 }
 
 void ConsiderFailure(const Facts& facts, Target& target) {
@@ -50,8 +50,8 @@ void ConsiderFailure(const Facts& facts, Target& target) {
   // It was healthy after all.
   if (facts.inventory != nullptr && facts.inventory->good_hash() == it->first) return;
   target.failure = &it->second;
-  if (CanReturnToGood(facts.inventory, *failures, *target.wish, it->first)) {
-    UseLastGood(facts.inventory, target);
+  if (CanReturnToGood(facts.inventory, *failures, *target.wish, it->second)) {
+    Use(LastGood(*facts.inventory), target);
   } else {
     target.is_final_failure = true;
   }
@@ -59,13 +59,30 @@ void ConsiderFailure(const Facts& facts, Target& target) {
 
 }  // namespace
 
+StandIn LastApplied(const v1::InventoryEntry& entry) {
+  if (!entry.has_applied()) return {};
+  return {&entry.applied(), entry.applied_hash(), &entry.applied_files()};
+}
+
+StandIn LastGood(const v1::InventoryEntry& entry) {
+  if (!entry.has_good()) return LastApplied(entry);
+  return {&entry.good(), entry.good_hash(), &entry.good_files()};
+}
+
+bool StandIn::IsComplete() const {
+  return spec != nullptr && (!spec->has_stack() || !spec->stack().file_contents().empty() ||
+                             (files != nullptr && !files->empty()));
+}
+
 Target ComputeTarget(const Facts& facts) {
   Target target;
   if (facts.desired == nullptr) return target;
   target.invalid = facts.desired->invalid || facts.desired->resolved == nullptr;
   if (target.invalid) {
-    UseLastGood(facts.inventory, target);
+    if (facts.inventory != nullptr) Use(LastGood(*facts.inventory), target);
     target.wish = target.spec;
+  } else if (facts.unapproved) {
+    UseApproved(facts, target);
   } else {
     target.spec = target.wish = facts.desired->resolved.get();
     target.hash = facts.desired->spec_hash;

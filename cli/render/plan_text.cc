@@ -151,7 +151,13 @@ std::string RenderPlan(const v1::Plan& plan, const PlanTextOptions& plan_options
     absl::StrAppend(&text, "   planned in ", FormatSpan(base::FromProto(plan.took())));
   }
   absl::StrAppend(&text, "\n");
-  if (plan_options.runnable && HasChanges(plan) && !plan.id().empty()) {
+  const auto waiting = std::count_if(plan.steps().begin(), plan.steps().end(), [](const auto& s) {
+    return s.gate().kind() == v1::Gate::KIND_APPROVAL;
+  });
+  if (plan_options.runnable && waiting > 0 && !plan.id().empty()) {
+    absl::StrAppend(&text, waiting, waiting == 1 ? " step waits" : " steps wait",
+                    " for approval: fairlead approve ", Printable(plan.id()), "\n");
+  } else if (plan_options.runnable && HasChanges(plan) && !plan.id().empty()) {
     const std::string name =
         plan.syncs_size() == 1 ? absl::StrCat(Printable(plan.syncs(0).name()), " ") : "";
     absl::StrAppend(&text, "Run it exactly as shown: fairlead sync ", name, "--plan ",

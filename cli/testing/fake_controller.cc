@@ -32,6 +32,12 @@ class FakeController::Resources final : public v1::ResourceService::Service {
     *response = fake_.apply;
     return fake_.error;
   }
+  Status ListHistory(ServerContext*, const v1::ListHistoryRequest* request,
+                     v1::ListHistoryResponse* response) override {
+    fake_.history_request = *request;
+    *response = fake_.history;
+    return fake_.error;
+  }
   Status Logs(ServerContext*, const v1::LogsRequest* request,
               ServerWriter<v1::LogsResponse>* writer) override {
     fake_.logs_request = *request;
@@ -60,6 +66,12 @@ class FakeController::Syncs final : public v1::SyncService::Service {
   Status Sync(ServerContext*, const v1::SyncRequest* request, v1::SyncResponse* response) override {
     fake_.sync_request = *request;
     *response = fake_.sync;
+    return fake_.error;
+  }
+  Status Approve(ServerContext*, const v1::ApproveRequest* request,
+                 v1::ApproveResponse* response) override {
+    fake_.approve_request = *request;
+    *response = fake_.approve;
     return fake_.error;
   }
 
@@ -94,6 +106,16 @@ class FakeController::Executions final : public v1::ExecutionService::Service {
                v1::ExecutionResponse* response) override {
     fake_.execution_request = *request;
     return Note("Retry", response);
+  }
+  Status Cancel(ServerContext*, const v1::ExecutionRequest* request,
+                v1::ExecutionResponse* response) override {
+    fake_.execution_request = *request;
+    return Note("Cancel", response);
+  }
+  Status Rollback(ServerContext*, const v1::RollbackRequest* request,
+                  v1::ExecutionResponse* response) override {
+    fake_.rollback_request = *request;
+    return Note("Rollback", response);
   }
 
  private:

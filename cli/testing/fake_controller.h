@@ -36,6 +36,8 @@ class FakeController {
   v1::PlanResponse plan;
   v1::SyncResponse sync;
   v1::ExecutionResponse execution;
+  v1::ApproveResponse approve;
+  v1::ListHistoryResponse history;
   // Past events, then `caught_up`, then with `watch` the later ones; then the stream stays open.
   std::vector<v1::Event> past;
   std::vector<v1::WatchResponse> later;
@@ -50,6 +52,9 @@ class FakeController {
   v1::SyncRequest sync_request;
   v1::ExecutionRequest execution_request;
   v1::StopRequest stop_request;
+  v1::RollbackRequest rollback_request;
+  v1::ApproveRequest approve_request;
+  v1::ListHistoryRequest history_request;
   v1::WatchRequest watch_request;
   // "Stop", "Start", ... in order.
   std::vector<std::string> executed;

@@ -17,6 +17,9 @@ namespace {
 // A pass that keeps changing its own input would be a bug; it is cut off rather than spinning.
 constexpr int kRoundsPerPass = 6;
 
+// Bytes of a stack's files that are kept with its spec, to go back to it.
+constexpr std::size_t kFilesKept = 256u << 10;
+
 }  // namespace
 
 Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
@@ -33,6 +36,9 @@ Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
     input_.failed_specs[failed.resource()][failed.spec_hash()] = failed;
   }
   for (const v1::Hold& hold : image.holds) input_.holds[hold.resource()] = hold;
+  for (const v1::Approval& approval : image.approvals) {
+    input_.approvals[approval.resource()] = approval;
+  }
   for (const v1::ActionRecord& record : image.actions) {
     input_.busy[record.action().resource()] = record.step();
     running_[record.action().id()] =
@@ -209,74 +215,6 @@ void Core::Emit(absl::Time now, const std::string& resource, const std::string& 
   AddEvent(std::move(event), now);
 }
 
-absl::StatusOr<std::string> Core::OnRequest(const OperatorRequest& request, absl::Time now) {
-  const auto id = resources::ResourceId::Parse(request.resource);
-  const bool declared = id.has_value() && input_.desired->resources.contains(*id);
-  if (!declared && !input_.inventory.contains(request.resource)) {
-    return absl::NotFoundError(absl::StrCat("no resource ", request.resource));
-  }
-  const resources::Kind* kind = resources::FindKind(id->kind);
-  if (kind == nullptr || !kind->deploys) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(request.resource, " has no containers to act on"));
-  }
-  MarkDirty(request.resource);
-  switch (request.kind) {
-    case OperatorRequest::Kind::kStop: {
-      v1::Hold hold;
-      hold.set_resource(request.resource);
-      hold.set_kind(v1::Hold::KIND_STOP);
-      hold.set_who(request.who);
-      hold.set_why(request.why);
-      *hold.mutable_at() = base::ToProto(now);
-      if (request.expires_at != absl::InfiniteFuture()) {
-        *hold.mutable_expires_at() = base::ToProto(request.expires_at);
-      }
-      input_.holds[request.resource] = hold;
-      batch_.put_holds.push_back(hold);
-      Emit(now, request.resource, "held",
-           absl::StrCat("stopped by ", request.who,
-                        request.why.empty() ? "" : absl::StrCat(": ", request.why)));
-      return absl::StrCat("stop hold set on ", request.resource,
-                          "; it stays until: fairlead release ", request.resource);
-    }
-    case OperatorRequest::Kind::kStart:
-    case OperatorRequest::Kind::kRelease: {
-      const bool held = input_.holds.erase(request.resource) != 0;
-      if (held) {
-        batch_.delete_holds.push_back(request.resource);
-        Emit(now, request.resource, "released", absl::StrCat("hold ended by ", request.who));
-      }
-      if (request.kind == OperatorRequest::Kind::kRelease) {
-        return held ? absl::StrCat("hold on ", request.resource, " ended")
-                    : absl::StrCat(request.resource, " has no hold");
-      }
-      input_.failed_attempts.erase(request.resource);
-      v1::InventoryEntry entry = EntryOf(request.resource);
-      if (entry.restarts_size() > 0) {
-        entry.clear_restarts();
-        PutEntry(std::move(entry));
-      }
-      return absl::StrCat(request.resource, " is started");
-    }
-    case OperatorRequest::Kind::kRestart:
-      restarts_[request.resource] = request;
-      return absl::StrCat(request.resource, " is restarted");
-    case OperatorRequest::Kind::kRetry: {
-      const bool had_failed = input_.failed_specs.erase(request.resource) != 0;
-      const bool had_attempt = input_.failed_attempts.erase(request.resource) != 0;
-      if (had_failed) batch_.delete_failed_specs.emplace_back(request.resource, "");
-      if (!had_failed && !had_attempt) {
-        return absl::StrCat(request.resource, " has no failed spec");
-      }
-      Emit(now, request.resource, "retried",
-           absl::StrCat("failed spec tried again by ", request.who));
-      return absl::StrCat(request.resource, " is tried again");
-    }
-  }
-  return absl::InternalError("unknown request");
-}
-
 void Core::MarkDirty(const std::string& resource) {
   if (const auto id = resources::ResourceId::Parse(resource)) dirty_.insert(*id);
 }
@@ -308,7 +246,7 @@ void Core::RebuildDesired() {
   for (const auto& [origin, summary] : input_.desired->sources) {
     const auto was = before->sources.find(origin);
     if (was == before->sources.end() || was->second.prune_blocker != summary.prune_blocker ||
-        was->second.prune != summary.prune) {
+        was->second.prune != summary.prune || was->second.approval != summary.approval) {
       MarkAllDirty();
     }
   }
@@ -445,6 +383,53 @@ void Core::EraseEntry(const std::string& resource) {
   batch_.delete_inventory.push_back(resource);
   input_.inventory.erase(resource);
   MarkDirty(resource);
+}
+
+void Core::PutHistory(const v1::InventoryEntry& entry, v1::SpecRecord::Outcome outcome,
+                      const std::string& reason, absl::Time now) {
+  v1::SpecRecord record;
+  record.set_resource(entry.resource());
+  record.set_spec_hash(entry.applied_hash());
+  *record.mutable_spec() = entry.applied();
+  *record.mutable_files() = entry.applied_files();
+  record.set_revision(entry.applied_revision());
+  *record.mutable_at() = base::ToProto(now);
+  record.set_outcome(outcome);
+  record.set_reason(reason);
+  batch_.put_history.push_back(std::move(record));
+}
+
+google::protobuf::RepeatedPtrField<v1::StackFile> Core::FilesToKeep(
+    const v1::InventoryEntry& entry) const {
+  const auto id = resources::ResourceId::Parse(entry.resource());
+  const auto desired = input_.desired->resources.find(*id);
+  const bool declared = desired != input_.desired->resources.end() &&
+                        desired->second->spec_hash == entry.applied_hash();
+  google::protobuf::RepeatedPtrField<v1::StackFile> files;
+  if (!declared) {
+    if (entry.good_hash() == entry.applied_hash()) files = entry.good_files();
+    return files;
+  }
+  if (desired->second->files == nullptr) return files;
+  std::size_t bytes = 0;
+  for (const v1::StackFile& file : *desired->second->files) bytes += file.content().size();
+  if (bytes > kFilesKept) return files;
+  files.Assign(desired->second->files->begin(), desired->second->files->end());
+  return files;
+}
+
+// Nothing of it is left, nor wanted back.
+void Core::ForgetResource(const std::string& resource) {
+  EraseEntry(resource);
+  input_.failed_specs.erase(resource);
+  input_.approvals.erase(resource);
+  const auto is_its = [&resource](const auto& record) { return record.resource() == resource; };
+  std::erase_if(batch_.put_failed_specs, is_its);
+  std::erase_if(batch_.put_approvals, is_its);
+  std::erase_if(batch_.put_history, is_its);
+  batch_.delete_failed_specs.emplace_back(resource, "");
+  batch_.delete_approvals.push_back(resource);
+  batch_.delete_history.push_back(resource);
 }
 
 uint32_t Core::HostLimit(const std::string& server) const {

@@ -61,12 +61,19 @@ struct CoreOptions {
 
 // An operator's wish.
 struct OperatorRequest {
-  enum class Kind { kStop, kStart, kRestart, kRelease, kRetry };
+  enum class Kind { kStop, kStart, kRestart, kRelease, kRetry, kCancel };
   Kind kind = Kind::kStop;
   std::string resource;
   std::string who;
   std::string why;
   absl::Time expires_at = absl::InfiniteFuture();
+};
+
+// An operator's wish to go back to an earlier spec.
+struct RollbackRequest {
+  std::string who;
+  std::string why;
+  v1::SpecRecord target;
 };
 
 // Confined to one thread.
@@ -90,6 +97,13 @@ class Core {
   void OnNotice(const std::string& server, const v1::AgentNotice& notice, absl::Time now);
   // Text for the operator, or NotFound / FailedPrecondition.
   absl::StatusOr<std::string> OnRequest(const OperatorRequest& request, absl::Time now);
+  // Puts the declared spec aside for that of `request.target`. As OnRequest.
+  absl::StatusOr<std::string> OnRollback(const RollbackRequest& request, absl::Time now);
+  // Grants what waits for approval in the plan of the last pass, whose id begins with `plan_id`.
+  // The resources; FailedPrecondition when the plan is another one or nothing waits in it.
+  absl::StatusOr<std::vector<std::string>> OnApprove(const std::string& plan_id,
+                                                     const std::string& who, const std::string& why,
+                                                     absl::Time now);
   // Allows more deletions than the guard, until the next revision of the origin.
   void OnAllowDelete(const std::string& origin, uint32_t count);
   void AddEvent(v1::Event event, absl::Time now);
@@ -111,12 +125,19 @@ class Core {
     absl::Time sent_at;
     // It stood in the store at start; the agent has not said yet whether it knows it.
     bool recovered = false;
+    // The operator who cancelled it.
+    std::string cancelled_by;
   };
 
   void RebuildDesired();
   // Follows the resource_syncs that are declared now; true when that changes what is desired.
   bool FollowSyncs();
   void PutApiSource();
+  std::string Hold(const OperatorRequest& request, absl::Time now);
+  std::string EndHold(const OperatorRequest& request, absl::Time now);
+  std::string Retry(const OperatorRequest& request, absl::Time now);
+  absl::StatusOr<std::string> Cancel(const OperatorRequest& request, absl::Time now);
+  absl::Status CheckDeploys(const std::string& resource) const;
   void MarkDirty(const std::string& resource);
   void MarkAllDirty() { all_dirty_ = true; }
   absl::Status Plan(absl::Time now);
@@ -131,12 +152,22 @@ class Core {
   bool UpdateEntry(const sync::Decision& decision, absl::Time now);
   void ApplySuccess(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   void ApplyFailure(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
+  static void NoteDuration(const Running& running, const v1::ActionOutcome& outcome,
+                           v1::InventoryEntry& entry);
   void RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   void StartRestarts(absl::Time now, CoreOutput& output);
   void OnLost(const std::string& action_id);
   void Send(v1::ActionRecord record, absl::Time now, CoreOutput& output);
-  void NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now);
+  void NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now,
+                      bool by_operator = false);
   void PutEntry(v1::InventoryEntry entry);
+  // What is applied of `entry`, and what became of it.
+  void PutHistory(const v1::InventoryEntry& entry, v1::SpecRecord::Outcome outcome,
+                  const std::string& reason, absl::Time now);
+  // Files of a stack that belong to the spec just applied; empty when they are too many to keep.
+  google::protobuf::RepeatedPtrField<v1::StackFile> FilesToKeep(
+      const v1::InventoryEntry& entry) const;
+  void ForgetResource(const std::string& resource);
   void EraseEntry(const std::string& resource);
   v1::InventoryEntry EntryOf(const std::string& resource) const;
   void Publish(absl::Time now);

@@ -59,6 +59,11 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
                                                                      absl::Milliseconds(1)))));
     healing_.erase(healing);
   }
+  if (input_.inventory.contains(resource)) {
+    v1::InventoryEntry entry = EntryOf(resource);
+    NoteDuration(running, outcome, entry);
+    PutEntry(std::move(entry));
+  }
   switch (running.record.step()) {
     case v1::STEP_ACTION_CREATE:
     case v1::STEP_ACTION_REPLACE:
@@ -67,11 +72,13 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
       RecordApplied(running, outcome, now);
       return;
     case v1::STEP_ACTION_MOVE:
-    case v1::STEP_ACTION_PRUNE:
-    case v1::STEP_ACTION_DESTROY:
       EraseEntry(resource);
       input_.failed_specs.erase(resource);
       batch_.delete_failed_specs.emplace_back(resource, "");
+      return;
+    case v1::STEP_ACTION_PRUNE:
+    case v1::STEP_ACTION_DESTROY:
+      ForgetResource(resource);
       if (running.record.step() == v1::STEP_ACTION_PRUNE) {
         Emit(now, resource, "pruned", "removed: declared nowhere any more");
       }
@@ -80,11 +87,13 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
       v1::InventoryEntry entry = EntryOf(resource);
       if (entry.has_good()) {
         *entry.mutable_applied() = entry.good();
+        *entry.mutable_applied_files() = entry.good_files();
         entry.set_applied_hash(entry.good_hash());
         entry.set_applied_revision(entry.good_revision());
       }
       entry.set_container_id(outcome.container_id());
       entry.clear_section_hash();
+      PutHistory(entry, v1::SpecRecord::OUTCOME_HEALTHY, "put back", now);
       PutEntry(std::move(entry));
       // A container that was between two restarts had no last words yet when it was judged.
       for (auto& [hash, failed] : input_.failed_specs[resource]) {
@@ -100,19 +109,24 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
   }
 }
 
+void Core::NoteDuration(const Running& running, const v1::ActionOutcome& outcome,
+                        v1::InventoryEntry& entry) {
+  (*entry.mutable_step_seconds())[running.record.step()] =
+      absl::ToDoubleSeconds(base::FromProto(outcome.took()));
+}
+
 void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now) {
   const std::string& resource = running.record.action().resource();
   const auto id = resources::ResourceId::Parse(resource);
   v1::InventoryEntry entry = EntryOf(resource);
+  const bool is_another = entry.applied_hash() != running.record.action().spec_hash();
+  NoteDuration(running, outcome, entry);
   if (running.record.has_spec()) *entry.mutable_applied() = running.record.spec();
   entry.set_applied_hash(running.record.action().spec_hash());
   entry.set_applied_revision(running.record.revision());
   *entry.mutable_applied_at() = base::ToProto(now);
   entry.set_server(running.record.server());
   if (running.record.has_spec()) entry.set_name(resources::DockerNameOf(running.record.spec()));
-  const double seconds = absl::ToDoubleSeconds(base::FromProto(outcome.took()));
-  if (running.record.step() == v1::STEP_ACTION_REPLACE) entry.set_replace_seconds(seconds);
-  if (running.record.step() == v1::STEP_ACTION_CREATE) entry.set_create_seconds(seconds);
   if (running.record.step() == v1::STEP_ACTION_ADOPT) entry.set_adopted(true);
   if (running.record.step() != v1::STEP_ACTION_UPDATE) {
     entry.set_container_id(outcome.container_id());
@@ -131,13 +145,26 @@ void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcom
       }
     }
   }
+  *entry.mutable_applied_files() = FilesToKeep(entry);
+  if (is_another) {
+    const bool proven = entry.good_hash() == entry.applied_hash();
+    PutHistory(entry, proven ? v1::SpecRecord::OUTCOME_HEALTHY : v1::SpecRecord::OUTCOME_APPLIED,
+               "", now);
+  }
   PutEntry(std::move(entry));
 }
 
 void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome, absl::Time now) {
   const std::string& resource = running.record.action().resource();
   std::string message = outcome.message();
-  if (outcome.status() == v1::ACTION_STATUS_CANCELLED && message.empty()) message = "cancelled";
+  const bool by_operator =
+      outcome.status() == v1::ACTION_STATUS_CANCELLED && !running.cancelled_by.empty();
+  if (by_operator) {
+    message = absl::StrCat("cancelled by ", running.cancelled_by,
+                           "; try again with: fairlead retry ", resource);
+  } else if (outcome.status() == v1::ACTION_STATUS_CANCELLED && message.empty()) {
+    message = "cancelled";
+  }
   if (outcome.status() == v1::ACTION_STATUS_INTERRUPTED) {
     Emit(now, resource, "interrupted", message, true);
     return;
@@ -148,10 +175,11 @@ void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome
   step.set_target_hash(running.record.action().spec_hash());
   auto code = static_cast<absl::StatusCode>(outcome.code());
   if (code == absl::StatusCode::kOk) code = absl::StatusCode::kUnknown;
-  NoteFailedStep(step, absl::Status(code, message), now);
+  NoteFailedStep(step, absl::Status(code, message), now, by_operator);
 }
 
-void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now) {
+void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now,
+                          bool by_operator) {
   sync::FailedAttempt& attempt = input_.failed_attempts[step.resource()];
   if (attempt.target_hash != step.target_hash() || attempt.action != step.action()) {
     attempt.attempts = 0;
@@ -160,9 +188,9 @@ void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::T
   attempt.action = step.action();
   attempt.message = std::string(why.message());
   ++attempt.attempts;
-  // Only what the user's file itself asks for cannot pass by waiting.
+  // What the user's file itself asks for cannot pass by waiting; nor does an operator's word.
   attempt.not_before =
-      absl::IsInvalidArgument(why)
+      absl::IsInvalidArgument(why) || by_operator
           ? absl::InfiniteFuture()
           : now + base::ComputeJitteredDelay(PolicyOf(step.action()), attempt.attempts, random_);
   MarkDirty(step.resource());

@@ -48,6 +48,10 @@ bool Core::RecordNewFailures(absl::Time now) {
     known[failed.spec_hash()] = record;
     batch_.put_failed_specs.push_back(record);
     MarkDirty(failed.resource());
+    const v1::InventoryEntry entry = EntryOf(failed.resource());
+    if (entry.has_applied() && entry.applied_hash() == failed.spec_hash()) {
+      PutHistory(entry, v1::SpecRecord::OUTCOME_FAILED, failed.reason(), now);
+    }
     Emit(now, failed.resource(), "spec-failed", failed.reason(), true);
     changed = true;
   }
@@ -61,7 +65,7 @@ bool Core::ForgetEntries(absl::Time now) {
       continue;
     }
     Emit(now, step.resource(), "forgotten", step.reason());
-    EraseEntry(step.resource());
+    ForgetResource(step.resource());
     changed = true;
   }
   return changed;
@@ -114,6 +118,8 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
   if (decision.satisfied && decision.live_hash == entry.applied_hash() &&
       entry.good_hash() != entry.applied_hash()) {
     *entry.mutable_good() = entry.applied();
+    *entry.mutable_good_files() = entry.applied_files();
+    PutHistory(entry, v1::SpecRecord::OUTCOME_HEALTHY, "", now);
     entry.set_good_hash(entry.applied_hash());
     entry.set_good_revision(entry.applied_revision());
   }

@@ -17,6 +17,7 @@ constexpr std::size_t kFileLimit = 11u << 20;
 void FillFromSpec(const v1::ResourceSync& spec, sync::SourceSnapshot& snapshot) {
   snapshot.dialect = spec.dialect();
   snapshot.prune = spec.delete_() || spec.managed();
+  snapshot.approval = spec.approval();
   snapshot.filters = {.match_tags = {spec.match_tags().begin(), spec.match_tags().end()},
                       .include_resources = spec.include_resources(),
                       .include_variables = spec.include_variables(),

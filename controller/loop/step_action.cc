@@ -37,8 +37,12 @@ absl::StatusOr<Target> TargetOf(const sync::PlanInput& input, const sync::Decisi
   if (entry == input.inventory.end()) {
     return absl::FailedPreconditionError("there is no spec to apply");
   }
-  const v1::Resource& spec =
-      entry->second->has_good() ? entry->second->good() : entry->second->applied();
+  const sync::StandIn applied = sync::LastApplied(*entry->second);
+  const sync::StandIn stand_in = applied.spec != nullptr && applied.hash == decision.target_hash
+                                     ? applied
+                                     : sync::LastGood(*entry->second);
+  if (stand_in.spec == nullptr) return absl::FailedPreconditionError("there is no spec to apply");
+  const v1::Resource& spec = *stand_in.spec;
   resources::Interpolated filled =
       resources::Interpolate(spec, input.desired->variables, v1::DIALECT_TOML);
   for (const v1::Problem& problem : filled.problems) {
@@ -46,8 +50,8 @@ absl::StatusOr<Target> TargetOf(const sync::PlanInput& input, const sync::Decisi
       return absl::InvalidArgumentError(problem.message());
     }
   }
-  sync::StackFiles files;
-  if (desired != input.desired->resources.end()) files = desired->second->files;
+  auto files =
+      std::make_shared<std::vector<v1::StackFile>>(stand_in.files->begin(), stand_in.files->end());
   return Target{spec, std::move(filled.resource), std::move(filled.secrets), std::move(files)};
 }
 

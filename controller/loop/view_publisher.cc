@@ -23,12 +23,13 @@ void CopyEntry(const Map& from, const Key& key, Map& to) {
 
 // All but the inventory. The bindings name every member, so that a new one is not forgotten.
 void CopyRest(const sync::PlanInput& from, sync::PlanInput& to) {
-  const auto& [desired, live, inventory, failed_specs, holds, busy, failed_attempts, installation,
-               hasher, now, allow_delete] = from;
+  const auto& [desired, live, inventory, failed_specs, holds, approvals, busy, failed_attempts,
+               installation, hasher, now, allow_delete] = from;
   to.desired = desired;
   to.live = live;
   to.failed_specs = failed_specs;
   to.holds = holds;
+  to.approvals = approvals;
   to.busy = busy;
   to.failed_attempts = failed_attempts;
   to.installation = installation;

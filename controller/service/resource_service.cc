@@ -8,6 +8,7 @@
 #include "controller/service/services.h"
 #include "controller/service/stream_reactor.h"
 #include "resources/toml_reader.h"
+#include "resources/toml_writer.h"
 
 namespace fairlead::service {
 namespace {
@@ -94,10 +95,40 @@ grpc::ServerUnaryReactor* ResourceServiceImpl::GetResource(grpc::CallbackServerC
     *response->mutable_inventory() = *entry->second;
     response->mutable_inventory()->clear_applied();
     response->mutable_inventory()->clear_good();
+    response->mutable_inventory()->clear_applied_files();
+    response->mutable_inventory()->clear_good_files();
   }
   const auto events = context_.store.ListEvents({.resource = resource, .limit = kHistory});
   if (events.ok()) {
     for (const v1::Event& event : *events) *response->add_history() = event;
+  }
+  return FinishWith(call, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* ResourceServiceImpl::ListHistory(grpc::CallbackServerContext* call,
+                                                           const v1::ListHistoryRequest* request,
+                                                           v1::ListHistoryResponse* response) {
+  const absl::Status allowed = CheckPerson(*call);
+  if (!allowed.ok()) return FinishWith(call, allowed);
+  const auto view = context_.reconciler.View();
+  const auto id = resources::ResourceId::Parse(request->resource());
+  const auto decision =
+      id.has_value() ? view->result.decisions.find(*id) : view->result.decisions.end();
+  if (decision == view->result.decisions.end()) {
+    return FinishWith(call, absl::NotFoundError(absl::StrCat("no resource ", request->resource())));
+  }
+  response->set_live_hash(decision->second->live_hash);
+  const auto desired = view->input.desired->resources.find(*id);
+  if (desired != view->input.desired->resources.end()) {
+    response->set_wanted_hash(desired->second->spec_hash);
+  }
+  absl::StatusOr<std::vector<v1::SpecRecord>> records =
+      context_.store.ListHistory(request->resource());
+  if (!records.ok()) return FinishWith(call, records.status());
+  for (v1::SpecRecord& record : *records) {
+    *record.mutable_spec() = resources::Redact(record.spec());
+    record.clear_files();
+    *response->add_records() = std::move(record);
   }
   return FinishWith(call, absl::OkStatus());
 }

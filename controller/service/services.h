@@ -46,6 +46,9 @@ class ResourceServiceImpl final : public v1::ResourceService::CallbackService {
   grpc::ServerUnaryReactor* GetResource(grpc::CallbackServerContext* call,
                                         const v1::GetResourceRequest* request,
                                         v1::GetResourceResponse* response) override;
+  grpc::ServerUnaryReactor* ListHistory(grpc::CallbackServerContext* call,
+                                        const v1::ListHistoryRequest* request,
+                                        v1::ListHistoryResponse* response) override;
   grpc::ServerUnaryReactor* Apply(grpc::CallbackServerContext* call,
                                   const v1::ApplyRequest* request,
                                   v1::ApplyResponse* response) override;
@@ -66,6 +69,9 @@ class SyncServiceImpl final : public v1::SyncService::CallbackService {
                                  v1::PlanResponse* response) override;
   grpc::ServerUnaryReactor* Sync(grpc::CallbackServerContext* call, const v1::SyncRequest* request,
                                  v1::SyncResponse* response) override;
+  grpc::ServerUnaryReactor* Approve(grpc::CallbackServerContext* call,
+                                    const v1::ApproveRequest* request,
+                                    v1::ApproveResponse* response) override;
 
  private:
   void SyncPlan(grpc::ServerUnaryReactor* reactor, const v1::SyncRequest& request,
@@ -90,6 +96,12 @@ class ExecutionServiceImpl final : public v1::ExecutionService::CallbackService 
   grpc::ServerUnaryReactor* Retry(grpc::CallbackServerContext* call,
                                   const v1::ExecutionRequest* request,
                                   v1::ExecutionResponse* response) override;
+  grpc::ServerUnaryReactor* Cancel(grpc::CallbackServerContext* call,
+                                   const v1::ExecutionRequest* request,
+                                   v1::ExecutionResponse* response) override;
+  grpc::ServerUnaryReactor* Rollback(grpc::CallbackServerContext* call,
+                                     const v1::RollbackRequest* request,
+                                     v1::ExecutionResponse* response) override;
 
  private:
   grpc::ServerUnaryReactor* Request(grpc::CallbackServerContext* call, loop::OperatorRequest wish,

@@ -194,4 +194,21 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Sync(grpc::CallbackServerContext* cal
   return reactor;
 }
 
+grpc::ServerUnaryReactor* SyncServiceImpl::Approve(grpc::CallbackServerContext* call,
+                                                   const v1::ApproveRequest* request,
+                                                   v1::ApproveResponse* response) {
+  const absl::Status allowed = CheckPerson(*call);
+  if (!allowed.ok()) return FinishWith(call, allowed);
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  context_.reconciler.Post([reactor, response, who = CallerOf(*call), plan_id = request->plan_id(),
+                            why = request->why()](loop::Core& core, absl::Time now) {
+    const absl::StatusOr<std::vector<std::string>> granted = core.OnApprove(plan_id, who, why, now);
+    if (granted.ok()) {
+      for (const std::string& resource : *granted) response->add_resources(resource);
+    }
+    reactor->Finish(ToGrpc(granted.status()));
+  });
+  return reactor;
+}
+
 }  // namespace fairlead::service

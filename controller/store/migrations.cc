@@ -29,6 +29,14 @@ CREATE TABLE events (
 CREATE INDEX events_of_resource ON events (resource, id);
 )sql";
 
+constexpr char kHistory[] = R"sql(
+CREATE TABLE spec_history (
+  resource TEXT NOT NULL, spec_hash TEXT NOT NULL, at INTEGER NOT NULL, record BLOB NOT NULL,
+  PRIMARY KEY (resource, spec_hash));
+CREATE TABLE approvals (
+  resource TEXT PRIMARY KEY NOT NULL, record BLOB NOT NULL);
+)sql";
+
 // A database with tables, but not ours, must not be written to.
 absl::Status CheckOwnership(SqliteConnection& connection) {
   ASSIGN_OR_RETURN(
@@ -76,7 +84,8 @@ absl::Status ApplyOneIfStillMissing(SqliteConnection& connection, const Migratio
 
 const std::vector<Migration>& Migrations() {
   static const std::vector<Migration>* const migrations =
-      new std::vector<Migration>{{.version = 1, .name = "records", .sql = kRecords}};
+      new std::vector<Migration>{{.version = 1, .name = "records", .sql = kRecords},
+                                 {.version = 2, .name = "history", .sql = kHistory}};
   return *migrations;
 }
 

@@ -5,8 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/proto_time.h"
 #include "base/status.h"
-#include "controller/store/event_limits.h"
+#include "controller/store/limits.h"
 #include "controller/store/migrations.h"
 
 namespace fairlead::store {
@@ -36,20 +37,26 @@ absl::Status DeleteRecords(SqliteConnection& connection, absl::string_view sql,
   return absl::OkStatus();
 }
 
-// `sql` selects the record, then a text that names it.
+// The statement selects the record, then a text that names it.
 template <typename Record>
-absl::Status ReadRecords(SqliteConnection& connection, absl::string_view sql,
-                         std::vector<Record>& records) {
-  ASSIGN_OR_RETURN(SqliteStatement statement, connection.Prepare(sql));
+absl::Status ReadRows(SqliteStatement& statement, const std::string& path,
+                      std::vector<Record>& records) {
   while (true) {
     ASSIGN_OR_RETURN(const bool row, statement.Step());
     if (!row) return absl::OkStatus();
     if (!records.emplace_back().ParseFromString(statement.Bytes(0))) {
       return absl::DataLossError(
-          absl::StrCat("database \"", connection.path(), "\": the record \"", statement.Bytes(1),
+          absl::StrCat("database \"", path, "\": the record \"", statement.Bytes(1),
                        "\" cannot be read; stop the controller and put the last backup in place"));
     }
   }
+}
+
+template <typename Record>
+absl::Status ReadRecords(SqliteConnection& connection, absl::string_view sql,
+                         std::vector<Record>& records) {
+  ASSIGN_OR_RETURN(SqliteStatement statement, connection.Prepare(sql));
+  return ReadRows(statement, connection.path(), records);
 }
 
 absl::Status WriteSettings(SqliteConnection& connection,
@@ -71,6 +78,28 @@ absl::Status DeleteFailedSpecs(SqliteConnection& connection,
                                       "(?2 = '' OR spec_hash = ?2)"));
   for (const auto& [resource, hash] : keys) {
     RETURN_IF_ERROR(statement.BindText(1, resource).BindText(2, hash).Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteHistory(SqliteConnection& connection,
+                          const std::vector<v1::SpecRecord>& records) {
+  if (records.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(SqliteStatement put,
+                   connection.Prepare("INSERT OR REPLACE INTO spec_history VALUES (?, ?, ?, ?)"));
+  ASSIGN_OR_RETURN(
+      SqliteStatement trim,
+      connection.Prepare(absl::StrCat(
+          "DELETE FROM spec_history WHERE resource = ?1 AND spec_hash NOT IN (SELECT spec_hash "
+          "FROM spec_history WHERE resource = ?1 ORDER BY at DESC, spec_hash LIMIT ",
+          kSpecsKept, ")")));
+  for (const v1::SpecRecord& record : records) {
+    RETURN_IF_ERROR(put.BindText(1, record.resource())
+                        .BindText(2, record.spec_hash())
+                        .BindInteger(3, absl::ToUnixMicros(base::FromProto(record.at())))
+                        .BindBlob(4, record.SerializeAsString())
+                        .Run());
+    RETURN_IF_ERROR(trim.BindText(1, record.resource()).Run());
   }
   return absl::OkStatus();
 }
@@ -106,7 +135,12 @@ absl::Status WriteDeletes(SqliteConnection& connection, const StoreBatch& batch)
       DeleteRecords(connection, "DELETE FROM actions WHERE id = ?", batch.delete_actions));
   RETURN_IF_ERROR(
       DeleteRecords(connection, "DELETE FROM syncs WHERE name = ?", batch.delete_syncs));
-  return DeleteRecords(connection, "DELETE FROM origins WHERE resource = ?", batch.delete_origins);
+  RETURN_IF_ERROR(
+      DeleteRecords(connection, "DELETE FROM origins WHERE resource = ?", batch.delete_origins));
+  RETURN_IF_ERROR(DeleteRecords(connection, "DELETE FROM approvals WHERE resource = ?",
+                                batch.delete_approvals));
+  return DeleteRecords(connection, "DELETE FROM spec_history WHERE resource = ?",
+                       batch.delete_history);
 }
 
 absl::Status WritePuts(SqliteConnection& connection, const StoreBatch& batch) {
@@ -128,9 +162,13 @@ absl::Status WritePuts(SqliteConnection& connection, const StoreBatch& batch) {
   RETURN_IF_ERROR(PutRecords(connection, "INSERT OR REPLACE INTO syncs VALUES (?, ?)",
                              batch.put_syncs,
                              [](const v1::SyncRecord& r) { return Keys{r.name()}; }));
-  return PutRecords(connection, "INSERT OR REPLACE INTO origins VALUES (?, ?, ?)",
-                    batch.put_origins,
-                    [](const v1::OriginRecord& r) { return Keys{r.resource(), r.origin()}; });
+  RETURN_IF_ERROR(
+      PutRecords(connection, "INSERT OR REPLACE INTO origins VALUES (?, ?, ?)", batch.put_origins,
+                 [](const v1::OriginRecord& r) { return Keys{r.resource(), r.origin()}; }));
+  RETURN_IF_ERROR(PutRecords(connection, "INSERT OR REPLACE INTO approvals VALUES (?, ?)",
+                             batch.put_approvals,
+                             [](const v1::Approval& r) { return Keys{r.resource()}; }));
+  return WriteHistory(connection, batch.put_history);
 }
 
 absl::Status ReadSettings(SqliteConnection& connection,
@@ -212,6 +250,8 @@ absl::StatusOr<StoreImage> SqliteStore::ReadLocked() {
   RETURN_IF_ERROR(ReadRecords(db, "SELECT record, name FROM syncs ORDER BY name", image.syncs));
   RETURN_IF_ERROR(
       ReadRecords(db, "SELECT record, resource FROM origins ORDER BY resource", image.origins));
+  RETURN_IF_ERROR(
+      ReadRecords(db, "SELECT record, resource FROM approvals ORDER BY resource", image.approvals));
   ASSIGN_OR_RETURN(const int64_t last, db.QueryInteger("SELECT coalesce(max(id), 0) FROM events"));
   image.last_event_id = static_cast<uint64_t>(last);
   return image;
@@ -236,6 +276,17 @@ absl::StatusOr<std::vector<v1::Event>> SqliteStore::ListEvents(const EventFilter
   }
   std::reverse(events.begin(), events.end());
   return events;
+}
+
+absl::StatusOr<std::vector<v1::SpecRecord>> SqliteStore::ListHistory(const std::string& resource) {
+  base::MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(SqliteStatement statement,
+                   connection_->Prepare("SELECT record, spec_hash FROM spec_history WHERE "
+                                        "resource = ? ORDER BY at DESC, spec_hash"));
+  statement.BindText(1, resource);
+  std::vector<v1::SpecRecord> records;
+  RETURN_IF_ERROR(ReadRows(statement, connection_->path(), records));
+  return records;
 }
 
 }  // namespace fairlead::store

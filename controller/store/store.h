@@ -25,6 +25,7 @@ struct StoreImage {
   std::vector<v1::ActionRecord> actions;
   std::vector<v1::SyncRecord> syncs;
   std::vector<v1::OriginRecord> origins;
+  std::vector<v1::Approval> approvals;
   // Of the newest event; 0 when there is none.
   uint64_t last_event_id = 0;
 };
@@ -48,6 +49,13 @@ struct StoreBatch {
   std::vector<std::string> delete_syncs;
   std::vector<v1::OriginRecord> put_origins;
   std::vector<std::string> delete_origins;
+  std::vector<v1::Approval> put_approvals;
+  // By resource.
+  std::vector<std::string> delete_approvals;
+  // One for each resource and spec hash; of a resource the newest kSpecsKept stay.
+  std::vector<v1::SpecRecord> put_history;
+  // By resource.
+  std::vector<std::string> delete_history;
   // Ids are given by the caller, rising.
   std::vector<v1::Event> append_events;
 
@@ -56,7 +64,8 @@ struct StoreBatch {
            put_failed_specs.empty() && delete_failed_specs.empty() && put_holds.empty() &&
            delete_holds.empty() && put_actions.empty() && delete_actions.empty() &&
            put_syncs.empty() && delete_syncs.empty() && put_origins.empty() &&
-           delete_origins.empty() && append_events.empty();
+           delete_origins.empty() && put_approvals.empty() && delete_approvals.empty() &&
+           put_history.empty() && delete_history.empty() && append_events.empty();
   }
 };
 
@@ -77,6 +86,8 @@ class Store {
   // Durable when it returns OK; nothing of it is visible otherwise.
   virtual absl::Status Apply(const StoreBatch& batch) = 0;
   virtual absl::StatusOr<std::vector<v1::Event>> ListEvents(const EventFilter& filter) = 0;
+  // Specs of the resource that were applied, newest first.
+  virtual absl::StatusOr<std::vector<v1::SpecRecord>> ListHistory(const std::string& resource) = 0;
 };
 
 }  // namespace fairlead::store

@@ -15,7 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "controller/store/event_limits.h"
+#include "controller/store/limits.h"
 #include "controller/store/store.h"
 
 namespace fairlead::store {
@@ -68,6 +68,23 @@ inline v1::OriginRecord OriginOf(const std::string& resource, const std::string&
   return record;
 }
 
+inline v1::Approval ApprovalOf(const std::string& resource, const std::string& who = "ann") {
+  v1::Approval approval;
+  approval.set_resource(resource);
+  approval.set_who(who);
+  return approval;
+}
+
+inline v1::SpecRecord SpecOf(const std::string& resource, const std::string& hash, int64_t at,
+                             const std::string& reason = "") {
+  v1::SpecRecord record;
+  record.set_resource(resource);
+  record.set_spec_hash(hash);
+  record.mutable_at()->set_seconds(at);
+  record.set_reason(reason);
+  return record;
+}
+
 inline v1::Event EventOf(uint64_t id, const std::string& resource = "deployment/web") {
   v1::Event event;
   event.set_id(id);
@@ -109,6 +126,12 @@ class StoreContractTest : public ::testing::Test {
     return events.ok() ? Ids(*events) : std::vector<uint64_t>();
   }
 
+  std::vector<std::string> History(const std::string& resource) {
+    const auto records = store_->ListHistory(resource);
+    EXPECT_TRUE(records.ok()) << records.status();
+    return records.ok() ? Texts(*records) : std::vector<std::string>();
+  }
+
   Factory factory_;
   std::unique_ptr<Store> store_ = factory_.Make();
 };
@@ -123,6 +146,8 @@ TYPED_TEST_P(StoreContractTest, IsEmptyAtFirst) {
   EXPECT_TRUE(image.actions.empty());
   EXPECT_TRUE(image.syncs.empty());
   EXPECT_TRUE(image.origins.empty());
+  EXPECT_TRUE(image.approvals.empty());
+  EXPECT_THAT(this->History("stack/a"), ::testing::IsEmpty());
   EXPECT_EQ(image.last_event_id, 0u);
   EXPECT_THAT(this->EventIds({}), ::testing::IsEmpty());
 }
@@ -210,6 +235,35 @@ TYPED_TEST_P(StoreContractTest, DeletesFailedSpecsByHashOrAllOfAResource) {
   EXPECT_EQ(Texts(this->Load().failed_specs), Texts<v1::FailedSpec>({Failed("a", "1")}));
 }
 
+TYPED_TEST_P(StoreContractTest, KeepsOneApprovalOfAResource) {
+  this->Apply({.put_approvals = {ApprovalOf("stack/b"), ApprovalOf("stack/a", "old")}});
+  this->Apply({.put_approvals = {ApprovalOf("stack/a", "new")}});
+  EXPECT_EQ(Texts(this->Load().approvals),
+            Texts<v1::Approval>({ApprovalOf("stack/a", "new"), ApprovalOf("stack/b")}));
+  this->Apply({.delete_approvals = {"stack/a", "stack/c"}});
+  EXPECT_EQ(Texts(this->Load().approvals), Texts<v1::Approval>({ApprovalOf("stack/b")}));
+}
+
+TYPED_TEST_P(StoreContractTest, ListsTheNewestSpecFirstAndOneOfEachHash) {
+  this->Apply({.put_history = {SpecOf("stack/a", "h1", 10), SpecOf("stack/a", "h2", 20),
+                               SpecOf("stack/b", "h1", 5)}});
+  this->Apply({.put_history = {SpecOf("stack/a", "h1", 30, "again")}});
+  EXPECT_EQ(this->History("stack/a"), Texts<v1::SpecRecord>({SpecOf("stack/a", "h1", 30, "again"),
+                                                             SpecOf("stack/a", "h2", 20)}));
+  this->Apply({.delete_history = {"stack/a"}});
+  EXPECT_THAT(this->History("stack/a"), ::testing::IsEmpty());
+  EXPECT_EQ(this->History("stack/b"), Texts<v1::SpecRecord>({SpecOf("stack/b", "h1", 5)}));
+}
+
+TYPED_TEST_P(StoreContractTest, KeepsABoundedNumberOfSpecsAndTheNewestOnes) {
+  for (int i = 0; i < 50; ++i) {
+    this->Apply({.put_history = {SpecOf("stack/a", absl::StrCat("h", i), i)}});
+  }
+  const std::vector<std::string> kept = this->History("stack/a");
+  ASSERT_EQ(kept.size(), kSpecsKept);
+  EXPECT_EQ(kept.front(), SpecOf("stack/a", "h49", 49).ShortDebugString());
+}
+
 TYPED_TEST_P(StoreContractTest, DeletesComeBeforePutsInOneBatch) {
   this->Apply({.put_failed_specs = {Failed("a", "old")}, .put_holds = {HoldOf("a", "old")}});
   this->Apply({.put_failed_specs = {Failed("a", "new")},
@@ -289,8 +343,10 @@ TYPED_TEST_P(StoreContractTest, TakesCallsFromSeveralThreads) {
 REGISTER_TYPED_TEST_SUITE_P(
     StoreContractTest, IsEmptyAtFirst, GivesBackWhatWasPutInOrderOfKey,
     PutReplacesTheRecordOfTheSameKey, DeletesByKeyAndNothingElse, DeletingWhatIsNotThereIsNoError,
-    DeletesFailedSpecsByHashOrAllOfAResource, DeletesComeBeforePutsInOneBatch,
-    FailedApplyLeavesNothingAndTheStoreUsable, ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
+    DeletesFailedSpecsByHashOrAllOfAResource, KeepsOneApprovalOfAResource,
+    ListsTheNewestSpecFirstAndOneOfEachHash, KeepsABoundedNumberOfSpecsAndTheNewestOnes,
+    DeletesComeBeforePutsInOneBatch, FailedApplyLeavesNothingAndTheStoreUsable,
+    ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
     KeepsABoundedNumberOfEventsAndTheNewestOnes, TakesCallsFromSeveralThreads);
 
 }  // namespace fairlead::store

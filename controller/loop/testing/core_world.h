@@ -73,6 +73,7 @@ class CoreWorld {
     source->name = "bootstrap";
     source->revision = revision;
     source->prune = true;
+    source->approval = approval;
     source->files.push_back(std::make_shared<const resources::ParsedFile>(
         resources::ReadToml("all.toml", toml, v1::DIALECT_TOML)));
     core->OnSource(source);
@@ -157,6 +158,8 @@ class CoreWorld {
   std::vector<DispatchAction> pending;
   std::vector<std::string> sent;
   std::vector<v1::Event> events;
+  // Commits from now on ask for approval.
+  bool approval = false;
   // Resource to the error its next actions meet.
   std::map<std::string, absl::Status> faults;
 

@@ -5,7 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "controller/store/event_limits.h"
+#include "base/proto_time.h"
+#include "controller/store/limits.h"
 
 namespace fairlead::store {
 namespace {
@@ -15,6 +16,19 @@ std::vector<Record> RecordsOf(const std::map<Key, Record>& table) {
   std::vector<Record> records;
   for (const auto& [key, record] : table) records.push_back(record);
   return records;
+}
+
+void PutHistory(const v1::SpecRecord& record, std::vector<v1::SpecRecord>& records) {
+  std::erase_if(records, [&record](const v1::SpecRecord& other) {
+    return other.spec_hash() == record.spec_hash();
+  });
+  records.push_back(record);
+  std::sort(records.begin(), records.end(), [](const v1::SpecRecord& a, const v1::SpecRecord& b) {
+    const absl::Time time_a = base::FromProto(a.at());
+    const absl::Time time_b = base::FromProto(b.at());
+    return time_a != time_b ? time_a > time_b : a.spec_hash() < b.spec_hash();
+  });
+  if (records.size() > kSpecsKept) records.resize(kSpecsKept);
 }
 
 }  // namespace
@@ -28,6 +42,7 @@ absl::StatusOr<StoreImage> FakeStore::Load() {
                     .actions = RecordsOf(actions_),
                     .syncs = RecordsOf(syncs_),
                     .origins = RecordsOf(origins_),
+                    .approvals = RecordsOf(approvals_),
                     .last_event_id = events_.empty() ? 0 : events_.rbegin()->first};
 }
 
@@ -60,6 +75,8 @@ void FakeStore::DeleteLocked(const StoreBatch& batch) {
   for (const std::string& key : batch.delete_actions) actions_.erase(key);
   for (const std::string& key : batch.delete_syncs) syncs_.erase(key);
   for (const std::string& key : batch.delete_origins) origins_.erase(key);
+  for (const std::string& key : batch.delete_approvals) approvals_.erase(key);
+  for (const std::string& key : batch.delete_history) history_.erase(key);
 }
 
 void FakeStore::PutLocked(const StoreBatch& batch) {
@@ -72,6 +89,8 @@ void FakeStore::PutLocked(const StoreBatch& batch) {
   for (const auto& record : batch.put_actions) actions_[record.action().id()] = record;
   for (const auto& record : batch.put_syncs) syncs_[record.name()] = record;
   for (const auto& record : batch.put_origins) origins_[record.resource()] = record;
+  for (const auto& record : batch.put_approvals) approvals_[record.resource()] = record;
+  for (const auto& record : batch.put_history) PutHistory(record, history_[record.resource()]);
   for (const auto& event : batch.append_events) events_[event.id()] = event;
 }
 
@@ -85,6 +104,12 @@ absl::StatusOr<std::vector<v1::Event>> FakeStore::ListEvents(const EventFilter& 
   }
   std::reverse(events.begin(), events.end());
   return events;
+}
+
+absl::StatusOr<std::vector<v1::SpecRecord>> FakeStore::ListHistory(const std::string& resource) {
+  base::MutexLock lock(mutex_);
+  const auto records = history_.find(resource);
+  return records == history_.end() ? std::vector<v1::SpecRecord>() : records->second;
 }
 
 }  // namespace fairlead::store

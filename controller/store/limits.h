@@ -1,13 +1,15 @@
-// How many events a store keeps.
+// How much a store keeps of what only grows.
 #pragma once
 
 #include <cstddef>
 
 namespace fairlead::store {
 
-// The newest so many stay.
+// Events: the newest so many stay.
 inline constexpr std::size_t kEventsKept = 10'000;
 // Older ones are removed after so many appends, so that not every append pays for it.
 inline constexpr std::size_t kEventsBetweenTrims = 100;
+// Of one resource.
+inline constexpr std::size_t kSpecsKept = 20;
 
 }  // namespace fairlead::store
