@@ -125,6 +125,7 @@ void WorldReader::BeginBlock(const Words& words) {
   block_.origin = plain ? block_.name : absl::StrCat("resource_sync/", block_.name);
   block_.revision = words.Get("revision", block_is_old_ ? "r0" : "r1");
   block_.prune = words.Get("prune") == "true";
+  block_.approval = words.Get("approval") == "true";
   block_.prune_blocker = words.Get("blocker");
   block_.match_tags = List(words.Get("tags"));
   if (words.Get("dialect") == "komodo") block_.dialect = v1::DIALECT_KOMODO;
@@ -357,6 +358,7 @@ absl::Status WorldReader::ReadMemory(const Words& words) {
     failed.set_spec_hash(HashOf(words.Get("spec", "now"), resource));
     failed.set_reason(words.Get("reason", "exited with 1"));
     failed.set_log_tail(words.Get("log"));
+    failed.set_by(words.Get("by"));
     input.failed_specs[resource][failed.spec_hash()] = failed;
   } else if (what == "attempt" || what == "busy") {
     v1::StepAction action = v1::STEP_ACTION_NONE;
@@ -370,6 +372,11 @@ absl::Status WorldReader::ReadMemory(const Words& words) {
                                          words.Get("message", "no space left"), 1,
                                          TimeOf(words.Get("until", "10"))};
     }
+  } else if (what == "approved") {
+    v1::Approval& approval = input.approvals[resource];
+    const bool removal = words.At(2) == "removal";
+    approval.set_action(removal ? v1::STEP_ACTION_PRUNE : v1::STEP_ACTION_REPLACE);
+    if (!removal) approval.set_target_hash(HashOf(words.Get("spec", "now"), resource));
   } else if (what == "allow") {
     uint32_t count = 0;
     if (!absl::SimpleAtoi(words.At(2), &count)) {
@@ -452,6 +459,7 @@ std::shared_ptr<const SourceSnapshot> ReadSource(const SourceText& text) {
   source->subject = text.subject;
   source->dialect = text.dialect;
   source->prune = text.prune;
+  source->approval = text.approval;
   source->prune_blocker = text.prune_blocker;
   source->filters.match_tags = text.match_tags;
   for (const auto& [path, content] : text.files) {

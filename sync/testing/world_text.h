@@ -23,6 +23,7 @@ struct SourceText {
   std::string subject;
   v1::Dialect dialect = v1::DIALECT_TOML;
   bool prune = false;
+  bool approval = false;
   std::string prune_blocker;
   std::vector<std::string> match_tags;
   // By path.
