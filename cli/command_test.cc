@@ -363,7 +363,7 @@ TEST_F(CommandTest, HistoryShowsWhatIsDeclaredAndWhatRuns) {
   for (const char* hash : {"v1:k1:new", "v1:k1:old"}) {
     v1::SpecRecord& record = *controller_.history.add_records();
     record.set_spec_hash(hash);
-    record.set_revision("4f2a91c0000");
+    record.set_revision("4f2a91c000000000000000000000000000000000");
     record.mutable_at()->set_seconds(60);
     record.set_outcome(v1::SpecRecord::OUTCOME_HEALTHY);
   }

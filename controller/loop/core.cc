@@ -41,8 +41,7 @@ Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
   }
   for (const v1::ActionRecord& record : image.actions) {
     input_.busy[record.action().resource()] = record.step();
-    running_[record.action().id()] =
-        Running{.record = record, .sent_at = absl::InfinitePast(), .recovered = true};
+    running_[record.action().id()] = Running{.record = record};
   }
   next_event_id_ = image.last_event_id + 1;
   for (const v1::OriginRecord& record : image.origins) {
@@ -158,7 +157,6 @@ void Core::OnJournal(const std::string& server, uint64_t session, const v1::Jour
   std::vector<std::string> lost;
   for (auto& [id, running] : running_) {
     if (running.record.server() != server) continue;
-    running.recovered = false;
     if (!known.contains(id)) lost.push_back(id);
   }
   for (const std::string& id : lost) OnLost(id);

@@ -122,9 +122,6 @@ class Core {
  private:
   struct Running {
     v1::ActionRecord record;
-    absl::Time sent_at;
-    // It stood in the store at start; the agent has not said yet whether it knows it.
-    bool recovered = false;
     // The operator who cancelled it.
     std::string cancelled_by;
   };

@@ -154,8 +154,7 @@ TEST_F(CoreRequestsTest, AnApprovalIsForOneTargetAndOutlivesARestart) {
   world_.Pass();
   world_.Restart();
   world_.Report("edge");
-  v1::JournalReport nothing_arrived;
-  world_.core->OnJournal("edge", nothing_arrived, world_.now);
+  world_.core->OnJournal("edge", 2, v1::JournalReport(), world_.now);
   Commit("web:3", "r3");
   EXPECT_EQ(Image(), "web:3");
   Commit("web:4", "r4");

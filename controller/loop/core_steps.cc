@@ -228,7 +228,7 @@ void Core::Send(v1::ActionRecord record, absl::Time now, CoreOutput& output) {
   const auto session = sessions_.find(record.server());
   output.dispatch.push_back(
       {record.server(), action, session == sessions_.end() ? 0 : session->second});
-  running_[action.id()] = Running{.record = std::move(record), .sent_at = now};
+  running_[action.id()] = Running{.record = std::move(record)};
 }
 
 void Core::StartRestarts(absl::Time now, CoreOutput& output) {

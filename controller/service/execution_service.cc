@@ -23,10 +23,16 @@ loop::OperatorRequest WishOf(loop::OperatorRequest::Kind kind,
   return {.kind = kind, .resource = request.resource(), .why = request.why()};
 }
 
-void Finish(const absl::StatusOr<std::string>& text, grpc::ServerUnaryReactor* reactor,
-            v1::ExecutionResponse* response) {
-  if (text.ok()) response->set_message(*text);
-  reactor->Finish(ToGrpc(text.status()));
+// What an operator is told has been done is durable: the answer waits for the pass that stores it.
+void Finish(ServiceContext& context, const absl::StatusOr<std::string>& text,
+            grpc::ServerUnaryReactor* reactor, v1::ExecutionResponse* response) {
+  if (!text.ok()) {
+    reactor->Finish(ToGrpc(text.status()));
+    return;
+  }
+  response->set_message(*text);
+  context.reconciler.Post(
+      [reactor](loop::Core&, absl::Time) { reactor->Finish(grpc::Status::OK); });
 }
 
 // The record that `revision` means: a commit or a spec hash; empty is the last that was healthy
@@ -66,6 +72,26 @@ absl::StatusOr<v1::SpecRecord> RecordAt(loop::Core& core, loop::SnapshotPointer 
   return record;
 }
 
+void RollBackTo(ServiceContext& context, absl::StatusOr<loop::SnapshotPointer> read,
+                const resources::ResourceId& id, const loop::RollbackRequest& wish,
+                grpc::ServerUnaryReactor* reactor, v1::ExecutionResponse* response) {
+  if (!read.ok()) {
+    reactor->Finish(ToGrpc(read.status()));
+    return;
+  }
+  context.reconciler.Post([&context, reactor, response, wish, id, snapshot = *std::move(read)](
+                              loop::Core& core, absl::Time now) {
+    absl::StatusOr<v1::SpecRecord> target = RecordAt(core, snapshot, id);
+    if (!target.ok()) {
+      reactor->Finish(ToGrpc(target.status()));
+      return;
+    }
+    loop::RollbackRequest request = wish;
+    request.target = *std::move(target);
+    Finish(context, core.OnRollback(request, now), reactor, response);
+  });
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Request(grpc::CallbackServerContext* call,
@@ -75,8 +101,8 @@ grpc::ServerUnaryReactor* ExecutionServiceImpl::Request(grpc::CallbackServerCont
   if (!allowed.ok()) return FinishWith(call, allowed);
   wish.who = CallerOf(*call);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.reconciler.Post([reactor, response, wish](loop::Core& core, absl::Time now) {
-    Finish(core.OnRequest(wish, now), reactor, response);
+  context_.reconciler.Post([this, reactor, response, wish](loop::Core& core, absl::Time now) {
+    Finish(context_, core.OnRequest(wish, now), reactor, response);
   });
   return reactor;
 }
@@ -142,38 +168,21 @@ grpc::ServerUnaryReactor* ExecutionServiceImpl::Rollback(grpc::CallbackServerCon
   loop::RollbackRequest wish{.who = CallerOf(*call), .why = request->why(), .target = {}};
   const v1::SpecRecord* record = FindRecord(*history, request->revision(), desired.spec_hash);
   if (record != nullptr) {
-    context_.reconciler.Post(
-        [reactor, response, wish, target = *record](loop::Core& core, absl::Time now) mutable {
-          wish.target = std::move(target);
-          Finish(core.OnRollback(wish, now), reactor, response);
-        });
-    return reactor;
-  }
-  const absl::string_view origin = desired.origin;
-  if (request->revision().empty() || !absl::StartsWith(origin, kSyncPrefix)) {
+    wish.target = *record;
+    context_.reconciler.Post([this, reactor, response, wish](loop::Core& core, absl::Time now) {
+      Finish(context_, core.OnRollback(wish, now), reactor, response);
+    });
+  } else if (request->revision().empty() || !absl::StartsWith(desired.origin, kSyncPrefix)) {
     reactor->Finish(ToGrpc(absl::FailedPreconditionError(
         absl::StrCat("no earlier healthy spec of ", request->resource(),
                      " is kept; see: fairlead history ", request->resource()))));
-    return reactor;
-  }
-  context_.poller.Read(
-      std::string(absl::StripPrefix(origin, kSyncPrefix)), request->revision(),
-      [this, reactor, response, wish, id = *id](absl::StatusOr<loop::SnapshotPointer> read) {
-        if (!read.ok()) {
-          reactor->Finish(ToGrpc(read.status()));
-          return;
-        }
-        context_.reconciler.Post([reactor, response, wish, id, snapshot = *std::move(read)](
-                                     loop::Core& core, absl::Time now) mutable {
-          absl::StatusOr<v1::SpecRecord> target = RecordAt(core, std::move(snapshot), id);
-          if (!target.ok()) {
-            reactor->Finish(ToGrpc(target.status()));
-            return;
-          }
-          wish.target = *std::move(target);
-          Finish(core.OnRollback(wish, now), reactor, response);
+  } else {
+    context_.poller.Read(
+        std::string(absl::StripPrefix(desired.origin, kSyncPrefix)), request->revision(),
+        [this, reactor, response, wish, id = *id](absl::StatusOr<loop::SnapshotPointer> read) {
+          RollBackTo(context_, std::move(read), id, wish, reactor, response);
         });
-      });
+  }
   return reactor;
 }
 

@@ -200,13 +200,18 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Approve(grpc::CallbackServerContext* 
   const absl::Status allowed = CheckPerson(*call);
   if (!allowed.ok()) return FinishWith(call, allowed);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.reconciler.Post([reactor, response, who = CallerOf(*call), plan_id = request->plan_id(),
+  context_.reconciler.Post([this, reactor, response, who = CallerOf(*call),
+                            plan_id = request->plan_id(),
                             why = request->why()](loop::Core& core, absl::Time now) {
     const absl::StatusOr<std::vector<std::string>> granted = core.OnApprove(plan_id, who, why, now);
-    if (granted.ok()) {
-      for (const std::string& resource : *granted) response->add_resources(resource);
+    if (!granted.ok()) {
+      reactor->Finish(ToGrpc(granted.status()));
+      return;
     }
-    reactor->Finish(ToGrpc(granted.status()));
+    for (const std::string& resource : *granted) response->add_resources(resource);
+    // Durable by then.
+    context_.reconciler.Post(
+        [reactor](loop::Core&, absl::Time) { reactor->Finish(grpc::Status::OK); });
   });
   return reactor;
 }
