@@ -89,7 +89,7 @@ absl::Status ContainerReplacement::CompleteWanted() {
       return started;
     }
   }
-  return own ? RecordContainer(scope_, id, false) : absl::OkStatus();
+  return own ? RecordContainer(scope_, id) : absl::OkStatus();
 }
 
 absl::Status ContainerReplacement::Replace() {
@@ -99,7 +99,7 @@ absl::Status ContainerReplacement::Replace() {
   if (!request_.leave_stopped()) RETURN_IF_ERROR(Start(created_id_));
   scope_.outcome.set_container_id(created_id_);
   // A record that cannot be written must not end a container that runs.
-  const absl::Status recorded = RecordContainer(scope_, created_id_, false);
+  const absl::Status recorded = RecordContainer(scope_, created_id_);
   if (!recorded.ok()) scope_.Warn(absl::StrCat("not recorded: ", recorded.message()));
   return absl::OkStatus();
 }

@@ -11,6 +11,7 @@
 
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
+#include "agent/probe_schedule.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
@@ -198,7 +199,7 @@ absl::Status AdoptContainer(ActionScope& scope, const v1::AdoptContainer& reques
     return absl::FailedPreconditionError(absl::StrCat(
         "container ", name, " differs from its declaration: ", absl::StrJoin(differences, "; ")));
   }
-  return RecordContainer(scope, found->id(), true);
+  return RecordAdopted(scope, found->id(), ProbeText(request.spec().healthcheck()));
 }
 
 }  // namespace fairlead::agent

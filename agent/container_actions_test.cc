@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/engine_json.h"
+#include "agent/probe_schedule.h"
 #include "agent/testing/runtime_fixture.h"
 
 namespace fairlead::agent {
@@ -178,6 +179,18 @@ TEST_F(ContainerActionsTest, AdoptsAMatchingContainerAndThenOwnsIt) {
   Run(Apply("a3", "two"));
 
   EXPECT_THAT(engine_.Containers(), ElementsAre("web running", "web.fairlead-old exited"));
+}
+
+TEST_F(ContainerActionsTest, AnAdoptionRecordsTheProbe) {
+  AddForeignWeb();
+  v1::Action adopt = Adopt("d1");
+  v1::ContainerSpec::Healthcheck& check =
+      *adopt.mutable_adopt()->mutable_spec()->mutable_healthcheck();
+  check.mutable_probe()->set_port(8080);
+
+  EXPECT_EQ(Run(adopt).message(), "");
+
+  EXPECT_EQ(records_->Find(engine_.IdOf("web"))->probe, ProbeText(check));
 }
 
 TEST_F(ContainerActionsTest, AdoptionUnderstandsMountsInTheirLongForm) {

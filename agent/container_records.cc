@@ -22,6 +22,7 @@ json::object ToJson(const ContainerRecord& record) {
                          {"action", record.action},
                          {"adopted", record.adopted},
                          {"sections", std::move(sections)}};
+  if (!record.probe.empty()) object["probe"] = record.probe;
   if (record.aside) {
     object["aside"] = {{"restart_policy", record.aside->restart_policy},
                        {"was_running", record.aside->was_running}};
@@ -35,6 +36,7 @@ ContainerRecord FromJson(const json::object& object) {
   record.spec_hash = TextAt(object, {"spec_hash"});
   record.action = TextAt(object, {"action"});
   record.adopted = FlagAt(object, {"adopted"});
+  record.probe = TextAt(object, {"probe"});
   if (const json::object* sections = ObjectAt(object, {"sections"}); sections != nullptr) {
     for (const auto& [section, hash] : *sections) {
       const std::string name(section.data(), section.size());

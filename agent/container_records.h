@@ -22,6 +22,8 @@ struct ContainerRecord {
   std::map<std::string, std::string> section_hash;
   // Runs by adoption: its labels are not ours.
   bool adopted = false;
+  // Of an adopted container: its probe, as the label would say it (probe_schedule.h).
+  std::string probe;
   // Set while it waits as NAME.fairlead-old: what to give back to it.
   struct Aside {
     std::string restart_policy;

@@ -7,9 +7,11 @@
 
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
+#include "agent/probe_schedule.h"
 #include "agent/section_hash.h"
 #include "agent/stack_folder.h"
 #include "base/log.h"
+#include "base/proto_time.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
@@ -29,12 +31,13 @@ bool EndsProgram(int signal) {
 
 ContainerWatch::ContainerWatch(const EngineClient& engine, ContainerRecords& records,
                                const SecretTexts& secrets, const base::Clock& clock,
-                               std::string data_directory)
+                               std::string data_directory, Prober* prober)
     : engine_(engine),
       records_(records),
       secrets_(secrets),
       clock_(clock),
-      data_directory_(std::move(data_directory)) {}
+      data_directory_(std::move(data_directory)),
+      prober_(prober) {}
 
 void ContainerWatch::SetInstallation(const std::string& installation,
                                      std::shared_ptr<const resources::SpecHasher> hasher) {
@@ -94,6 +97,7 @@ absl::StatusOr<ContainerWatch::Look> ContainerWatch::LookAtAll(const LiveView* k
   }
   std::erase_if(killed_, [&](const std::string& id) { return !ids.contains(id); });
   std::erase_if(tails_, [&](const auto& entry) { return !ids.contains(entry.first); });
+  if (prober_ != nullptr) prober_->Keep(ids);
   return look;
 }
 
@@ -115,6 +119,7 @@ absl::StatusOr<v1::Container> ContainerWatch::LookAt(const EngineEvent& event,
 
 bool ContainerWatch::Note(const EngineEvent& event) {
   if (event.type != "container") return false;
+  if (event.action == "destroy" && prober_ != nullptr) prober_->Forget(event.container_id);
   if (event.action == "start" || event.action == "destroy") {
     return killed_.erase(event.container_id) > 0;
   }
@@ -134,8 +139,30 @@ absl::StatusOr<v1::Container> ContainerWatch::Inspect(const std::string& id) {
     (*container.mutable_section_hash())[section] = hash;
   }
   FillAdopted(records_, installation_, container);
+  FillProbed(inspect, container);
   container.set_log_tail(LogTailOf(container, FlagAt(inspect, {"Config", "Tty"})));
   return container;
+}
+
+void ContainerWatch::FillProbed(const boost::json::object& inspect, v1::Container& container) {
+  if (prober_ == nullptr) return;
+  std::string text = TextAt(inspect, {"Config", "Labels", kProbeLabel});
+  if (container.adopted()) {
+    const std::optional<ContainerRecord> record = records_.Find(container.id());
+    text = record ? record->probe : "";
+  }
+  const std::optional<ProbeDefinition> definition = ReadProbeText(text);
+  if (!definition || container.state() != v1::CONTAINER_STATE_RUNNING) {
+    prober_->Forget(container.id());
+    return;
+  }
+  const Prober::Finding finding =
+      prober_->Watch({.id = container.id(),
+                      .definition = *definition,
+                      .address = AddressOf(inspect),
+                      .started_at = base::FromProto(container.started_at())});
+  container.set_health(finding.health);
+  container.set_health_failure(finding.failure);
 }
 
 std::string ContainerWatch::LogTailOf(const v1::Container& container, bool tty) {

@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/fwd.hpp>
 #include "absl/status/statusor.h"
 
 #include "agent/container_records.h"
 #include "agent/engine_client.h"
 #include "agent/live_view.h"
+#include "agent/prober.h"
 #include "agent/secret_texts.h"
 #include "base/clock.h"
 #include "fairlead/v1/live.pb.h"
@@ -19,13 +21,14 @@
 
 namespace fairlead::agent {
 
-// Knows which containers are ours and remembers what the engine forgets: that a run was ended by
-// a kill, and logs already read. Confined to the reporter's thread.
+// Knows which containers are ours, has those asked that are to be, and remembers what the engine
+// forgets: that a run was ended by a kill, and logs already read. Confined to the reporter's
+// thread.
 class ContainerWatch {
  public:
-  // All outlive this.
+  // All outlive this. Without a `prober` nothing is asked.
   ContainerWatch(const EngineClient& engine, ContainerRecords& records, const SecretTexts& secrets,
-                 const base::Clock& clock, std::string data_directory);
+                 const base::Clock& clock, std::string data_directory, Prober* prober);
 
   void SetInstallation(const std::string& installation,
                        std::shared_ptr<const resources::SpecHasher> hasher);
@@ -50,6 +53,8 @@ class ContainerWatch {
   // `known` says what the list says.
   bool IsCurrent(const v1::Container& known, const v1::Container& listed) const;
   absl::StatusOr<v1::Container> Inspect(const std::string& id);
+  // What its probe found, for a container that has one.
+  void FillProbed(const boost::json::object& inspect, v1::Container& container);
   std::string LogTailOf(const v1::Container& container, bool tty);
   CallLimits Limits(absl::Duration time) const;
 
@@ -58,6 +63,7 @@ class ContainerWatch {
   const SecretTexts& secrets_;
   const base::Clock& clock_;
   const std::string data_directory_;
+  Prober* const prober_;
   std::string installation_;
   std::shared_ptr<const resources::SpecHasher> hasher_;
   // Compose projects applied here.

@@ -27,7 +27,10 @@ DockerReporter::DockerReporter(const DockerOptions& options, ContainerRecords& r
     : clock_(clock),
       random_(random),
       engine_(TransportOf(options, clock), clock),
-      report_(engine_, records, secrets, clock, options.data_directory) {}
+      prober_(clock),
+      report_(engine_, records, secrets, clock, options.data_directory, &prober_) {
+  prober_.SetOnChange([this](const std::string& container_id) { OnProbed(container_id); });
+}
 
 DockerReporter::~DockerReporter() { Stop(); }
 
@@ -43,6 +46,7 @@ void DockerReporter::Stop() {
     stopping_ = true;
     changed_.SignalAll();
   }
+  prober_.Stop();
   if (watch_thread_.joinable()) watch_thread_.join();
   if (report_thread_.joinable()) report_thread_.join();
 }
@@ -68,6 +72,15 @@ void DockerReporter::Refresh() {
     const absl::Duration left = end - clock_.Now();
     if (left <= absl::ZeroDuration() || !changed_.WaitFor(mutex_, left)) return;
   }
+}
+
+void DockerReporter::OnProbed(const std::string& container_id) {
+  base::MutexLock lock(mutex_);
+  work_.events.push_back({.type = "container",
+                          .action = "probed",
+                          .container_id = container_id,
+                          .time = clock_.Now()});
+  changed_.SignalAll();
 }
 
 bool DockerReporter::stopping() const {

@@ -10,6 +10,7 @@
 #include "agent/docker_runtime.h"
 #include "agent/engine_client.h"
 #include "agent/engine_report.h"
+#include "agent/health_prober.h"
 #include "agent/reporter.h"
 #include "agent/secret_texts.h"
 #include "base/backoff.h"
@@ -21,7 +22,8 @@ namespace fairlead::agent {
 
 // Two threads: one does nothing but read the engine's events, because the engine drops events of
 // a slow reader; the other looks at what they name and calls back. Lists everything after a
-// connect, every minute and on Refresh. Thread-safe.
+// connect, every minute and on Refresh. What probes find comes to it as one more sort of event.
+// Thread-safe.
 class DockerReporter final : public Reporter {
  public:
   // All references outlive this; `records` are loaded.
@@ -47,6 +49,8 @@ class DockerReporter final : public Reporter {
   // The reporting thread.
   void Report() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<ReportWork> Take() ABSL_LOCKS_EXCLUDED(mutex_);
+  // From the prober's thread.
+  void OnProbed(const std::string& container_id) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends the Refresh calls that `work` answers.
   void Answer(const ReportWork& work) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -55,6 +59,7 @@ class DockerReporter final : public Reporter {
   const EngineClient engine_;
   std::thread watch_thread_;
   std::thread report_thread_;
+  HealthProber prober_;
 
   // Confined to the reporting thread.
   EngineReport report_;

@@ -8,8 +8,10 @@
 #include "absl/strings/str_cat.h"
 
 #include "agent/engine_json.h"
+#include "agent/probe_schedule.h"
 #include "agent/stack_folder.h"
 #include "agent/testing/fake_engine.h"
+#include "agent/testing/probe_server.h"
 #include "agent/testing/scratch_folder.h"
 #include "base/file.h"
 #include "base/mutex.h"
@@ -156,6 +158,28 @@ class DockerReporterTest : public ::testing::Test {
     return engine_.AddContainer(name, {{"Image", "app:1"}, {"Labels", labels}}, status);
   }
 
+  static std::string ProbeOn(uint16_t port) {
+    v1::ContainerSpec::Healthcheck check;
+    check.mutable_probe()->set_port(port);
+    check.mutable_probe()->set_path("/health");
+    check.mutable_interval()->set_nanos(100'000'000);
+    check.set_retries(2);
+    return ProbeText(check);
+  }
+  void AddProbed(const std::string& name, uint16_t port) {
+    boost::json::object labels = {{kProbeLabel, ProbeOn(port)}};
+    for (const auto& [key, value] : OwnLabels(kInstallation, "deployment/" + name, "h", "a")) {
+      labels[key] = value;
+    }
+    engine_.AddContainer(
+        name, {{"Image", "app:1"}, {"Labels", labels}, {"HostConfig", {{"NetworkMode", "host"}}}},
+        "running");
+  }
+  ::testing::AssertionResult EventuallyHas(const std::string& name, v1::ContainerHealth health) {
+    return listener_.Eventually(
+        [&](const auto& all) { return all.contains(name) && all.at(name).health() == health; });
+  }
+
   ScratchFolder folder_;
   FakeEngine engine_;
   ContainerRecords records_;
@@ -261,6 +285,70 @@ TEST_F(DockerReporterTest, FollowsHealthAndShowsTheLogOfTheUnhealthy) {
     return all.at("web").health() == v1::CONTAINER_HEALTH_HEALTHY &&
            all.at("web").log_tail().empty();
   }));
+}
+
+TEST_F(DockerReporterTest, AsksContainersThatCarryAProbe) {
+  ProbeServer server;
+  AddProbed("web", server.port());
+  Start();
+  EXPECT_TRUE(EventuallyHas("web", v1::CONTAINER_HEALTH_HEALTHY));
+
+  server.SetAnswer(AnswerOf("503 Service Unavailable"));
+  engine_.SetLog("web", "no database");
+  EXPECT_TRUE(EventuallyHas("web", v1::CONTAINER_HEALTH_UNHEALTHY));
+  EXPECT_THAT(listener_.Get("web").health_failure(), HasSubstr("/health: 503"));
+  EXPECT_EQ(listener_.Get("web").log_tail(), "no database");
+
+  server.SetAnswer(AnswerOf("204 No Content"));
+  EXPECT_TRUE(EventuallyHas("web", v1::CONTAINER_HEALTH_HEALTHY));
+  EXPECT_EQ(listener_.Get("web").health_failure(), "");
+}
+
+TEST_F(DockerReporterTest, AnAnswerThatChangesNothingIsNotSaid) {
+  ProbeServer server;
+  AddProbed("web", server.port());
+  Start();
+  EXPECT_TRUE(EventuallyHas("web", v1::CONTAINER_HEALTH_HEALTHY));
+  const int deltas = listener_.deltas();
+  const std::size_t asked = server.Requests().size();
+
+  EXPECT_TRUE(
+      listener_.Eventually([&](const auto&) { return server.Requests().size() > asked + 2; }));
+
+  EXPECT_EQ(listener_.deltas(), deltas);
+}
+
+TEST_F(DockerReporterTest, AStartedContainerIsAskedAnewAndAStoppedOneNotAtAll) {
+  ProbeServer server;
+  AddProbed("web", server.port());
+  Start();
+  EXPECT_TRUE(EventuallyHas("web", v1::CONTAINER_HEALTH_HEALTHY));
+  engine_.Exit("web", 1);
+  EXPECT_TRUE(EventuallyHas("web", v1::CONTAINER_HEALTH_NONE));
+  server.SetAnswer("");
+  EngineClient client(engine_.address(), base::Clock::Real());
+
+  ASSERT_TRUE(client.StartContainer(engine_.IdOf("web"), {}).ok());
+
+  EXPECT_TRUE(EventuallyHas("web", v1::CONTAINER_HEALTH_STARTING));
+  server.SetAnswer(AnswerOf("200 OK"));
+}
+
+TEST_F(DockerReporterTest, AnAdoptedContainerIsAskedAsItsRecordSays) {
+  ProbeServer server;
+  const std::string id = engine_.AddContainer(
+      "web", {{"Image", "app:1"}, {"HostConfig", {{"NetworkMode", "host"}}}}, "running");
+  ASSERT_TRUE(
+      records_
+          .Put(id, {.resource = "deployment/web", .adopted = true, .probe = ProbeOn(server.port())})
+          .ok());
+  ContainerRecords again(folder_.path() + "/containers");
+  ASSERT_TRUE(again.Load().ok());
+  EXPECT_EQ(again.Find(id)->probe, ProbeOn(server.port())) << "known after a restart";
+
+  Start();
+
+  EXPECT_TRUE(EventuallyHas("web", v1::CONTAINER_HEALTH_HEALTHY));
 }
 
 TEST_F(DockerReporterTest, ShowsAChangeByHandAsAnotherSectionHash) {

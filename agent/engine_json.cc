@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
+#include "agent/probe_schedule.h"
 #include "base/proto_time.h"
 
 namespace fairlead::agent {
@@ -124,6 +125,8 @@ std::string ContainerPortText(const v1::ContainerSpec::Port& port) {
 // What is left out is taken from the image, then from the engine.
 json::object ToHealthcheck(const v1::ContainerSpec::Healthcheck& check) {
   json::object body;
+  // The agent asks instead: the image's own check would be a second opinion.
+  if (check.has_probe()) return {{"Test", json::array({"NONE"})}};
   if (!check.command().empty()) body["Test"] = json::array({"CMD-SHELL", check.command()});
   const auto set = [&body](absl::string_view key, const google::protobuf::Duration& duration) {
     const int64_t nanoseconds = absl::ToInt64Nanoseconds(base::FromProto(duration));
@@ -297,6 +300,24 @@ v1::Container ToBriefContainer(const json::object& listed) {
   return container;
 }
 
+std::string AddressOf(const json::object& inspect) {
+  const std::string mode = NetworkName(TextAt(inspect, {"HostConfig", "NetworkMode"}));
+  if (mode == "host") return "127.0.0.1";
+  const json::object* networks = ObjectAt(inspect, {"NetworkSettings", "Networks"});
+  if (networks == nullptr) return "";
+  // The network it was made in first, then the others by name.
+  std::vector<std::string> names = {mode};
+  for (const auto& [name, endpoint] : *networks) names.emplace_back(name.data(), name.size());
+  std::sort(names.begin() + 1, names.end());
+  for (const char* field : {"IPAddress", "GlobalIPv6Address"}) {
+    for (const std::string& name : names) {
+      std::string address = TextAt(*networks, {name, field});
+      if (!address.empty()) return address;
+    }
+  }
+  return "";
+}
+
 std::map<std::string, std::string> OwnLabels(const std::string& installation,
                                              const std::string& resource,
                                              const std::string& spec_hash,
@@ -312,6 +333,7 @@ json::object ToCreateBody(const v1::ContainerSpec& spec,
   json::object labels;
   for (const auto& [key, value] : spec.labels()) labels[key] = value;
   for (const auto& [key, value] : own_labels) labels[key] = value;
+  if (spec.healthcheck().has_probe()) labels[kProbeLabel] = ProbeText(spec.healthcheck());
   json::object exposed;
   for (const auto& port : spec.ports()) exposed[ContainerPortText(port)] = json::object();
   json::array binds;
@@ -376,7 +398,7 @@ std::vector<std::string> ComputeDifferences(const v1::ContainerSpec& spec,
       differences.push_back(absl::StrCat("labels.", key));
     }
   }
-  if (spec.has_healthcheck()) {
+  if (spec.has_healthcheck() && !spec.healthcheck().has_probe()) {
     const json::object wanted = ToHealthcheck(spec.healthcheck());
     const json::object* found = ObjectAt(inspect, {"Config", "Healthcheck"});
     const bool same =

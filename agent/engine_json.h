@@ -19,6 +19,7 @@ inline constexpr char kInstallationLabel[] = "dev.fairlead.installation";
 inline constexpr char kResourceLabel[] = "dev.fairlead.resource";
 inline constexpr char kSpecHashLabel[] = "dev.fairlead.spec-hash";
 inline constexpr char kActionLabel[] = "dev.fairlead.action";
+inline constexpr char kProbeLabel[] = "dev.fairlead.probe";
 inline constexpr char kComposeProjectLabel[] = "com.docker.compose.project";
 inline constexpr char kComposeServiceLabel[] = "com.docker.compose.service";
 inline constexpr char kComposeHashLabel[] = "com.docker.compose.config-hash";
@@ -47,18 +48,21 @@ v1::Container ToContainer(const boost::json::object& inspect);
 // From an element of the list: what is reported of foreign containers.
 v1::Container ToBriefContainer(const boost::json::object& listed);
 
-// The labels dev.fairlead.* of one container.
+// Where a container can be reached from its host; empty when it has no address of its own.
+std::string AddressOf(const boost::json::object& inspect);
+
+// The labels dev.fairlead.* of one container, but for that of its probe.
 std::map<std::string, std::string> OwnLabels(const std::string& installation,
                                              const std::string& resource,
                                              const std::string& spec_hash,
                                              const std::string& action);
 
-// The body of a create. `own_labels` go beside those of the spec.
+// The body of a create. `own_labels` and the probe's go beside those of the spec.
 boost::json::object ToCreateBody(const v1::ContainerSpec& spec,
                                  const std::map<std::string, std::string>& own_labels);
 
 // What an adopted container must have; one text for each difference, empty when it matches.
-// Values of environment and labels do not appear.
+// Values of environment and labels do not appear. A probe is nothing of the container.
 std::vector<std::string> ComputeDifferences(const v1::ContainerSpec& spec,
                                             const boost::json::object& inspect);
 

@@ -17,8 +17,8 @@ constexpr absl::Duration kListRetry = absl::Seconds(1);
 
 EngineReport::EngineReport(const EngineClient& engine, ContainerRecords& records,
                            const SecretTexts& secrets, const base::Clock& clock,
-                           const std::string& data_directory)
-    : clock_(clock), watch_(engine, records, secrets, clock, data_directory) {}
+                           const std::string& data_directory, Prober* prober)
+    : clock_(clock), watch_(engine, records, secrets, clock, data_directory, prober) {}
 
 void EngineReport::Do(const ReportWork& work) {
   if (work.hasher != nullptr) {

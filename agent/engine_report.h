@@ -15,6 +15,7 @@
 #include "agent/container_watch.h"
 #include "agent/engine_client.h"
 #include "agent/live_view.h"
+#include "agent/prober.h"
 #include "agent/reporter.h"
 #include "agent/secret_texts.h"
 #include "base/clock.h"
@@ -48,9 +49,11 @@ struct ReportWork {
 // Without threads: calls the engine and calls back before it returns. Confined to one thread.
 class EngineReport {
  public:
-  // All references outlive this; `records` are loaded.
+  // All outlive this; `records` are loaded. Without a `prober` no container is asked how it is; one
+  // that has news is given to OnEvents as an event of its container.
   EngineReport(const EngineClient& engine, ContainerRecords& records, const SecretTexts& secrets,
-               const base::Clock& clock, const std::string& data_directory);
+               const base::Clock& clock, const std::string& data_directory,
+               Prober* prober = nullptr);
 
   // Before anything else.
   void SetCallbacks(Reporter::Callbacks callbacks) { callbacks_ = std::move(callbacks); }

@@ -30,6 +30,15 @@ std::string PlainSignal(const std::string& signal) {
   return name;
 }
 
+absl::StatusOr<ContainerRecord> RecordOf(const ActionScope& scope, const std::string& id) {
+  ASSIGN_OR_RETURN(const boost::json::object inspect,
+                   scope.engine.InspectContainer(id, scope.limits));
+  return ContainerRecord{.resource = scope.action.resource(),
+                         .spec_hash = scope.action.spec_hash(),
+                         .action = scope.action.id(),
+                         .section_hash = ComputeSectionHashes(inspect, *scope.hasher)};
+}
+
 }  // namespace
 
 bool IsOwned(const v1::Container& container, const std::string& installation,
@@ -139,14 +148,16 @@ std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool 
   return text;
 }
 
-absl::Status RecordContainer(ActionScope& scope, const std::string& id, bool adopted) {
-  ASSIGN_OR_RETURN(const boost::json::object inspect,
-                   scope.engine.InspectContainer(id, scope.limits));
-  return scope.records.Put(id, {.resource = scope.action.resource(),
-                                .spec_hash = scope.action.spec_hash(),
-                                .action = scope.action.id(),
-                                .section_hash = ComputeSectionHashes(inspect, *scope.hasher),
-                                .adopted = adopted});
+absl::Status RecordContainer(ActionScope& scope, const std::string& id) {
+  ASSIGN_OR_RETURN(const ContainerRecord record, RecordOf(scope, id));
+  return scope.records.Put(id, record);
+}
+
+absl::Status RecordAdopted(ActionScope& scope, const std::string& id, const std::string& probe) {
+  ASSIGN_OR_RETURN(ContainerRecord record, RecordOf(scope, id));
+  record.adopted = true;
+  record.probe = probe;
+  return scope.records.Put(id, record);
 }
 
 void FillAdopted(const ContainerRecords& records, const std::string& installation,

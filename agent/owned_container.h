@@ -51,7 +51,9 @@ std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool 
                         const CallLimits& limits);
 
 // Records what the container is now, as made by the action of `scope`.
-absl::Status RecordContainer(ActionScope& scope, const std::string& id, bool adopted);
+absl::Status RecordContainer(ActionScope& scope, const std::string& id);
+// Likewise of one that runs by adoption, with the probe that it is to be asked by.
+absl::Status RecordAdopted(ActionScope& scope, const std::string& id, const std::string& probe);
 
 // What the labels of an adopted container would say, from its record. Others stay as they are.
 void FillAdopted(const ContainerRecords& records, const std::string& installation,

@@ -350,6 +350,8 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(const ControllerOp
 }
 
 std::string Controller::grpc_address() const {
+  // A socket in a folder has no port.
+  if (absl::StartsWith(parts_->options.listen, "unix:")) return parts_->options.listen;
   return absl::StrCat(HostOf(parts_->options.listen), ":", parts_->grpc_port);
 }
 

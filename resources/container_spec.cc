@@ -21,6 +21,7 @@
 #include "base/proto_time.h"
 #include "base/status.h"
 #include "resources/field_table.h"
+#include "resources/health_probe.h"
 #include "resources/interpolation.h"
 #include "resources/key_values.h"
 #include "resources/kind_table.h"
@@ -266,6 +267,24 @@ void AddNotYet(const Message& message, std::vector<std::string>* reasons) {
   }
 }
 
+absl::Status SetProbe(const v1::Healthcheck& declared, v1::ContainerSpec* spec) {
+  if (declared.http().empty() && declared.tcp().empty()) return absl::OkStatus();
+  const int given = (declared.command().empty() ? 0 : 1) + (declared.http().empty() ? 0 : 1) +
+                    (declared.tcp().empty() ? 0 : 1);
+  if (given > 1) return absl::InvalidArgumentError("give one of command, http and tcp");
+  const absl::string_view key = declared.http().empty() ? "tcp" : "http";
+  if (!CanProbe(spec->network())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(key, ": a container in network \"", spec->network(),
+                     "\" has no address that the agent could ask; use command"));
+  }
+  ASSIGN_OR_RETURN(
+      *spec->mutable_healthcheck()->mutable_probe(),
+      declared.http().empty() ? ParseTcpProbe(declared.tcp()) : ParseHttpProbe(declared.http()),
+      key);
+  return absl::OkStatus();
+}
+
 absl::Status SetHealthcheck(const v1::Healthcheck& declared, v1::ContainerSpec* spec) {
   for (const auto* duration :
        {&declared.interval(), &declared.timeout(), &declared.start_period()}) {
@@ -280,7 +299,7 @@ absl::Status SetHealthcheck(const v1::Healthcheck& declared, v1::ContainerSpec* 
   if (declared.has_timeout()) *check->mutable_timeout() = declared.timeout();
   check->set_retries(declared.retries());
   if (declared.has_start_period()) *check->mutable_start_period() = declared.start_period();
-  return absl::OkStatus();
+  return SetProbe(declared, spec);
 }
 
 }  // namespace

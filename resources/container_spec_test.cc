@@ -162,10 +162,33 @@ TEST(ContainerSpecTest, TheHealthcheckIsTakenOver) {
   EXPECT_THAT(Error("image = \"a\"\nhealthcheck.interval = \"1us\""), HasSubstr("healthcheck: "));
 }
 
+TEST(ContainerSpecTest, AProbeIsTakenApart) {
+  const auto http = ContainerSpecOf(ReadDeployment(
+      "image = \"a\"\nhealthcheck = { http = \"http://x:81/ok\", timeout = \"2s\" }"));
+  ASSERT_TRUE(http.ok()) << http.status();
+  EXPECT_EQ(http->healthcheck().probe().port(), 81u);
+  EXPECT_EQ(http->healthcheck().probe().path(), "/ok");
+  EXPECT_EQ(http->healthcheck().probe().host(), "x:81");
+  EXPECT_EQ(http->healthcheck().timeout().seconds(), 2);
+  const auto tcp = ContainerSpecOf(ReadDeployment("image = \"a\"\nhealthcheck.tcp = \":5432\""));
+  ASSERT_TRUE(tcp.ok()) << tcp.status();
+  EXPECT_EQ(tcp->healthcheck().probe().port(), 5432u);
+  EXPECT_EQ(tcp->healthcheck().probe().path(), "");
+}
+
+TEST(ContainerSpecTest, NamesWhatIsWrongWithAProbe) {
+  EXPECT_THAT(Error("image = \"a\"\nhealthcheck.http = \"x\""),
+              HasSubstr("healthcheck: http: \"x\" is not a URL"));
+  EXPECT_THAT(Error("image = \"a\"\nhealthcheck.tcp = \"x\""),
+              HasSubstr("healthcheck: tcp: \"x\" is not host:port"));
+  EXPECT_THAT(Error("image = \"a\"\nhealthcheck = { http = \"http://x\", command = \"true\" }"),
+              HasSubstr("one of command, http and tcp"));
+  EXPECT_THAT(Error("image = \"a\"\nnetwork = \"none\"\nhealthcheck.tcp = \":1\""),
+              HasSubstr("network \"none\" has no address"));
+}
+
 TEST(ContainerSpecTest, SaysWhatIsNotYetDoneAtAnyDepth) {
   EXPECT_EQ(NotYetReason(ReadDeployment("image = \"a\"\nhealthcheck.command = \"true\"")), "");
-  EXPECT_EQ(NotYetReason(ReadDeployment("healthcheck = { http = \"http://x\", tcp = \"x:1\" }")),
-            "healthcheck http, healthcheck tcp");
   EXPECT_EQ(NotYetReason(ReadDeployment("strategy = \"recreate\"")), "");
   EXPECT_EQ(NotYetReason(ReadDeployment("strategy = \"start_first\"")), "strategy start_first");
   EXPECT_EQ(

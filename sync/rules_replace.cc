@@ -71,8 +71,9 @@ void DecideOutdated(const Facts& facts, Decision& decision) {
 
 void WaitForHealth(const Facts& facts, absl::Time deadline, Decision& decision) {
   Act(decision, v1::STEP_ACTION_WAIT, "waits for the new container to become healthy");
-  SetUntil(decision, v1::Gate::KIND_HEALTH, std::min(deadline, facts.vitals.ready_at),
-           "the new container is not healthy yet");
+  SetUntil(
+      decision, v1::Gate::KIND_HEALTH, std::min(deadline, facts.vitals.ready_at),
+      absl::StrCat("the new container is not healthy yet", HealthFailureOf(*facts.pair.current)));
 }
 
 void DecideNewContainer(const Facts& facts, Decision& decision) {
@@ -114,7 +115,9 @@ void DecideNewContainer(const Facts& facts, Decision& decision) {
       facts.health.timeout;
   if (facts.input().now >= deadline) {
     EndFailedReplacement(
-        facts, absl::StrCat("was not healthy within ", absl::FormatDuration(facts.health.timeout)),
+        facts,
+        absl::StrCat("was not healthy within ", absl::FormatDuration(facts.health.timeout),
+                     HealthFailureOf(fresh)),
         decision);
   } else if (never_started) {
     decision.wake_at = deadline;

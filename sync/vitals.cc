@@ -137,6 +137,10 @@ Vitals ComputeVitals(absl::Span<const v1::Container* const> containers, const He
   return vitals;
 }
 
+std::string HealthFailureOf(const v1::Container& container) {
+  return container.health_failure().empty() ? "" : absl::StrCat(": ", container.health_failure());
+}
+
 std::string DescribeContainer(const v1::Container& container) {
   switch (container.state()) {
     case v1::CONTAINER_STATE_CREATED:
@@ -157,9 +161,10 @@ std::string DescribeContainer(const v1::Container& container) {
     default:
       return "is in an unknown state";
   }
-  if (container.health() == v1::CONTAINER_HEALTH_UNHEALTHY) return "is unhealthy";
   if (container.health() == v1::CONTAINER_HEALTH_HEALTHY) return "is healthy";
-  return "is not healthy yet";
+  return absl::StrCat(
+      container.health() == v1::CONTAINER_HEALTH_UNHEALTHY ? "is unhealthy" : "is not healthy yet",
+      HealthFailureOf(container));
 }
 
 absl::Time FirstDeadline(absl::Span<const v1::Container* const> containers,

@@ -69,7 +69,10 @@ struct Vitals {
 Vitals ComputeVitals(absl::Span<const v1::Container* const> containers, const HealthRules& rules,
                      absl::Duration clock_offset, absl::Time now);
 
-// "exited with 1, out of memory", "is paused", "is unhealthy".
+// Why its health check fails, as ": GET http://...: 503"; empty when nobody knows.
+std::string HealthFailureOf(const v1::Container& container);
+
+// "exited with 1, out of memory", "is paused", "is unhealthy: GET http://...: 503".
 std::string DescribeContainer(const v1::Container& container);
 
 // When a spec that has not yet been healthy has had its time: from its first start, or from its

@@ -53,6 +53,18 @@ TEST(ComputeWellnessTest, AHealthCheckOutweighsTime) {
   EXPECT_EQ(Judge(container), Wellness::kUnhealthy);
 }
 
+TEST(DescribeContainerTest, SaysWhyTheHealthCheckFails) {
+  v1::Container container = Running(absl::Hours(1));
+  container.set_health(v1::CONTAINER_HEALTH_STARTING);
+  EXPECT_EQ(DescribeContainer(container), "is not healthy yet");
+  container.set_health_failure("GET http://10.0.0.2/: 503");
+  EXPECT_EQ(DescribeContainer(container), "is not healthy yet: GET http://10.0.0.2/: 503");
+  container.set_health(v1::CONTAINER_HEALTH_UNHEALTHY);
+  EXPECT_EQ(DescribeContainer(container), "is unhealthy: GET http://10.0.0.2/: 503");
+  container.set_state(v1::CONTAINER_STATE_EXITED);
+  EXPECT_EQ(DescribeContainer(container), "exited with 0");
+}
+
 TEST(ComputeWellnessTest, OnlyItsOwnGoodEndIsCompleted) {
   HealthRules rules;
   EXPECT_EQ(Judge(Exited(0), rules), Wellness::kDown);

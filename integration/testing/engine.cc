@@ -106,6 +106,12 @@ std::string Engine::IdOf(absl::string_view name) const {
   return result.exit_code == 0 ? std::string(absl::StripTrailingAsciiWhitespace(result.out)) : "";
 }
 
+std::vector<std::string> Engine::InNetwork(const std::vector<std::string>& argv) const {
+  std::vector<std::string> command = {Tool("private_engine"), "exec", directory_};
+  command.insert(command.end(), argv.begin(), argv.end());
+  return command;
+}
+
 void Engine::Clear() const {
   const std::string ids = Docker({"ps", "-aq"});
   if (!ids.empty()) {

@@ -45,6 +45,8 @@ class Engine {
   std::vector<EngineContainer> Containers(absl::string_view resource = "") const;
   // Id of a container by name, or "" when there is none.
   std::string IdOf(absl::string_view name) const;
+  // The command that runs `argv` in the engine's network namespace, as the same process.
+  std::vector<std::string> InNetwork(const std::vector<std::string>& argv) const;
   // Removes all containers, networks and volumes.
   void Clear() const;
 

@@ -1,6 +1,7 @@
 #include "integration/testing/mini_fleet.h"
 
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -54,6 +55,9 @@ json::object Find(const json::object& parent, absl::string_view list, absl::stri
   return {};
 }
 
+// The path of a socket may not be as long as that of the test's folder.
+std::string SocketAddress() { return absl::StrCat("unix:/tmp/fairlead-itest-", getpid()); }
+
 std::string Text(const json::object& object, const char* key) {
   const json::value* value = object.if_contains(key);
   return value != nullptr && value->is_string() ? std::string(value->get_string().c_str()) : "";
@@ -104,6 +108,7 @@ MiniFleet::~MiniFleet() {
     agent->Kill();
   }
   controller_.Kill();
+  unlink(SocketAddress().substr(5).c_str());
   if (mounted_) {
     umount2(controller_data().c_str(), MNT_DETACH);
   }
@@ -127,7 +132,8 @@ std::vector<std::string> MiniFleet::ControllerArguments(const std::string& data_
 
 absl::Status MiniFleet::StartController() {
   // After a crash it must come back at the address its agents know.
-  const std::string listen = grpc_.empty() ? "127.0.0.1:0" : grpc_;
+  const std::string first = options_.agents_beside_containers ? SocketAddress() : "127.0.0.1:0";
+  const std::string listen = grpc_.empty() ? first : grpc_;
   RETURN_IF_ERROR(controller_.Start(ControllerArguments(controller_data(), listen),
                                     absl::StrCat(directory_, "/controller.log")));
   const std::string file = absl::StrCat(controller_data(), "/endpoints.json");
@@ -154,11 +160,18 @@ absl::Status MiniFleet::StartController() {
 }
 
 absl::Status MiniFleet::StartAgent(int server) {
-  return agent(server).Start(
-      {ProgramPath("fairlead-agent"), "--dev", "--controller", grpc_, "--name",
-       absl::StrCat("host-", server), "--data-dir", absl::StrCat(directory_, "/agent-", server),
-       "--docker-host", engine(server).host()},
-      absl::StrCat(directory_, "/agent-", server, ".log"));
+  std::vector<std::string> argv = {ProgramPath("fairlead-agent"),
+                                   "--dev",
+                                   "--controller",
+                                   grpc_,
+                                   "--name",
+                                   absl::StrCat("host-", server),
+                                   "--data-dir",
+                                   absl::StrCat(directory_, "/agent-", server),
+                                   "--docker-host",
+                                   engine(server).host()};
+  if (options_.agents_beside_containers) argv = engine(server).InNetwork(argv);
+  return agent(server).Start(argv, absl::StrCat(directory_, "/agent-", server, ".log"));
 }
 
 absl::Status MiniFleet::Start() {

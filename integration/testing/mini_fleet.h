@@ -27,6 +27,9 @@ struct FleetOptions {
   std::string webhook_secret = "open sesame";
   // More [[resource_sync]] text.
   std::string more_bootstrap;
+  // Agents run in the networks of their engines, where they reach containers; the controller then
+  // listens on a unix socket.
+  bool agents_beside_containers = false;
   // Mount a tmpfs of so many KiB as the controller's data directory; 0 is none. Needs root.
   int controller_disk_kib = 0;
 };

@@ -210,6 +210,7 @@ v1::Container WorldReader::MakeContainer(const Words& words, const std::string& 
   container.set_killed(words.Get("killed") == "true");
   container.set_oom_killed(words.Get("oom") == "true");
   container.set_log_tail(words.Get("log"));
+  container.set_health_failure(words.Get("why"));
   *container.mutable_created_at() = ToProto(TimeOf(words.Get("created", "-3600")));
   if (words.Get("started") != "none") {
     *container.mutable_started_at() = ToProto(TimeOf(words.Get("started", "-3600")));
