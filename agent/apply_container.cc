@@ -68,7 +68,9 @@ absl::StatusOr<bool> ContainerReplacement::IsWanted(const v1::Container& contain
   if (!record || record->section_hash.empty()) return false;
   ASSIGN_OR_RETURN(const boost::json::object inspect,
                    scope_.engine.InspectContainer(container.id(), scope_.limits));
-  return IsAsRecorded(record->section_hash, ComputeSectionHashes(inspect, *scope_.hasher));
+  return IsAsRecorded(record->section_hash,
+                      ComputeSectionHashes(inspect, ImageNow(scope_.engine, inspect, scope_.limits),
+                                           *scope_.hasher));
 }
 
 absl::Status ContainerReplacement::CompleteWanted() {

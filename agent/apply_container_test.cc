@@ -129,6 +129,20 @@ TEST_F(ApplyContainerTest, ReplacesAContainerThatWasChangedByHand) {
   EXPECT_EQ(engine_.LabelOf("web", kActionLabel), "a2");
 }
 
+TEST_F(ApplyContainerTest, ReplacesAContainerWhoseImageWasRetaggedAndThenRests) {
+  Run(Apply("a1", "one"));
+  const std::string first = engine_.IdOf("web");
+  engine_.Retag("app:1", "sha256:other");
+
+  EXPECT_EQ(Run(Apply("a2", "one")).status(), v1::ACTION_STATUS_SUCCEEDED);
+
+  const std::string second = engine_.IdOf("web");
+  EXPECT_NE(second, first);
+  Run(Finish("f2", v1::FinishReplacement::KEEP_NEW));
+  EXPECT_EQ(Run(Apply("a3", "one")).status(), v1::ACTION_STATUS_SUCCEEDED);
+  EXPECT_EQ(engine_.IdOf("web"), second);
+}
+
 TEST_F(ApplyContainerTest, ReplacesAContainerThatSomebodyElseMadeWithOurLabels) {
   const auto labels = OwnLabels(kTestInstallation, "deployment/web", "v1:k1:one", "x");
   boost::json::object object;

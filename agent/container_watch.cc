@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <boost/json.hpp>
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
 #include "agent/engine_json.h"
@@ -75,6 +76,8 @@ absl::StatusOr<ContainerWatch::Look> ContainerWatch::LookAtAll(const LiveView* k
   const std::map<std::string, ContainerRecord> recorded = records_.All();
   ASSIGN_OR_RETURN(const boost::json::array listed, engine_.ListContainers({}, Limits(kListTime)));
   std::set<std::string> ids;
+  images_now_.emplace();
+  const absl::Cleanup forget_images = [this] { images_now_.reset(); };
   for (const boost::json::value& element : listed) {
     if (!element.is_object()) continue;
     v1::Container container = ToBriefContainer(element.as_object());
@@ -135,13 +138,33 @@ absl::StatusOr<v1::Container> ContainerWatch::Inspect(const std::string& id) {
   v1::Container container = ToContainer(inspect);
   const bool ended = !IsUp(container) && container.state() != v1::CONTAINER_STATE_CREATED;
   container.set_killed(ended && killed_.contains(id));
-  for (const auto& [section, hash] : ComputeSectionHashes(inspect, *hasher_)) {
-    (*container.mutable_section_hash())[section] = hash;
-  }
   FillAdopted(records_, installation_, container);
+  FillSections(inspect, container);
   FillProbed(inspect, container);
   container.set_log_tail(LogTailOf(container, FlagAt(inspect, {"Config", "Tty"})));
   return container;
+}
+
+void ContainerWatch::FillSections(const boost::json::object& inspect, v1::Container& container) {
+  const auto ask = [&] { return ImageNow(engine_, inspect, Limits(kInspectTime)); };
+  std::string image_now;
+  if (images_now_) {
+    // A host has many containers of few images.
+    const auto [known, is_new] = images_now_->try_emplace(container.image());
+    if (is_new) known->second = ask();
+    image_now = known->second;
+  } else {
+    image_now = ask();
+  }
+  const std::map<std::string, std::string> sections =
+      ComputeSectionHashes(inspect, image_now, *hasher_);
+  container.mutable_section_hash()->insert(sections.begin(), sections.end());
+  const std::optional<ContainerRecord> record = records_.Find(container.id());
+  // Hashes of another key say nothing.
+  if (!record || !hasher_->CanVerify(container.spec_hash())) return;
+  for (const std::string& section : ChangedSections(record->section_hash, sections)) {
+    container.add_changed_sections(section);
+  }
 }
 
 void ContainerWatch::FillProbed(const boost::json::object& inspect, v1::Container& container) {

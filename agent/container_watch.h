@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -53,6 +54,8 @@ class ContainerWatch {
   // `known` says what the list says.
   bool IsCurrent(const v1::Container& known, const v1::Container& listed) const;
   absl::StatusOr<v1::Container> Inspect(const std::string& id);
+  // Its sections now, and which of them are not as recorded.
+  void FillSections(const boost::json::object& inspect, v1::Container& container);
   // What its probe found, for a container that has one.
   void FillProbed(const boost::json::object& inspect, v1::Container& container);
   std::string LogTailOf(const v1::Container& container, bool tty);
@@ -70,6 +73,8 @@ class ContainerWatch {
   std::set<std::string> projects_;
   // Containers whose last run was ended by a kill or stop.
   std::set<std::string> killed_;
+  // What image references stand for, during one look at all.
+  std::optional<std::map<std::string, std::string>> images_now_;
   struct Tail {
     // End of the run, or the health, that the text belongs to.
     std::string of;

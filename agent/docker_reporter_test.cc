@@ -150,9 +150,10 @@ class DockerReporterTest : public ::testing::Test {
   }
   void Identify() { reporter_->SetInstallation(kInstallation, "k1", std::string(32, 'k')); }
 
-  std::string AddOurs(const std::string& name, const std::string& status = "running") {
+  std::string AddOurs(const std::string& name, const std::string& status = "running",
+                      const std::string& hash = "h") {
     boost::json::object labels;
-    for (const auto& [key, value] : OwnLabels(kInstallation, "deployment/" + name, "h", "a")) {
+    for (const auto& [key, value] : OwnLabels(kInstallation, "deployment/" + name, hash, "a")) {
       labels[key] = value;
     }
     return engine_.AddContainer(name, {{"Image", "app:1"}, {"Labels", labels}}, status);
@@ -363,6 +364,44 @@ TEST_F(DockerReporterTest, ShowsAChangeByHandAsAnotherSectionHash) {
   }));
   EXPECT_EQ(listener_.Get("web").section_hash().at("environment"),
             before.section_hash().at("environment"));
+}
+
+TEST_F(DockerReporterTest, ShowsARetaggedImageAsAnotherSectionHash) {
+  AddOurs("web");
+  Start();
+  const std::string before = listener_.Get("web").section_hash().at("image");
+
+  engine_.Retag("app:1", "sha256:other");
+
+  EXPECT_TRUE(listener_.Eventually(
+      [&](const auto& all) { return all.at("web").section_hash().at("image") != before; }));
+  engine_.Retag("app:1", "sha256:app:1");
+  EXPECT_TRUE(listener_.Eventually([&](const auto& all) {
+    return all.at("web").section_hash().at("image") == before;
+  })) << "tagged back";
+}
+
+TEST_F(DockerReporterTest, NamesSectionsThatAreNotAsItMadeThem) {
+  AddOurs("web", "running", "v1:k1:" + std::string(32, 'a'));
+  AddOurs("other", "running", "v1:k0:" + std::string(32, 'a'));
+  Start();
+  for (const char* name : {"web", "other"}) {
+    const v1::Container made = listener_.Get(name);
+    ASSERT_TRUE(records_
+                    .Put(made.id(),
+                         {.resource = made.resource(),
+                          .section_hash = {made.section_hash().begin(), made.section_hash().end()}})
+                    .ok());
+    EXPECT_TRUE(made.changed_sections().empty());
+    engine_.SetMemory(name, 1 << 20);
+  }
+
+  EXPECT_TRUE(listener_.Eventually(
+      [](const auto& all) { return all.at("web").changed_sections_size() == 1; }));
+  EXPECT_EQ(listener_.Get("web").changed_sections(0), "limits");
+  reporter_->Refresh();
+  EXPECT_EQ(listener_.Get("other").changed_sections_size(), 0)
+      << "hashes of another key say nothing";
 }
 
 TEST_F(DockerReporterTest, SaysNothingWhenNothingChanged) {

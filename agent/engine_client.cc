@@ -89,6 +89,8 @@ EngineEvent ToEvent(const json::object& object) {
   if (event.type == "network") {
     event.container_id = TextAt(object, {"Actor", "Attributes", "container"});
   }
+  // What a reference stands for may be another image now.
+  if (event.type == "image") event.container_id.clear();
   event.installation = TextAt(object, {"Actor", "Attributes", kInstallationLabel});
   if (!absl::SimpleAtoi(TextAt(object, {"Actor", "Attributes", "signal"}), &event.signal)) {
     event.signal = 0;
@@ -286,10 +288,10 @@ absl::Status EngineClient::WatchEvents(absl::Time since, const EventHooks& hooks
                                        const CallLimits& limits) const {
   // Health checks run by exec: their events are left out at the engine.
   const json::object filters = {
-      {"type", {"container", "network"}},
-      {"event",
-       {"create", "start", "restart", "die", "stop", "kill", "oom", "destroy", "rename", "update",
-        "pause", "unpause", "health_status", "connect", "disconnect"}}};
+      {"type", {"container", "network", "image"}},
+      {"event", {"create",     "start",  "restart", "die",   "stop",    "kill",          "oom",
+                 "destroy",    "rename", "update",  "pause", "unpause", "health_status", "connect",
+                 "disconnect", "tag",    "untag",   "pull",  "load",    "import"}}};
   const int64_t nanos = absl::ToUnixNanos(since);
   std::string pending;
   RETURN_IF_ERROR(StreamTo("GET",

@@ -31,11 +31,11 @@ struct LogQuery {
 
 // One thing that happened, from the engine's event stream.
 struct EngineEvent {
-  // "container" or "network".
+  // "container", "network" or "image".
   std::string type;
   // "die", "health_status: healthy", ...
   std::string action;
-  // The container concerned, for both types.
+  // The container concerned; empty for an image.
   std::string container_id;
   // Signal number of a kill; 0 else.
   int signal = 0;
@@ -97,7 +97,7 @@ class EngineClient {
     std::function<void()> on_open;
     std::function<void(const EngineEvent&)> on_event;
   };
-  // Container and network events from `since` on; returns only with why the stream ended.
+  // Container, network and image events from `since` on; returns only with why the stream ended.
   absl::Status WatchEvents(absl::Time since, const EventHooks& hooks,
                            const CallLimits& limits) const;
 

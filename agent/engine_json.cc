@@ -55,7 +55,9 @@ std::optional<google::protobuf::Timestamp> TimeOf(const std::string& text) {
 void SetLabels(const json::object* labels, v1::Container& container) {
   if (labels == nullptr) return;
   container.set_installation(TextAt(*labels, {kInstallationLabel}));
-  container.set_resource(TextAt(*labels, {kResourceLabel}));
+  // What `compose run` makes has the service's labels and is none of its containers.
+  const bool is_oneoff = TextAt(*labels, {kComposeOneoffLabel}) == "True";
+  if (!is_oneoff) container.set_resource(TextAt(*labels, {kResourceLabel}));
   container.set_spec_hash(TextAt(*labels, {kSpecHashLabel}));
   container.set_action(TextAt(*labels, {kActionLabel}));
   container.set_compose_project(TextAt(*labels, {kComposeProjectLabel}));

@@ -22,6 +22,7 @@ inline constexpr char kActionLabel[] = "dev.fairlead.action";
 inline constexpr char kProbeLabel[] = "dev.fairlead.probe";
 inline constexpr char kComposeProjectLabel[] = "com.docker.compose.project";
 inline constexpr char kComposeServiceLabel[] = "com.docker.compose.service";
+inline constexpr char kComposeOneoffLabel[] = "com.docker.compose.oneoff";
 inline constexpr char kComposeHashLabel[] = "com.docker.compose.config-hash";
 
 // The container that a replacement keeps until the new one is healthy has this name ending.

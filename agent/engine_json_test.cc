@@ -54,6 +54,13 @@ TEST(EngineJsonTest, AProbeIsNoDifferenceOfAContainerToAdopt) {
   EXPECT_THAT(ComputeDifferences(spec, inspect), IsEmpty());
 }
 
+TEST(EngineJsonTest, AContainerOfComposeRunIsNoneOfTheResource) {
+  boost::json::object labels = {{kResourceLabel, "stack/shop"}, {kComposeOneoffLabel, "False"}};
+  EXPECT_EQ(ToBriefContainer({{"Labels", labels}}).resource(), "stack/shop");
+  labels[kComposeOneoffLabel] = "True";
+  EXPECT_EQ(ToBriefContainer({{"Labels", labels}}).resource(), "");
+}
+
 std::string AddressIn(const std::string& mode, const boost::json::object& networks) {
   return AddressOf(
       {{"HostConfig", {{"NetworkMode", mode}}}, {"NetworkSettings", {{"Networks", networks}}}});

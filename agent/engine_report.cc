@@ -110,6 +110,10 @@ void EngineReport::OnEvents(const std::vector<EngineEvent>& events) {
     const bool is_news =
         event.time >= *connected_at_ || (noted && view_.Find(event.container_id) != nullptr);
     if (is_news && !event.container_id.empty()) relevant.push_back(&event);
+    // It does not say which containers that concerns; one look serves a row of them.
+    if (is_news && event.type == "image") {
+      next_list_ = std::min(next_list_, clock_.Now() + kListRetry);
+    }
   }
   // The last event of a container is enough: looking shows all that came before.
   std::set<std::string> seen;

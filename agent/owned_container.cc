@@ -33,10 +33,12 @@ std::string PlainSignal(const std::string& signal) {
 absl::StatusOr<ContainerRecord> RecordOf(const ActionScope& scope, const std::string& id) {
   ASSIGN_OR_RETURN(const boost::json::object inspect,
                    scope.engine.InspectContainer(id, scope.limits));
-  return ContainerRecord{.resource = scope.action.resource(),
-                         .spec_hash = scope.action.spec_hash(),
-                         .action = scope.action.id(),
-                         .section_hash = ComputeSectionHashes(inspect, *scope.hasher)};
+  return ContainerRecord{
+      .resource = scope.action.resource(),
+      .spec_hash = scope.action.spec_hash(),
+      .action = scope.action.id(),
+      .section_hash = ComputeSectionHashes(inspect, ImageNow(scope.engine, inspect, scope.limits),
+                                           *scope.hasher)};
 }
 
 }  // namespace
@@ -146,6 +148,15 @@ std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool 
   std::string text = absl::StrJoin(lines, "\n");
   if (text.size() > kTailBytes) text.erase(0, text.size() - kTailBytes);
   return text;
+}
+
+std::string ImageNow(const EngineClient& engine, const boost::json::object& inspect,
+                     const CallLimits& limits) {
+  const std::string reference = TextAt(inspect, {"Config", "Image"});
+  // An id or a digest stands for one image for ever.
+  const bool is_fixed = absl::StartsWith(reference, "sha256:") || absl::StrContains(reference, '@');
+  if (reference.empty() || is_fixed) return "";
+  return engine.ImageId(reference, limits).value_or("");
 }
 
 absl::Status RecordContainer(ActionScope& scope, const std::string& id) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/fwd.hpp>
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -49,6 +50,11 @@ absl::Status RemoveOwned(const EngineClient& engine, ContainerRecords& records,
 // The last 20 lines, at most 4 KiB, not redacted; empty when they cannot be read.
 std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool tty,
                         const CallLimits& limits);
+
+// The id that the image reference of a container stands for now; empty when it stands for none, or
+// when the engine does not say.
+std::string ImageNow(const EngineClient& engine, const boost::json::object& inspect,
+                     const CallLimits& limits);
 
 // Records what the container is now, as made by the action of `scope`.
 absl::Status RecordContainer(ActionScope& scope, const std::string& id);

@@ -121,12 +121,20 @@ std::string LimitText(const json::object& inspect) {
   return absl::StrJoin(lines, "\n");
 }
 
+// As long as the reference stands for the image that the container has, its name is enough.
+std::string ImageText(const json::object& inspect, const std::string& image_now) {
+  const bool is_retagged = !image_now.empty() && image_now != TextAt(inspect, {"Image"});
+  return absl::StrCat(TextAt(inspect, {"Config", "Image"}), is_retagged ? "\n" : "",
+                      is_retagged ? image_now : "");
+}
+
 }  // namespace
 
 std::map<std::string, std::string> ComputeSectionHashes(const json::object& inspect,
+                                                        const std::string& image_now,
                                                         const resources::SpecHasher& hasher) {
   const std::map<std::string, std::string> texts = {
-      {"image", TextAt(inspect, {"Config", "Image"})},
+      {"image", ImageText(inspect, image_now)},
       {"command", absl::StrCat(CanonicalAt(inspect, {"Config", "Entrypoint"}), "\n",
                                CanonicalAt(inspect, {"Config", "Cmd"}))},
       {"environment", CanonicalSetAt(inspect, {"Config", "Env"})},
@@ -144,12 +152,19 @@ std::map<std::string, std::string> ComputeSectionHashes(const json::object& insp
   return hashes;
 }
 
+std::vector<std::string> ChangedSections(const std::map<std::string, std::string>& recorded,
+                                         const std::map<std::string, std::string>& now) {
+  std::vector<std::string> changed;
+  for (const auto& [section, hash] : recorded) {
+    const auto found = now.find(section);
+    if (found == now.end() || found->second != hash) changed.push_back(section);
+  }
+  return changed;
+}
+
 bool IsAsRecorded(const std::map<std::string, std::string>& recorded,
                   const std::map<std::string, std::string>& now) {
-  return std::all_of(recorded.begin(), recorded.end(), [&](const auto& section) {
-    const auto found = now.find(section.first);
-    return found != now.end() && found->second == section.second;
-  });
+  return ChangedSections(recorded, now).empty();
 }
 
 }  // namespace fairlead::agent

@@ -18,7 +18,7 @@ constexpr char kInspect[] = R"({
   "NetworkSettings": {"Networks": {"net": {"IPAMConfig": null, "IPAddress": ""}}}})";
 
 std::map<std::string, std::string> Hash(const std::string& text, char key = 'k') {
-  return ComputeSectionHashes(boost::json::parse(text).as_object(),
+  return ComputeSectionHashes(boost::json::parse(text).as_object(), "",
                               resources::SpecHasher("k1", std::string(32, key)));
 }
 
@@ -46,6 +46,23 @@ TEST(SectionHashTest, EveryChangeByHandShowsInItsSection) {
   EXPECT_EQ(Changed("{\"net\": {", "{\"more\": {}, \"net\": {"), "networks");
   EXPECT_EQ(Changed("\"Memory\": 0", "\"Memory\": 64"), "limits");
   EXPECT_EQ(Changed("\"CapAdd\": null", "\"CapAdd\": [\"NET_ADMIN\"]"), "limits");
+}
+
+TEST(SectionHashTest, AnImageReferenceThatStandsForAnotherImageIsAnotherImage) {
+  const auto hash = [](const std::string& image_now) {
+    return ComputeSectionHashes({{"Config", {{"Image", "app:1"}}}, {"Image", "sha256:a"}},
+                                image_now, resources::SpecHasher("k1", std::string(32, 'k')));
+  };
+  EXPECT_EQ(hash("sha256:a"), hash("")) << "a reference that is gone changes nothing";
+  EXPECT_EQ(ChangedSections(hash("sha256:a"), hash("sha256:b")),
+            std::vector<std::string>({"image"}));
+  EXPECT_NE(hash("sha256:b"), hash("sha256:c"));
+}
+
+TEST(SectionHashTest, NamesChangedSectionsInOrder) {
+  const std::map<std::string, std::string> recorded = {{"ports", "1"}, {"image", "1"}, {"a", "1"}};
+  EXPECT_EQ(ChangedSections(recorded, {{"ports", "2"}, {"a", "1"}, {"new", "1"}}),
+            std::vector<std::string>({"image", "ports"}));
 }
 
 TEST(SectionHashTest, WhatTheEngineFillsInDoesNotCount) {

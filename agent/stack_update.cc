@@ -89,7 +89,7 @@ absl::Status StackUpdate::Survey() {
                        scope_.limits));
   for (const boost::json::value& element : listed) {
     if (!element.is_object()) continue;
-    if (TextAt(element.as_object(), {"Labels", "com.docker.compose.oneoff"}) == "True") continue;
+    if (TextAt(element.as_object(), {"Labels", kComposeOneoffLabel}) == "True") continue;
     const std::string id = TextAt(element.as_object(), {"Id"});
     const absl::StatusOr<boost::json::object> inspect =
         scope_.engine.InspectContainer(id, scope_.limits);
@@ -100,9 +100,11 @@ absl::Status StackUpdate::Survey() {
     v1::Container& container = present.container;
     FillAdopted(scope_.records, scope_.installation, container);
     const std::optional<ContainerRecord> made = scope_.records.Find(id);
-    present.changed =
-        made && made->action == container.action() && !made->section_hash.empty() &&
-        !IsAsRecorded(made->section_hash, ComputeSectionHashes(*inspect, *scope_.hasher));
+    present.changed = made && made->action == container.action() && !made->section_hash.empty() &&
+                      !IsAsRecorded(made->section_hash,
+                                    ComputeSectionHashes(
+                                        *inspect, ImageNow(scope_.engine, *inspect, scope_.limits),
+                                        *scope_.hasher));
     present.detached = SharesWithMissing(*inspect, listed);
     present_[container.compose_service()].push_back(std::move(present));
   }
@@ -345,11 +347,13 @@ absl::Status StackUpdate::Record() {
       ASSIGN_OR_RETURN(const boost::json::object inspect,
                        scope_.engine.InspectContainer(container.id(), scope_.limits));
       RETURN_IF_ERROR(scope_.records.Put(
-          container.id(), {.resource = scope_.action.resource(),
-                           .spec_hash = container.spec_hash(),
-                           .action = container.action(),
-                           .section_hash = ComputeSectionHashes(inspect, *scope_.hasher),
-                           .adopted = container.adopted()}));
+          container.id(),
+          {.resource = scope_.action.resource(),
+           .spec_hash = container.spec_hash(),
+           .action = container.action(),
+           .section_hash = ComputeSectionHashes(
+               inspect, ImageNow(scope_.engine, inspect, scope_.limits), *scope_.hasher),
+           .adopted = container.adopted()}));
     }
   }
   return folder_.WriteRecord(project);

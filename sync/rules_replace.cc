@@ -144,10 +144,29 @@ std::vector<std::string> ChangedByHand(const Facts& facts) {
   return sections;
 }
 
+std::string SectionDrift(const Facts& facts, std::vector<std::string> sections) {
+  const auto image = std::find(sections.begin(), sections.end(), "image");
+  const std::string& reference = facts.target.spec->deployment().image().image().image();
+  if (image != sections.end() && !reference.empty() && facts.pair.current->image() == reference) {
+    *image = absl::StrCat("image (", reference, " is another one on the host now)");
+  }
+  return absl::StrCat("changed by hand: ", absl::StrJoin(sections, ", "));
+}
+
 int CountService(const Facts& facts, const std::string& service) {
   return static_cast<int>(std::count_if(
       facts.pair.members.begin(), facts.pair.members.end(),
       [&service](const v1::Container* member) { return member->compose_service() == service; }));
+}
+
+// ": networks"; empty when it is as it was made.
+std::string MemberDrift(const v1::Container& member, const v1::Project::Service& service) {
+  if (!member.changed_sections().empty()) {
+    return absl::StrCat(": ", absl::StrJoin(member.changed_sections(), ", "));
+  }
+  const bool other = !member.spec_hash().empty() && !service.hash().empty() &&
+                     member.spec_hash() != service.hash();
+  return other ? ": its definition" : "";
 }
 
 // What of a stack's services is not as applied; empty: nothing.
@@ -157,16 +176,15 @@ std::string ServiceDrift(const Facts& facts) {
   for (const v1::Project::Service& service : facts.pair.project->services()) {
     if (service.ignored()) continue;
     const int there = CountService(facts, service.name());
-    if (there < service.replicas()) {
+    if (there != service.replicas()) {
       found.push_back(absl::StrCat("service ", service.name(), ": ", there, " of ",
                                    service.replicas(), " containers"));
     }
     for (const v1::Container* member : facts.pair.members) {
-      if (member->compose_service() != service.name() || member->spec_hash().empty() ||
-          service.hash().empty() || member->spec_hash() == service.hash()) {
-        continue;
-      }
-      found.push_back(absl::StrCat("service ", service.name(), ": changed by hand"));
+      if (member->compose_service() != service.name()) continue;
+      const std::string how = MemberDrift(*member, service);
+      if (how.empty()) continue;
+      found.push_back(absl::StrCat("service ", service.name(), ": changed by hand", how));
       break;
     }
   }
@@ -283,9 +301,7 @@ bool DecideDiffers(const Facts& facts, Decision& decision) {
     return true;
   }
   const std::vector<std::string> sections = ChangedByHand(facts);
-  std::string drift = sections.empty()
-                          ? ServiceDrift(facts)
-                          : absl::StrCat("changed by hand: ", absl::StrJoin(sections, ", "));
+  std::string drift = sections.empty() ? ServiceDrift(facts) : SectionDrift(facts, sections);
   if (!drift.empty()) {
     decision.heal = true;
     if (facts.target.wish->heal()) {

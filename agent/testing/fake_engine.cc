@@ -216,6 +216,17 @@ void FakeEngine::AddImage(const std::string& reference) {
   images_[reference] = absl::StrCat("sha256:", reference);
 }
 
+void FakeEngine::Retag(const std::string& reference, const std::string& image_id) {
+  base::MutexLock lock(mutex_);
+  images_[reference] = image_id;
+  const json::object event = {{"Type", "image"},
+                              {"Action", "tag"},
+                              {"Actor", {{"ID", image_id}, {"Attributes", {{"name", reference}}}}},
+                              {"timeNano", absl::ToUnixNanos(base::Clock::Real().Now())}};
+  events_.push_back(std::string(json::serialize(event)) + "\n");
+  changed_.SignalAll();
+}
+
 std::string FakeEngine::AddContainer(const std::string& name, const json::object& body,
                                      const std::string& status) {
   base::MutexLock lock(mutex_);

@@ -47,6 +47,8 @@ class FakeEngine {
 
   // The world.
   void AddImage(const std::string& reference) ABSL_LOCKS_EXCLUDED(mutex_);
+  // As `docker tag`: the reference stands for another image.
+  void Retag(const std::string& reference, const std::string& image_id) ABSL_LOCKS_EXCLUDED(mutex_);
   // As somebody else's `docker run`; `body` as in a create. Returns the id.
   std::string AddContainer(const std::string& name, const boost::json::object& body,
                            const std::string& status) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -70,6 +72,7 @@ class FakeEngine {
   struct Container {
     std::string id;
     std::string name;
+    std::string image_id;
     boost::json::object body;
     std::string status = "created";
     std::string health;

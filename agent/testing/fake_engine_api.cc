@@ -151,12 +151,12 @@ FakeEngine::Answer FakeEngine::Create(const Query& query, const json::object& bo
   if (Find(name) != nullptr) {
     return {.status = 409, .body = Message("Conflict. The name is already in use by container x")};
   }
-  if (!images_.contains(TextAt(body, {"Image"}))) {
-    return {.status = 404, .body = Message("No such image")};
-  }
+  const auto image = images_.find(TextAt(body, {"Image"}));
+  if (image == images_.end()) return {.status = 404, .body = Message("No such image")};
   Container container;
   container.id = absl::StrCat("c0ffee", absl::Dec(next_id_++, absl::kZeroPad10));
   container.name = name;
+  container.image_id = image->second;
   container.body = body;
   if (!container.body.contains("HostConfig")) container.body["HostConfig"] = json::object();
   container.created = ++ticks_;
@@ -244,7 +244,7 @@ json::object FakeEngine::Inspect(const Container& container) const {
   if (runs && host.as_object().contains("PortBindings")) ports = host.at("PortBindings");
   return {{"Id", container.id},
           {"Name", absl::StrCat("/", container.name)},
-          {"Image", absl::StrCat("sha256:", TextAt(container.body, {"Image"}))},
+          {"Image", container.image_id},
           {"Created", TimeText(container.created)},
           {"State", std::move(state)},
           {"Config", std::move(config)},

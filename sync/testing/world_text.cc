@@ -228,6 +228,7 @@ v1::Container WorldReader::MakeContainer(const Words& words, const std::string& 
     }
     for (const std::string& section : List(words.Get("changed"))) {
       (*container.mutable_section_hash())[section] = "by-hand";
+      container.add_changed_sections(section);
     }
   }
   container.set_compose_project(words.Get("project"));
