@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
+
 #include "agent/instance.h"
 #include "base/log.h"
 
@@ -21,6 +23,7 @@ Agent::Agent(AgentOptions options, Journal journal, AgentParts parts)
       parts_(parts),
       journal_(std::move(journal)),
       session_(options_.identity, journal_.state()),
+      caretaker_(options_.autonomy_folder),
       actions_(parts.runtime, parts.reporter, parts.clock, options_.workers, ActionCallbacks()),
       logs_(parts.runtime, options_.log_streams,
             [this](const v1::LogLines& lines) { PostLogs(lines); }) {}
@@ -41,13 +44,17 @@ ActionRunner::Callbacks Agent::ActionCallbacks() {
           },
       .on_finished =
           [this](const v1::ActionOutcome& outcome) {
-            Post([this, outcome] { return session_.OnFinished(outcome); });
+            Post([this, outcome] { return OnFinished(outcome); });
           },
   };
 }
 
 void Agent::Start() {
   EndLeftoverGroups(journal_.state());
+  Post([this] {
+    const std::optional<UseInstallation> kept = caretaker_.Load(parts_.clock.Now());
+    return kept ? session_.OnKept(*kept) : SessionCommands{};
+  });
   thread_ = std::thread([this] { Run(); });
   StartConnection();
 }
@@ -84,24 +91,53 @@ void Agent::StartConnection() {
           },
       .on_message =
           [this](Connection::StreamId, const v1::ControllerMessage& message) {
-            Post([this, message] {
-              if (message.has_welcome()) {
-                base::LogInfo("agent", "connected to controller ",
-                              message.welcome().controller_version(), " as ",
-                              options_.identity.server);
-              }
-              return session_.OnMessage(message, parts_.clock.Now());
-            });
+            Post([this, message] { return OnMessage(message); });
           },
       .on_disconnected =
-          [this](Connection::StreamId) {
-            Post([this] {
-              // Their request ids mean nothing to the next stream.
-              logs_.CancelAll();
-              return session_.OnDisconnected();
-            });
-          },
+          [this](Connection::StreamId) { Post([this] { return OnDisconnected(); }); },
   });
+}
+
+SessionCommands Agent::OnMessage(const v1::ControllerMessage& message) {
+  const absl::Time now = parts_.clock.Now();
+  if (message.has_welcome()) {
+    base::LogInfo("agent", "connected to controller ", message.welcome().controller_version(),
+                  " as ", options_.identity.server);
+    caretaker_.OnWelcome(message.welcome(), now);
+  } else if (session_.welcomed()) {
+    caretaker_.OnContact(now);
+  }
+  return session_.OnMessage(message, now);
+}
+
+SessionCommands Agent::OnDisconnected() {
+  // Their request ids mean nothing to the next stream.
+  logs_.CancelAll();
+  caretaker_.OnDisconnected(parts_.clock.Now());
+  return session_.OnDisconnected();
+}
+
+SessionCommands Agent::OnFinished(const v1::ActionOutcome& outcome) {
+  if (caretaker_.OnHealed(outcome, parts_.clock.Now())) return {};
+  const v1::Action* action = session_.FindAction(outcome.action_id());
+  if (action != nullptr && outcome.status() == v1::ACTION_STATUS_SUCCEEDED) {
+    caretaker_.OnSucceeded(*action);
+  }
+  return session_.OnFinished(outcome);
+}
+
+void Agent::TakeCare() {
+  if (session_.welcomed()) {
+    for (const v1::AgentNotice& notice : caretaker_.TakeNotices()) {
+      Perform(session_.OnNotice(notice));
+    }
+    return;
+  }
+  if (session_.state() == nullptr) return;
+  for (const v1::Action& action :
+       caretaker_.Decide(*session_.state(), session_.OpenResources(), parts_.clock.Now())) {
+    actions_.Start(action);
+  }
 }
 
 void Agent::StartReporter() {
@@ -146,7 +182,8 @@ void Agent::PostLogs(const v1::LogLines& lines) {
 }
 
 bool Agent::Take(Event& event) {
-  const absl::Duration until_tick = session_.NextTick() - parts_.clock.Now();
+  const absl::Duration until_tick =
+      std::min(session_.NextTick(), caretaker_.wake()) - parts_.clock.Now();
   base::MutexLock lock(mutex_);
   if (events_.empty() && !stopping_ && until_tick > absl::ZeroDuration()) {
     wake_.WaitFor(mutex_, std::min(until_tick, kLongestWait));
@@ -163,6 +200,7 @@ void Agent::Run() {
     if (!Take(event)) return;
     if (event) Perform(event());
     Perform(session_.OnTick(parts_.clock.Now()));
+    TakeCare();
   }
 }
 
@@ -185,7 +223,21 @@ void Agent::PerformOne(WriteRecord& command) {
   Perform(session_.OnRecorded(command.record, status));
 }
 
-void Agent::PerformOne(StartAction& command) { actions_.Start(command.action); }
+void Agent::PerformOne(StartAction& command) {
+  const absl::Status begun = caretaker_.OnBegun(command.action);
+  if (begun.ok()) {
+    actions_.Start(command.action);
+    return;
+  }
+  // What it ends could come back while the controller is away.
+  v1::ActionOutcome outcome;
+  outcome.set_action_id(command.action.id());
+  outcome.set_resource(command.action.resource());
+  outcome.set_status(v1::ACTION_STATUS_FAILED);
+  outcome.set_code(static_cast<int32_t>(absl::StatusCode::kResourceExhausted));
+  outcome.set_message(absl::StrCat("the agent cannot write what it keeps: ", begun.message()));
+  Perform(session_.OnFinished(outcome));
+}
 
 void Agent::PerformOne(StopAction& command) { actions_.Cancel(command.action_id); }
 
@@ -204,6 +256,8 @@ void Agent::PerformOne(UseInstallation& command) {
   if (!reporter_started_) StartReporter();
   reporter_started_ = true;
 }
+
+void Agent::PerformOne(UseTerms& command) { caretaker_.OnTerms(command.terms, parts_.clock.Now()); }
 
 void Agent::PerformOne(CloseStream& command) {
   absl::Duration delay = absl::ZeroDuration();

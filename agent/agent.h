@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 
 #include "agent/action_runner.h"
+#include "agent/caretaker.h"
 #include "agent/connection.h"
 #include "agent/journal.h"
 #include "agent/log_runner.h"
@@ -26,6 +27,8 @@ namespace fairlead::agent {
 
 struct AgentOptions {
   SessionIdentity identity;
+  // What is kept for the time without a controller lies here.
+  std::string autonomy_folder;
   // Actions performed at once.
   std::size_t workers = 4;
   // Logs read at once; more are refused.
@@ -76,6 +79,11 @@ class Agent {
   bool Take(Event& event) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // On the session thread.
+  SessionCommands OnMessage(const v1::ControllerMessage& message);
+  SessionCommands OnDisconnected();
+  SessionCommands OnFinished(const v1::ActionOutcome& outcome);
+  // Begins what is to be healed without the controller, tells what was.
+  void TakeCare();
   void Perform(SessionCommands commands);
   void PerformOne(SendMessage& command);
   void PerformOne(WriteRecord& command);
@@ -84,6 +92,7 @@ class Agent {
   void PerformOne(StartLogs& command);
   void PerformOne(StopLogs& command);
   void PerformOne(UseInstallation& command);
+  void PerformOne(UseTerms& command);
   void PerformOne(CloseStream& command);
 
   const AgentOptions options_;
@@ -92,6 +101,7 @@ class Agent {
   // Confined to the session thread.
   Journal journal_;
   Session session_;
+  Caretaker caretaker_;
   Connection::StreamId stream_ = 0;
   bool reporter_started_ = false;
   // The last append failed; said once.

@@ -108,6 +108,7 @@ absl::Status Run(const Settings& settings, const sigset_t& signals) {
                             .instance_id = instance.id,
                             .version = FAIRLEAD_VERSION,
                             .cpus = cpus},
+               .autonomy_folder = absl::StrCat(settings.data_dir, "/applied"),
                .workers = std::max(4u, cpus)},
               std::move(journal), {runtime, reporter, connection, clock, base::Random::Real()});
   base::LogInfo("agent", "fairlead-agent ", FAIRLEAD_VERSION, " for ", settings.name,

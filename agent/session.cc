@@ -129,6 +129,8 @@ SessionCommands Session::OnMessage(const v1::ControllerMessage& message, absl::T
       return {StartLogs{message.logs()}};
     case v1::ControllerMessage::kCancelLogs:
       return {StopLogs{message.cancel_logs().request_id()}};
+    case v1::ControllerMessage::kAutonomy:
+      return {UseTerms{message.autonomy()}};
     case v1::ControllerMessage::kAcknowledge:
     case v1::ControllerMessage::kRedactions:
     case v1::ControllerMessage::MESSAGE_NOT_SET:
@@ -269,6 +271,34 @@ SessionCommands Session::OnLogs(const v1::LogLines& lines) {
   v1::AgentMessage message;
   *message.mutable_logs() = lines;
   return {SendMessage{std::move(message)}};
+}
+
+SessionCommands Session::OnNotice(const v1::AgentNotice& notice) {
+  if (!welcomed_) return {};
+  v1::AgentMessage message;
+  *message.mutable_notice() = notice;
+  return {SendMessage{std::move(message)}};
+}
+
+SessionCommands Session::OnKept(const UseInstallation& kept) {
+  installation_ = kept.installation;
+  key_id_ = kept.key_id;
+  return {kept};
+}
+
+const v1::Action* Session::FindAction(const std::string& action_id) const {
+  const auto found = entries_.find(action_id);
+  return found == entries_.end() ? nullptr : &found->second.action;
+}
+
+std::set<std::string> Session::OpenResources() const {
+  std::set<std::string> open;
+  for (const auto& [id, entry] : entries_) {
+    const bool ended = entry.phase == Phase::kFinished || entry.phase == Phase::kRecordingOutcome ||
+                       entry.phase == Phase::kOutcomeNotWritten;
+    if (!ended) open.insert(entry.action.resource());
+  }
+  return open;
 }
 
 SessionCommands Session::OnTick(absl::Time now) {

@@ -45,12 +45,16 @@ struct UseInstallation {
   std::string key_id;
   std::string key;
 };
+// What may be done without the controller.
+struct UseTerms {
+  v1::AutonomyTerms terms;
+};
 // Close the stream; connect again at the next attempt.
 struct CloseStream {
   std::string why;
 };
 using SessionCommand = std::variant<SendMessage, WriteRecord, StartAction, StopAction, StartLogs,
-                                    StopLogs, UseInstallation, CloseStream>;
+                                    StopLogs, UseInstallation, UseTerms, CloseStream>;
 using SessionCommands = std::vector<SessionCommand>;
 
 struct SessionIdentity {
@@ -72,6 +76,9 @@ class Session {
   SessionCommands OnMessage(const v1::ControllerMessage& message, absl::Time now);
   SessionCommands OnDisconnected();
 
+  // Begins with an installation that was kept from an earlier run.
+  SessionCommands OnKept(const UseInstallation& kept);
+
   // From the reporter.
   SessionCommands OnState(const v1::HostState& state);
   SessionCommands OnDelta(const v1::HostDelta& delta);
@@ -80,6 +87,7 @@ class Session {
   SessionCommands OnProgress(const v1::ActionProgress& progress);
   SessionCommands OnFinished(const v1::ActionOutcome& outcome);
   SessionCommands OnLogs(const v1::LogLines& lines);
+  SessionCommands OnNotice(const v1::AgentNotice& notice);
 
   // The answer to WriteRecord.
   SessionCommands OnRecorded(const v1::JournalRecord& record, const absl::Status& status);
@@ -89,6 +97,12 @@ class Session {
   absl::Time NextTick() const { return next_tick_; }
 
   bool welcomed() const { return welcomed_; }
+  // The host as last looked at; null before the first look.
+  const v1::HostState* state() const { return state_ ? &*state_ : nullptr; }
+  // Null when it is not known.
+  const v1::Action* FindAction(const std::string& action_id) const;
+  // Resources with an action that has not ended.
+  std::set<std::string> OpenResources() const;
   // Set by a Goodbye that makes reconnecting at once pointless.
   const std::string& refusal() const { return refusal_; }
 

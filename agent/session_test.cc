@@ -120,6 +120,7 @@ std::vector<std::string> Words(const SessionCommands& commands) {
     std::string operator()(const StopAction& command) const { return "stop " + command.action_id; }
     std::string operator()(const StartLogs&) const { return "start logs"; }
     std::string operator()(const StopLogs&) const { return "stop logs"; }
+    std::string operator()(const UseTerms&) const { return "terms"; }
     std::string operator()(const UseInstallation& command) const {
       return "use " + command.installation;
     }

@@ -23,6 +23,7 @@
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/agent_service.h"
 #include "controller/installation.h"
+#include "controller/loop/autonomy_terms.h"
 #include "controller/loop/reconciler.h"
 #include "controller/loop/sync_poller.h"
 #include "controller/metrics/prometheus_metrics.h"
@@ -166,6 +167,7 @@ struct Controller::Parts {
   bool stopping ABSL_GUARDED_BY(mutex) = false;
   // Only the loop's thread: desired state whose syncs the poller knows.
   uint64_t followed = 0;
+  loop::AutonomyWatch autonomy;
 };
 
 absl::Status Controller::Parts::LockData() {
@@ -296,6 +298,8 @@ absl::Status Controller::Parts::BuildGrpc() {
 }
 
 void Controller::Parts::OnPass(const loop::LoopView& view) {
+  const auto terms = autonomy.Update(view.input);
+  if (!terms.empty()) registry->SetAutonomy(terms);
   if (view.input.desired->generation == followed) return;
   followed = view.input.desired->generation;
   if (poller != nullptr) poller->SetSyncs(SyncsOf(view));

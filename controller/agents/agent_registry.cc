@@ -44,6 +44,15 @@ bool AgentRegistry::Dispatch(const std::string& server, SessionId session,
   return sent;
 }
 
+void AgentRegistry::SetAutonomy(const std::map<std::string, v1::AutonomyTerms>& terms) {
+  Links touched;
+  {
+    base::MutexLock lock(mutex_);
+    CarryOutLocked(table_.SetAutonomy(terms), &touched);
+  }
+  FlushAll(touched);
+}
+
 bool AgentRegistry::Cancel(const std::string& server, const std::string& action_id,
                            const std::string& why) {
   Links touched;

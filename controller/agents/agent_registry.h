@@ -57,6 +57,9 @@ class AgentRegistry final : public loop::AgentLink {
               const std::string& why) override;
   bool AcknowledgeOutcome(const std::string& server, const std::string& action_id) override;
 
+  // See SessionTable.
+  void SetAutonomy(const std::map<std::string, v1::AutonomyTerms>& terms);
+
   // Asks the server's agent for log lines. `callback` gets them until `end`, which it gets exactly
   // once, unless CancelLogs comes first; it must return at once. Returns the id for CancelLogs, 0
   // when the server has no session.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include <google/protobuf/util/message_differencer.h>
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -12,6 +13,8 @@
 
 namespace fairlead::agents {
 namespace {
+
+using google::protobuf::util::MessageDifferencer;
 
 constexpr uint32_t kProtocol = 1;
 constexpr uint32_t kDeltasPerAcknowledge = 64;
@@ -29,6 +32,12 @@ bool IsValidName(absl::string_view name) {
   }
   return std::none_of(name.begin(), name.end(),
                       [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); });
+}
+
+v1::ControllerMessage AutonomyOf(const v1::AutonomyTerms& terms) {
+  v1::ControllerMessage message;
+  *message.mutable_autonomy() = terms;
+  return message;
 }
 
 absl::Status CheckHello(const v1::Hello& hello, const std::string& certificate_server) {
@@ -160,6 +169,8 @@ void SessionTable::OnHello(SessionId id, Session& session, const v1::Hello& hell
   *welcome.mutable_heartbeat_interval() = base::ToProto(terms_.heartbeat_interval);
   welcome.set_protocol(kProtocol);
   commands.push_back(SendTo{id, std::move(message)});
+  const auto autonomy = autonomy_.find(session.server);
+  if (autonomy != autonomy_.end()) commands.push_back(SendTo{id, AutonomyOf(autonomy->second)});
   commands.push_back(TellConnected{static_cast<uint32_t>(by_server_.size())});
 }
 
@@ -312,6 +323,18 @@ TableCommands SessionTable::Shutdown(absl::Time now) {
     if (session.phase == Phase::kClosing) continue;
     Part(id, session, v1::Goodbye::REASON_SHUTTING_DOWN,
          absl::UnavailableError("the controller is shutting down"), now, commands);
+  }
+  return commands;
+}
+
+TableCommands SessionTable::SetAutonomy(const std::map<std::string, v1::AutonomyTerms>& terms) {
+  TableCommands commands;
+  for (const auto& [server, its] : terms) {
+    const auto [known, is_new] = autonomy_.try_emplace(server);
+    if (!is_new && MessageDifferencer::Equals(known->second, its)) continue;
+    known->second = its;
+    const auto session = by_server_.find(server);
+    if (session != by_server_.end()) commands.push_back(SendTo{session->second, AutonomyOf(its)});
   }
   return commands;
 }

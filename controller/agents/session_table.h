@@ -114,6 +114,10 @@ class SessionTable {
   // Says Goodbye to all.
   TableCommands Shutdown(absl::Time now);
 
+  // What agents may do without the controller, by server; servers that are not named keep theirs.
+  // Tells sessions whose terms changed.
+  TableCommands SetAutonomy(const std::map<std::string, v1::AutonomyTerms>& terms);
+
   // These add to `commands` and return true, or return false when the server has no session that
   // has sent its journal: what is dispatched earlier would be missing in that journal, as if lost.
   // Dispatch goes to `session` or not at all: the loop may not have seen a newer one's journal yet.
@@ -196,6 +200,8 @@ class SessionTable {
   // Sessions in phase kOpen.
   std::map<std::string, SessionId> by_server_;
   std::map<std::string, std::shared_ptr<const sync::HostLive>> hosts_;
+  // Told to each session behind its Welcome.
+  std::map<std::string, v1::AutonomyTerms> autonomy_;
   uint64_t last_log_request_ = 0;
 };
 

@@ -154,6 +154,23 @@ TEST_F(SessionTableTest, HelloIsAnsweredWithTheTerms) {
   EXPECT_EQ(welcome.protocol(), 1u);
 }
 
+TEST_F(SessionTableTest, AutonomyIsToldBehindTheWelcomeAndWhenItChanges) {
+  v1::AutonomyTerms terms;
+  terms.set_heal(true);
+  EXPECT_THAT(table_.SetAutonomy({{"edge-1", terms}, {"edge-2", terms}}), IsEmpty());
+  ASSERT_THAT(Words(Open(1, "edge-1", "i1")),
+              ElementsAre("1 welcome", "1 autonomy", "connected 1"));
+
+  EXPECT_THAT(table_.SetAutonomy({{"edge-1", terms}}), IsEmpty()) << "nothing new";
+  terms.add_leave_alone("deployment/web");
+  const TableCommands changed = table_.SetAutonomy({{"edge-1", terms}, {"edge-2", terms}});
+  ASSERT_THAT(Words(changed), ElementsAre("1 autonomy"));
+  EXPECT_EQ(std::get<SendTo>(changed[0]).message.autonomy().leave_alone(0), "deployment/web");
+  EXPECT_THAT(table_.SetAutonomy({}), IsEmpty()) << "a server that is not named keeps its terms";
+  EXPECT_THAT(Words(Open(2, "edge-2", "i2")),
+              ElementsAre("2 welcome", "2 autonomy", "connected 2"));
+}
+
 TEST_F(SessionTableTest, BadGreetingsAreRefused) {
   struct Case {
     std::string name;

@@ -84,6 +84,8 @@ class AgentProcess {
   void OnDelta(const v1::HostDelta& delta);
   void PerformOne(const agent::StartLogs&) {}
   void PerformOne(const agent::StopLogs&) {}
+  // Nothing is healed here without the controller.
+  void PerformOne(const agent::UseTerms&) {}
   absl::Status Append(const v1::JournalRecord& record);
   absl::Status WriteRecords(const std::string& text);
   void Dial(absl::Duration after);
