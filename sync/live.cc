@@ -68,6 +68,12 @@ std::shared_ptr<const HostLive> ApplySnapshot(const HostLive& host, const v1::Ho
   for (const v1::Project& project : state.projects()) {
     next->projects[project.resource()] = ShareOrCopy(host.projects, project.resource(), project);
   }
+  // An agent that was started while its engine was down has seen nothing yet: what was known last
+  // still is.
+  if (!state.engine_up() && state.containers().empty()) {
+    next->containers = host.containers;
+    next->projects = host.projects;
+  }
   return next;
 }
 

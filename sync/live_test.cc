@@ -53,6 +53,18 @@ TEST(ApplySnapshotTest, TakesTheWholeState) {
   EXPECT_EQ(host->projects.at("stack/shop")->name(), "shop");
 }
 
+TEST(ApplySnapshotTest, KeepsWhatWasKnownWhileTheEngineIsDown) {
+  const auto before = ApplySnapshot(Empty(), TwoContainers());
+  // The agent was started after the engine had gone.
+  const auto after = ApplySnapshot(*before, v1::HostState());
+  EXPECT_FALSE(after->engine_up);
+  EXPECT_EQ(after->containers.size(), 2u);
+  EXPECT_EQ(after->projects.size(), 1u);
+  v1::HostState empty;
+  empty.set_engine_up(true);
+  EXPECT_EQ(ApplySnapshot(*after, empty)->containers.size(), 0u);
+}
+
 TEST(ApplySnapshotTest, DropsWhatIsNotInIt) {
   const auto before = ApplySnapshot(Empty(), TwoContainers());
   v1::HostState state;

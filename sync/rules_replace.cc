@@ -267,10 +267,12 @@ bool DecideMove(const Facts& facts, Decision& decision) {
   }
   // Nothing is seen there, but nobody can look either.
   const ServerFacts& old = facts.context.Server(facts.inventory->server());
-  if (!old.declared || (old.host != nullptr && old.host->online)) return false;
+  const bool online = old.host != nullptr && old.host->online;
+  if (!old.declared || (online && old.host->engine_up)) return false;
   decision.from_server = facts.inventory->server();
   Block(decision, v1::Gate::KIND_SERVER, v1::CONDITION_BLOCKED,
-        absl::StrCat("it was applied on ", facts.inventory->server(), ", which is offline"));
+        absl::StrCat("it was applied on ", facts.inventory->server(),
+                     online ? ", where docker does not answer" : ", which is offline"));
   return true;
 }
 
