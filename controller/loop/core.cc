@@ -232,6 +232,11 @@ void Core::RebuildDesired() {
     return entry == input_.inventory.end() ? "" : entry->second->origin();
   };
   input_.desired = sync::BuildDesiredState(sources, hasher_, options, before.get());
+  for (const std::string& resource : never_sent_) {
+    input_.failed_attempts.erase(resource);
+    MarkDirty(resource);
+  }
+  never_sent_.clear();
   if (all_dirty_ || input_.desired->complete != before->complete ||
       before->sources.size() != input_.desired->sources.size()) {
     MarkAllDirty();

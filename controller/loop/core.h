@@ -148,12 +148,15 @@ class Core {
   bool UpdateEntries(const std::vector<resources::ResourceId>& ids, absl::Time now);
   bool UpdateEntry(const sync::Decision& decision, absl::Time now);
   void ApplySuccess(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
+  // Ends the inventory's entry, unless something of the resource is still seen.
+  void ApplyRemoval(const Running& running, absl::Time now);
   void ApplyFailure(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   static void NoteDuration(const Running& running, const v1::ActionOutcome& outcome,
                            v1::InventoryEntry& entry);
   void RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   void StartRestarts(absl::Time now, CoreOutput& output);
   void OnLost(const std::string& action_id);
+  void ClaimBeforeMaking(const resources::ResourceId& id, const v1::ActionRecord& record);
   void Send(v1::ActionRecord record, absl::Time now, CoreOutput& output);
   void NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now,
                       bool by_operator = false);
@@ -192,6 +195,9 @@ class Core {
   std::map<std::string, Running> running_;
   // By server: the session whose journal was taken in last.
   std::map<std::string, uint64_t> sessions_;
+  // Resources whose last step could not even be made an action from what is declared (a variable
+  // is missing): they are tried again as soon as anything is declared anew.
+  std::set<std::string> never_sent_;
   // By resource: drift that is being healed, since when.
   std::map<std::string, absl::Time> healing_;
   // Collected until the next pass hands it out.

@@ -19,6 +19,13 @@ base::BackoffPolicy PolicyOf(v1::StepAction step) {
   return {.initial = absl::Seconds(1)};
 }
 
+// A step knows its source by name; those of syncs are origins of their own kind.
+std::string OriginOf(const v1::ActionRecord& record) {
+  const std::string& name = record.sync();
+  if (name.empty() || name == "bootstrap" || name == "api") return name;
+  return absl::StrCat("resource_sync/", name);
+}
+
 }  // namespace
 
 void Core::OnOutcome(const std::string& server, const v1::ActionOutcome& outcome, absl::Time now) {
@@ -72,16 +79,9 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
       RecordApplied(running, outcome, now);
       return;
     case v1::STEP_ACTION_MOVE:
-      EraseEntry(resource);
-      input_.failed_specs.erase(resource);
-      batch_.delete_failed_specs.emplace_back(resource, "");
-      return;
     case v1::STEP_ACTION_PRUNE:
     case v1::STEP_ACTION_DESTROY:
-      ForgetResource(resource);
-      if (running.record.step() == v1::STEP_ACTION_PRUNE) {
-        Emit(now, resource, "pruned", "removed: declared nowhere any more");
-      }
+      ApplyRemoval(running, now);
       return;
     case v1::STEP_ACTION_ROLLBACK: {
       v1::InventoryEntry entry = EntryOf(resource);
@@ -115,6 +115,40 @@ void Core::NoteDuration(const Running& running, const v1::ActionOutcome& outcome
       absl::ToDoubleSeconds(base::FromProto(outcome.took()));
 }
 
+void Core::ApplyRemoval(const Running& running, absl::Time now) {
+  const std::string& resource = running.record.action().resource();
+  const auto host = input_.live->hosts.find(running.record.server());
+  // The agent's look at the host came before its outcome. What it still shows would be left alone
+  // for ever without the entry.
+  if (host != input_.live->hosts.end() && host->second->online) {
+    for (const auto& [id, container] : host->second->containers) {
+      if (container->installation() != options_.installation || container->resource() != resource) {
+        continue;
+      }
+      v1::Step step;
+      step.set_resource(resource);
+      step.set_action(running.record.step());
+      step.set_target_hash(running.record.action().spec_hash());
+      NoteFailedStep(step,
+                     absl::UnavailableError(absl::StrCat("container ", container->name(),
+                                                         " is still there after its removal")),
+                     now);
+      return;
+    }
+  }
+  if (running.record.step() == v1::STEP_ACTION_MOVE) {
+    // It goes on at its new place.
+    EraseEntry(resource);
+    input_.failed_specs.erase(resource);
+    batch_.delete_failed_specs.emplace_back(resource, "");
+    return;
+  }
+  ForgetResource(resource);
+  if (running.record.step() == v1::STEP_ACTION_PRUNE) {
+    Emit(now, resource, "pruned", "removed: declared nowhere any more");
+  }
+}
+
 void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now) {
   const std::string& resource = running.record.action().resource();
   const auto id = resources::ResourceId::Parse(resource);
@@ -133,7 +167,10 @@ void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcom
     entry.clear_section_hash();
   }
   const auto desired = input_.desired->resources.find(*id);
-  if (desired != input_.desired->resources.end()) {
+  if (desired == input_.desired->resources.end()) {
+    // It went while the action ran: without an origin nobody would ever remove it.
+    if (entry.origin().empty()) entry.set_origin(OriginOf(running.record));
+  } else {
     entry.set_origin(desired->second->origin);
     entry.clear_after();
     entry.clear_dependency_hash();

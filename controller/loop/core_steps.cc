@@ -87,9 +87,9 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
   const auto declared = input_.desired->resources.find(decision.id);
   const sync::DesiredResource* desired =
       declared == input_.desired->resources.end() ? nullptr : declared->second.get();
-  if (known == input_.inventory.end()) {
+  if (known == input_.inventory.end() || !known->second->has_applied()) {
     // What runs with our label and the wanted hash is ours although the store does not know it
-    // (a lost store): it is taken into the inventory again.
+    // (a lost store), or knows only that it was to be made: it is taken into the inventory.
     const bool running_ours =
         desired != nullptr && desired->spec != nullptr && !decision.live_hash.empty() &&
         decision.live_hash == decision.target_hash && !input_.busy.contains(resource);
@@ -180,6 +180,7 @@ bool Core::StartStep(const v1::Step& step, absl::Time now, CoreOutput& output) {
   absl::StatusOr<StepAction> computed = ComputeStepAction(input_, step, *decision->second);
   if (!computed.ok()) {
     NoteFailedStep(step, computed.status(), now);
+    never_sent_.insert(step.resource());
     return false;
   }
   v1::ActionRecord record;
@@ -207,10 +208,29 @@ bool Core::StartStep(const v1::Step& step, absl::Time now, CoreOutput& output) {
       }
     }
   }
+  ClaimBeforeMaking(*id, record);
   Emit(now, step.resource(), "step-started",
        absl::StrCat(v1::StepAction_Name(step.action()).substr(12), ": ", step.reason()));
   Send(std::move(record), now, output);
   return true;
+}
+
+// A container may be made without anybody hearing of it (the host dies, the declaration goes): with
+// an entry it is ours to remove.
+void Core::ClaimBeforeMaking(const resources::ResourceId& id, const v1::ActionRecord& record) {
+  const bool makes =
+      record.step() == v1::STEP_ACTION_CREATE || record.step() == v1::STEP_ACTION_REPLACE;
+  const auto desired = input_.desired->resources.find(id);
+  if (!makes || desired == input_.desired->resources.end()) return;
+  const auto known = input_.inventory.find(id.ToString());
+  if (known != input_.inventory.end() && known->second->has_applied()) return;
+  v1::InventoryEntry entry = EntryOf(id.ToString());
+  entry.set_origin(desired->second->origin);
+  entry.set_server(record.server());
+  entry.set_name(desired->second->docker_name);
+  entry.clear_after();
+  for (const auto& after : desired->second->after) entry.add_after(after.ToString());
+  PutEntry(std::move(entry));
 }
 
 void Core::Send(v1::ActionRecord record, absl::Time now, CoreOutput& output) {

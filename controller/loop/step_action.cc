@@ -225,12 +225,9 @@ absl::StatusOr<StepAction> ComputeStepAction(const sync::PlanInput& input, const
       return result;
     }
     case v1::STEP_ACTION_MOVE: {
-      // The old place first; the next pass finds it missing at the new one and creates it.
-      const auto entry = input.inventory.find(step.resource());
-      if (entry == input.inventory.end()) {
-        return absl::FailedPreconditionError("nothing is known of the old place");
-      }
-      result.server = entry->second->server();
+      // The old place first; the next pass finds it missing at the new one and creates it. It is
+      // where the containers are seen, whatever the inventory says.
+      result.server = decision.from_server;
       FillRemove(input, step, decision, result.action);
       return result;
     }
