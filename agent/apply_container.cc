@@ -1,10 +1,13 @@
 #include "agent/apply_container.h"
 
+#include <set>
+
 #include <boost/json.hpp>
 #include "absl/strings/str_cat.h"
 
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
+#include "agent/preflight.h"
 #include "agent/section_hash.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -96,6 +99,7 @@ absl::Status ContainerReplacement::CompleteWanted() {
 
 absl::Status ContainerReplacement::Replace() {
   RETURN_IF_ERROR(EnsureImage());
+  RETURN_IF_ERROR(Preflight());
   RETURN_IF_ERROR(MakeRoom());
   RETURN_IF_ERROR(Create());
   if (!request_.leave_stopped()) RETURN_IF_ERROR(Start(created_id_));
@@ -133,6 +137,14 @@ absl::Status ContainerReplacement::PullImage() {
         scope_.Report("pulling", spec_.image(), current, total);
       },
       scope_.limits);
+}
+
+absl::Status ContainerReplacement::Preflight() {
+  std::set<std::string> own;
+  for (const auto* container : {&current_, &old_, &stray_}) {
+    if (container->has_value()) own.insert((*container)->id());
+  }
+  return CheckCanRun(scope_, spec_, own);
 }
 
 absl::Status ContainerReplacement::MakeRoom() {

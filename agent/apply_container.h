@@ -33,6 +33,8 @@ class ContainerReplacement {
   absl::Status Replace();
   absl::Status EnsureImage();
   absl::Status PullImage();
+  // What is in the way is found before anything stops.
+  absl::Status Preflight();
   absl::Status MakeRoom();
   // Stops `container` for good and gives it the name of the old one.
   absl::Status SetAside(v1::Container container);

@@ -145,6 +145,7 @@ absl::StatusOr<v1::EngineVersion> EngineClient::Version(const CallLimits& limits
   const int oldest = MinorOf(TextAt(object, {"MinAPIVersion"}));
   base::MutexLock lock(mutex_);
   prefix_ = absl::StrCat("/v1.", std::max(kWantedMinor, oldest));
+  architecture_ = version.architecture();
   return version;
 }
 
@@ -155,6 +156,24 @@ absl::StatusOr<v1::EngineVersion> EngineClient::Describe(const CallLimits& limit
   version.set_cpus(static_cast<uint32_t>(NumberAt(object, {"NCPU"})));
   version.set_memory_bytes(static_cast<uint64_t>(NumberAt(object, {"MemTotal"})));
   return version;
+}
+
+absl::StatusOr<std::string> EngineClient::Architecture(const CallLimits& limits) const {
+  RETURN_IF_ERROR(Prefix(limits).status());
+  base::MutexLock lock(mutex_);
+  return architecture_;
+}
+
+absl::StatusOr<std::string> EngineClient::DataRoot(const CallLimits& limits) const {
+  {
+    base::MutexLock lock(mutex_);
+    if (data_root_.has_value()) return *data_root_;
+  }
+  ASSIGN_OR_RETURN(const std::string body, Do("GET", "/info", "", limits));
+  ASSIGN_OR_RETURN(const json::object object, ParseObject(body));
+  base::MutexLock lock(mutex_);
+  data_root_ = TextAt(object, {"DockerRootDir"});
+  return *data_root_;
 }
 
 absl::StatusOr<std::string> EngineClient::Prefix(const CallLimits& limits) const {
@@ -312,11 +331,17 @@ absl::Status EngineClient::WatchEvents(absl::Time since, const EventHooks& hooks
 
 absl::StatusOr<std::string> EngineClient::ImageId(const std::string& reference,
                                                   const CallLimits& limits) const {
+  ASSIGN_OR_RETURN(ImageFacts facts, InspectImage(reference, limits));
+  return std::move(facts.id);
+}
+
+absl::StatusOr<ImageFacts> EngineClient::InspectImage(const std::string& reference,
+                                                      const CallLimits& limits) const {
   ASSIGN_OR_RETURN(
       const std::string body,
       Do("GET", absl::StrCat("/images/", Escape(reference, "/:@"), "/json"), "", limits));
   ASSIGN_OR_RETURN(const json::object object, ParseObject(body));
-  return TextAt(object, {"Id"});
+  return ImageFacts{TextAt(object, {"Id"}), TextAt(object, {"Architecture"})};
 }
 
 absl::Status EngineClient::PullImage(const std::string& reference, const PullProgress& progress,
@@ -371,6 +396,15 @@ absl::StatusOr<std::vector<std::string>> EngineClient::ListNetworks(
     if (network.is_object()) names.push_back(TextAt(network.as_object(), {"Name"}));
   }
   return names;
+}
+
+absl::StatusOr<bool> EngineClient::HasNetwork(const std::string& name,
+                                              const CallLimits& limits) const {
+  const absl::Status found =
+      Do("GET", absl::StrCat("/networks/", Escape(name)), "", limits).status();
+  if (absl::IsNotFound(found)) return false;
+  RETURN_IF_ERROR(found);
+  return true;
 }
 
 absl::Status EngineClient::RemoveNetwork(const std::string& name, const CallLimits& limits) const {

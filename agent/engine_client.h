@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct LogQuery {
   bool follow = false;
   // Lines from the end; negative means all.
   int64_t tail = -1;
+};
+
+struct ImageFacts {
+  std::string id;
+  // As Go names it, "amd64"; may be empty.
+  std::string architecture;
 };
 
 // One thing that happened, from the engine's event stream.
@@ -56,6 +63,10 @@ class EngineClient {
   absl::StatusOr<v1::EngineVersion> Version(const CallLimits& limits) const;
   // As Version, with CPUs and memory.
   absl::StatusOr<v1::EngineVersion> Describe(const CallLimits& limits) const;
+  // Of the engine, as Go names it; asked once.
+  absl::StatusOr<std::string> Architecture(const CallLimits& limits) const;
+  // Where the engine keeps its data, as it sees the disk; asked once, may be empty.
+  absl::StatusOr<std::string> DataRoot(const CallLimits& limits) const;
 
   // Running or not; all `labels` ("key=value" or "key") must match; with `id` only that one.
   struct ListFilter {
@@ -101,7 +112,9 @@ class EngineClient {
   absl::Status WatchEvents(absl::Time since, const EventHooks& hooks,
                            const CallLimits& limits) const;
 
-  // The image's id. NotFound when the host does not have it.
+  // NotFound when the host does not have the image.
+  absl::StatusOr<ImageFacts> InspectImage(const std::string& reference,
+                                          const CallLimits& limits) const;
   absl::StatusOr<std::string> ImageId(const std::string& reference, const CallLimits& limits) const;
   // Sum over layers, in bytes.
   using PullProgress = std::function<void(uint64_t current, uint64_t total)>;
@@ -111,6 +124,7 @@ class EngineClient {
   // Names of the networks with all of `labels`.
   absl::StatusOr<std::vector<std::string>> ListNetworks(const std::vector<std::string>& labels,
                                                         const CallLimits& limits) const;
+  absl::StatusOr<bool> HasNetwork(const std::string& name, const CallLimits& limits) const;
   absl::Status RemoveNetwork(const std::string& name, const CallLimits& limits) const;
 
  private:
@@ -127,6 +141,8 @@ class EngineClient {
   mutable base::Mutex mutex_;
   // "/v1.41"; empty until the engine was asked.
   mutable std::string prefix_ ABSL_GUARDED_BY(mutex_);
+  mutable std::string architecture_ ABSL_GUARDED_BY(mutex_);
+  mutable std::optional<std::string> data_root_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace fairlead::agent

@@ -211,9 +211,20 @@ bool FakeEngine::Revive() {
   return std::exchange(broken_, false);
 }
 
-void FakeEngine::AddImage(const std::string& reference) {
+void FakeEngine::AddImage(const std::string& reference, const std::string& architecture) {
   base::MutexLock lock(mutex_);
   images_[reference] = absl::StrCat("sha256:", reference);
+  architectures_[reference] = architecture;
+}
+
+void FakeEngine::AddNetwork(const std::string& name) {
+  base::MutexLock lock(mutex_);
+  networks_.insert(name);
+}
+
+void FakeEngine::SetDataRoot(const std::string& path) {
+  base::MutexLock lock(mutex_);
+  data_root_ = path;
 }
 
 void FakeEngine::Retag(const std::string& reference, const std::string& image_id) {

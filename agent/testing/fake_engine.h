@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,7 +47,11 @@ class FakeEngine {
   bool Revive() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The world.
-  void AddImage(const std::string& reference) ABSL_LOCKS_EXCLUDED(mutex_);
+  void AddImage(const std::string& reference, const std::string& architecture = "amd64")
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void AddNetwork(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Where the engine says that its data is.
+  void SetDataRoot(const std::string& path) ABSL_LOCKS_EXCLUDED(mutex_);
   // As `docker tag`: the reference stands for another image.
   void Retag(const std::string& reference, const std::string& image_id) ABSL_LOCKS_EXCLUDED(mutex_);
   // As somebody else's `docker run`; `body` as in a create. Returns the id.
@@ -130,7 +135,11 @@ class FakeEngine {
   std::list<std::unique_ptr<Connection>> connections_ ABSL_GUARDED_BY(mutex_);
   bool down_ ABSL_GUARDED_BY(mutex_) = true;
   std::map<std::string, Container> containers_ ABSL_GUARDED_BY(mutex_);
+  // Ids, and architectures other than amd64, by reference.
   std::map<std::string, std::string> images_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> architectures_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> networks_ ABSL_GUARDED_BY(mutex_);
+  std::string data_root_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> events_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> changes_ ABSL_GUARDED_BY(mutex_);
   int next_id_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -49,8 +49,14 @@ FakeEngine::Answer FakeEngine::Route(const std::string& method, const Query& que
                      {"Arch", "amd64"},
                      {"Os", "linux"}}};
   }
-  if (first == "info") return {.body = {{"NCPU", 4}, {"MemTotal", 1024}}};
+  if (first == "info") {
+    return {.body = {{"NCPU", 4}, {"MemTotal", 1024}, {"DockerRootDir", data_root_}}};
+  }
   if (first == "events") return {};
+  if (first == "networks" && query.path.size() > 1) {
+    if (networks_.contains(query.path[1])) return {.body = {{"Name", query.path[1]}}};
+    return {.status = 404, .body = Message(absl::StrCat("network ", query.path[1], " not found"))};
+  }
   if (first == "networks") return {.body = json::array()};
   if (first == "images") return Images(method, query);
   if (first == "containers") return RouteContainer(method, query, body);
@@ -75,7 +81,10 @@ FakeEngine::Answer FakeEngine::Images(const std::string& method, const Query& qu
   }
   const auto found = images_.find(reference);
   if (found == images_.end()) return {.status = 404, .body = Message("No such image")};
-  return {.body = {{"Id", found->second}}};
+  const auto architecture = architectures_.find(reference);
+  return {.body = {{"Id", found->second},
+                   {"Architecture",
+                    architecture == architectures_.end() ? "amd64" : architecture->second}}};
 }
 
 FakeEngine::Answer FakeEngine::RouteContainer(const std::string& method, const Query& query,
@@ -211,9 +220,12 @@ json::array FakeEngine::List(const Query& query) const {
     if (container.status == "running") {
       if (const json::object* all = ObjectAt(container.body, {"HostConfig", "PortBindings"})) {
         for (const auto& [key, value] : *all) {
-          const std::string port = TextAt(value.as_array()[0].as_object(), {"HostPort"});
-          ports.push_back(
-              {{"IP", "0.0.0.0"}, {"PublicPort", std::atoi(port.c_str())}, {"Type", "tcp"}});
+          const json::object& binding = value.as_array()[0].as_object();
+          const std::string address = TextAt(binding, {"HostIp"});
+          const std::string port = TextAt(binding, {"HostPort"});
+          ports.push_back({{"IP", address.empty() ? "0.0.0.0" : address},
+                           {"PublicPort", std::atoi(port.c_str())},
+                           {"Type", "tcp"}});
         }
       }
     }

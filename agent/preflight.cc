@@ -1,0 +1,114 @@
+#include "agent/preflight.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include <boost/json.hpp>
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "agent/engine_json.h"
+#include "agent/owned_container.h"
+#include "base/status.h"
+
+namespace fairlead::agent {
+namespace {
+
+// With less room than this even the log of a container may not fit.
+constexpr std::uintmax_t kLeastRoom = 64u << 20;
+
+absl::Status InTheWay(const std::string& what) {
+  return absl::FailedPreconditionError(absl::StrCat("pre-flight: ", what, "; nothing was changed"));
+}
+
+absl::Status CheckArchitecture(const ActionScope& scope, const std::string& image) {
+  ASSIGN_OR_RETURN(const ImageFacts facts, scope.engine.InspectImage(image, scope.limits));
+  ASSIGN_OR_RETURN(const std::string engine, scope.engine.Architecture(scope.limits));
+  if (facts.architecture.empty() || engine.empty() ||
+      CanRunArchitecture(engine, facts.architecture)) {
+    return absl::OkStatus();
+  }
+  return InTheWay(
+      absl::StrCat("image ", image, " is for ", facts.architecture, ", this host is ", engine));
+}
+
+// The engine's own networks, and those of other containers.
+bool IsNamedNetwork(const std::string& network) {
+  return !network.empty() && network != "bridge" && network != "host" && network != "none" &&
+         network != "default" && !absl::StartsWith(network, "container:");
+}
+
+absl::Status CheckNetwork(const ActionScope& scope, const std::string& network) {
+  if (!IsNamedNetwork(network)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool there, scope.engine.HasNetwork(network, scope.limits));
+  return there ? absl::OkStatus()
+               : InTheWay(absl::StrCat("there is no network ", network,
+                                       " on this host; make it with: docker network create ",
+                                       network));
+}
+
+bool IsAnyAddress(absl::string_view address) {
+  return address.empty() || address == "0.0.0.0" || address == "::";
+}
+
+// `held` is as in v1::Container: "8080/tcp" or "127.0.0.1:8080/tcp".
+bool Collides(const v1::ContainerSpec::Port& port, absl::string_view held) {
+  const std::string wanted = absl::StrCat(port.host_port(), "/", port.protocol());
+  if (held == wanted) return true;
+  if (!absl::EndsWith(held, absl::StrCat(":", wanted))) return false;
+  const absl::string_view address = held.substr(0, held.size() - wanted.size() - 1);
+  return IsAnyAddress(port.host_ip()) || IsAnyAddress(address) || address == port.host_ip();
+}
+
+absl::Status CheckPorts(const ActionScope& scope, const v1::ContainerSpec& spec,
+                        const std::set<std::string>& own) {
+  std::vector<const v1::ContainerSpec::Port*> wanted;
+  for (const v1::ContainerSpec::Port& port : spec.ports()) {
+    if (port.host_port() != 0) wanted.push_back(&port);
+  }
+  if (wanted.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const boost::json::array listed, scope.engine.ListContainers({}, scope.limits));
+  for (const boost::json::value& element : listed) {
+    if (!element.is_object()) continue;
+    const v1::Container container = ToBriefContainer(element.as_object());
+    if (own.contains(container.id()) || !IsUp(container)) continue;
+    for (const std::string& held : container.host_ports()) {
+      for (const v1::ContainerSpec::Port* port : wanted) {
+        if (!Collides(*port, held)) continue;
+        return InTheWay(absl::StrCat("port ", held, " is taken by container ", container.name()));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRoom(const ActionScope& scope) {
+  ASSIGN_OR_RETURN(const std::string root, scope.engine.DataRoot(scope.limits));
+  if (root.empty()) return absl::OkStatus();
+  std::error_code error;
+  const std::filesystem::space_info room = std::filesystem::space(root, error);
+  // An agent that does not see the engine's disk cannot judge it.
+  if (error || room.available >= kLeastRoom) return absl::OkStatus();
+  return InTheWay(absl::StrCat("the engine's disk has ", room.available >> 20, " MiB left in ",
+                               root, ", less than ", kLeastRoom >> 20));
+}
+
+}  // namespace
+
+bool CanRunArchitecture(const std::string& engine, const std::string& image) {
+  return engine == image || (engine == "amd64" && image == "386") ||
+         (engine == "arm64" && image == "arm");
+}
+
+absl::Status CheckCanRun(const ActionScope& scope, const v1::ContainerSpec& spec,
+                         const std::set<std::string>& own) {
+  RETURN_IF_ERROR(CheckArchitecture(scope, spec.image()));
+  RETURN_IF_ERROR(CheckNetwork(scope, spec.network()));
+  RETURN_IF_ERROR(CheckPorts(scope, spec, own));
+  return CheckRoom(scope);
+}
+
+}  // namespace fairlead::agent
