@@ -73,6 +73,7 @@ TEST_F(CoreRequestsTest, RollbackGoesBackAndSaysThatGitDiffers) {
                                           {"deployment", "web"});
   EXPECT_THAT(status.reason(), HasSubstr("put aside: rolled back by ann: slow"));
   EXPECT_EQ(History()[1].outcome(), v1::SpecRecord::OUTCOME_PUT_ASIDE);
+  EXPECT_EQ(History()[0].revision(), "r1");
 }
 
 TEST_F(CoreRequestsTest, RollbackSurvivesARestartAndIsHealed) {

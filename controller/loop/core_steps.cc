@@ -188,6 +188,12 @@ bool Core::StartStep(const v1::Step& step, absl::Time now, CoreOutput& output) {
   record.set_server(computed->server);
   record.set_step(step.action());
   record.set_revision(step.revision());
+  if (decision->second->uses_good_spec) {
+    // The revision that its spec is of, not the one in force.
+    const v1::InventoryEntry entry = EntryOf(step.resource());
+    record.set_revision(entry.applied_hash() == step.target_hash() ? entry.applied_revision()
+                                                                   : entry.good_revision());
+  }
   record.set_sync(step.sync());
   if (computed->spec.spec_case() != v1::Resource::SPEC_NOT_SET) {
     *record.mutable_spec() = std::move(computed->spec);
