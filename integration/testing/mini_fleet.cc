@@ -92,7 +92,7 @@ MiniFleet::MiniFleet(FleetOptions options)
                                "url = \"", options_.url.empty() ? repository_->url() : options_.url,
                                "\"\nbranch = \"main\"\ndelete = true\npoll_interval = \"",
                                options_.poll_interval, "\"\nfetch_timeout = \"3s\"\n",
-                               options_.more_bootstrap))
+                               options_.sync_config, options_.more_bootstrap))
                   .ok());
   EXPECT_TRUE(base::WriteFileAtomically(absl::StrCat(directory_, "/secret"),
                                         absl::StrCat(options_.webhook_secret, "\n"))

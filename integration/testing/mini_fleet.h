@@ -25,6 +25,8 @@ struct FleetOptions {
   // Instead of the file URL of the fleet's repository.
   std::string url;
   std::string webhook_secret = "open sesame";
+  // More lines of the config of "main".
+  std::string sync_config;
   // More [[resource_sync]] text.
   std::string more_bootstrap;
   // Agents run in the networks of their engines, where they reach containers; the controller then
