@@ -54,8 +54,8 @@ void LookAtEntry(const Kind& kind, const TomlValue& table, Marks* marks) {
     const Field* field = of_entry.Find(entry.key);
     if (field == nullptr && kind.flat) field = of_kind.Find(entry.key);
     LookAt(field, entry, marks);
-    if (entry.key == "deploy")
-      marks->explicit_deploy = marks->explicit_deploy || entry.value.boolean;
+    const bool deploys = entry.key == "deploy" && entry.value.boolean;
+    marks->explicit_deploy = marks->explicit_deploy || deploys;
   }
 }
 

@@ -22,7 +22,6 @@
 namespace fairlead::resources {
 namespace {
 
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 

@@ -121,7 +121,7 @@ const Field* ShortFieldOf(const FieldTable& members) {
   const FieldTable& first = *members.fields.front().message;
   const bool text = first.fields.size() == 1 && !first.fields[0].descriptor->is_repeated() &&
                     first.fields[0].descriptor->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
-  return text ? &first.fields[0] : nullptr;
+  return text ? first.fields.data() : nullptr;
 }
 
 absl::string_view TextOfEnum(const google::protobuf::EnumDescriptor* type, int number) {

@@ -38,11 +38,9 @@ std::size_t QuotedLength(absl::string_view rest, bool literal_blocks) {
       at += 2;
     } else if (!block && rest[at] == '\n') {
       return 0;
-    } else if (rest[at] != quote) {
-      ++at;
-    } else if (!block) {
+    } else if (!block && rest[at] == quote) {
       return at + 1;
-    } else if (absl::StartsWith(rest.substr(at), triple)) {
+    } else if (block && absl::StartsWith(rest.substr(at), triple)) {
       // One or two quotes more belong to the text.
       at += 3;
       for (int more = 0; more < 2 && at < rest.size() && rest[at] == quote; ++more) ++at;

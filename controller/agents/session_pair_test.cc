@@ -183,7 +183,7 @@ class World {
       if (known.contains(action.id()) || outcomes_.contains(action.id())) continue;
       TableCommands commands;
       EXPECT_TRUE(table_.Dispatch(kServer, session, action, &commands));
-      CarryOut(std::move(commands));
+      CarryOut(commands);
     }
   }
 
@@ -191,7 +191,7 @@ class World {
     outcomes_[outcome.action_id()] = outcome;
     TableCommands commands;
     EXPECT_TRUE(table_.AcknowledgeOutcome(kServer, outcome.action_id(), &commands));
-    CarryOut(std::move(commands));
+    CarryOut(commands);
   }
 
   const std::vector<v1::Action> wanted_;

@@ -30,12 +30,13 @@ absl::StatusOr<std::vector<std::string>> SyncsOf(const loop::LoopView& view,
 }
 
 // The plan that `snapshot` would give, on the loop's thread.
-absl::StatusOr<sync::PlanResult> PreviewPlan(loop::Core& core, loop::SnapshotPointer snapshot,
+absl::StatusOr<sync::PlanResult> PreviewPlan(loop::Core& core,
+                                             const loop::SnapshotPointer& snapshot,
                                              base::Clock& clock) {
   const absl::Time started = clock.Now();
   sync::PlanInput input = core.view()->input;
   input.now = started;
-  if (snapshot != nullptr) input.desired = core.Preview(std::move(snapshot));
+  if (snapshot != nullptr) input.desired = core.Preview(snapshot);
   absl::StatusOr<sync::PlanResult> result = sync::ComputePlan(input);
   if (result.ok()) *result->plan.mutable_took() = base::ToProto(clock.Now() - started);
   return result;

@@ -135,8 +135,8 @@ bool CalendarFields::MatchesDay(absl::CivilDay day) const {
   if (!last && !Holds(days, day.day())) return false;
   // absl counts from Monday.
   const int weekday = (static_cast<int>(absl::GetWeekday(day)) + 1) % 7;
-  const auto week = static_cast<std::size_t>((day.day() - 1) / 7 + 1);
-  NumberSet matching = weekdays[kAnyWeek] | weekdays[week];
+  const int week = (day.day() - 1) / 7 + 1;
+  NumberSet matching = weekdays[kAnyWeek] | weekdays[static_cast<std::size_t>(week)];
   if (absl::CivilMonth(day + 7) != absl::CivilMonth(day)) matching |= weekdays[kLastWeek];
   return Holds(matching, weekday);
 }

@@ -50,6 +50,11 @@ std::string MakeKey(const std::string& path) {
   return "";
 }
 
+// $1: home folder, $2: the user's own, $3: port, $4: host key.
+constexpr char kServe[] =
+    "mount --bind \"$1\" \"$2\"\n"
+    "exec dropbear -F -E -s -p \"127.0.0.1:$3\" -r \"$4\" -P \"$1/pid\"";
+
 // Serves this machine's files by ssh on loopback, until destroyed. The home directory of the user
 // who runs the test is `home` within it, so that the real one is neither read nor written.
 class SshServer {
@@ -64,10 +69,8 @@ class SshServer {
     auto is_listening = listening.get_future();
     thread_ = std::thread([this, home, host_key, listening = std::move(listening)]() mutable {
       const auto result = base::RunSubprocess(
-          {.argv = {"unshare", "--mount", "sh", "-ec",
-                    "mount --bind \"$1\" \"$2\"\n"
-                    "exec dropbear -F -E -s -p \"127.0.0.1:$3\" -r \"$4\" -P \"$1/pid\"",
-                    "sh", home, ::getpwuid(::geteuid())->pw_dir, absl::StrCat(port_), host_key},
+          {.argv = {"unshare", "--mount", "sh", "-ec", kServe, "sh", home,
+                    ::getpwuid(::geteuid())->pw_dir, absl::StrCat(port_), host_key},
            .on_line =
                [&](absl::string_view line) {
                  if (absl::StrContains(line, "Not backgrounding")) listening.set_value();
