@@ -309,7 +309,7 @@ bool DecideDiffers(const Facts& facts, Decision& decision) {
     if (facts.target.wish->heal()) {
       Act(decision, v1::STEP_ACTION_REPLACE, std::move(drift));
     } else {
-      Report(decision, std::move(drift));
+      Report(decision, drift);
     }
     return true;
   }
@@ -329,7 +329,7 @@ bool DecideLiveField(const Facts& facts, Decision& decision) {
                   facts.inventory->applied().deployment().restart() == mode;
   std::string reason = absl::StrCat("restart policy ", live.empty() ? "no" : live, " -> ", wanted);
   if (decision.heal && !facts.target.wish->heal()) {
-    Report(decision, std::move(reason));
+    Report(decision, reason);
     return true;
   }
   decision.satisfied = facts.vitals.IsWell();

@@ -62,6 +62,7 @@ class EngineReader {
                        ". Run this on the host itself, as a user who may use Docker, or set "
                        "--docker-host"));
     }
+    // NOLINTNEXTLINE(google-runtime-int): curl's own type
     long answer = 0;
     curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &answer);
     std::error_code failed;
