@@ -82,8 +82,6 @@ class AgentProcess {
   void PerformOne(const agent::UseInstallation& command);
   void PerformOne(const agent::CloseStream& command);
   void OnDelta(const v1::HostDelta& delta);
-  // Healing without the controller is not simulated.
-  void PerformOne(const agent::UseTerms&) {}
   void PerformOne(const agent::StartLogs&) {}
   void PerformOne(const agent::StopLogs&) {}
   // Nothing is healed here without the controller.
