@@ -24,7 +24,7 @@ struct ActionScope {
   const ActionContext& context;
   const EngineClient& engine;
   ContainerRecords& records;
-  const SecretTexts& secrets;
+  SecretTexts& secrets;
   const base::Clock& clock;
   const std::string installation;
   const std::shared_ptr<const resources::SpecHasher> hasher;

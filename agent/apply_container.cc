@@ -213,8 +213,7 @@ void ContainerReplacement::Undo() {
   const CallLimits limits = scope_.UndoLimits();
   absl::Status undone;
   if (!created_id_.empty()) {
-    scope_.outcome.set_log_tail(
-        scope_.secrets.Redact(ReadLogTail(scope_.engine, created_id_, false, limits)));
+    scope_.outcome.set_log_tail(ReadRedactedLogTail(scope_, created_id_, limits));
     scope_.outcome.clear_container_id();
     undone = RemoveOwned(scope_.engine, scope_.records, created_id_, limits);
     current_.reset();

@@ -74,8 +74,7 @@ absl::Status KeepOld(ActionScope& scope, const v1::FinishReplacement& request,
                    request.leave_stopped(), scope.limits);
   }
   if (current) {
-    scope.outcome.set_log_tail(
-        scope.secrets.Redact(ReadLogTail(scope.engine, current->id(), false, scope.limits)));
+    scope.outcome.set_log_tail(ReadRedactedLogTail(scope, current->id(), scope.limits));
     scope.Report("removing", current->name());
     RETURN_IF_ERROR(StopGently(scope.engine, scope.clock, current->id(), "", 0, scope.limits));
     RETURN_IF_ERROR(RemoveOwned(scope.engine, scope.records, current->id(), scope.limits));

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "agent/engine_json.h"
-#include "base/file.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
@@ -52,13 +51,7 @@ ContainerRecord FromJson(const json::object& object) {
 
 }  // namespace
 
-ContainerRecords::ContainerRecords(const std::string& path)
-    : ContainerRecords(RecordStorage{
-          .name = path,
-          .read = [path] { return base::ReadFile(path); },
-          .write =
-              [path](const std::string& text) { return base::WriteFileAtomically(path, text); },
-      }) {}
+ContainerRecords::ContainerRecords(const std::string& path) : ContainerRecords(FileStorage(path)) {}
 
 ContainerRecords::ContainerRecords(RecordStorage storage) : storage_(std::move(storage)) {}
 

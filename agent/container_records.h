@@ -1,14 +1,13 @@
 // What the agent remembers of containers it made, adopted or set aside.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 
+#include "agent/record_storage.h"
 #include "base/mutex.h"
 
 namespace fairlead::agent {
@@ -33,16 +32,6 @@ struct ContainerRecord {
   std::optional<Aside> aside;
 
   bool operator==(const ContainerRecord&) const = default;
-};
-
-// Where the records lie.
-struct RecordStorage {
-  // For messages.
-  std::string name;
-  // NotFound when nothing was written yet.
-  std::function<absl::StatusOr<std::string>()> read;
-  // Durable, and all or nothing, when it returns OK.
-  std::function<absl::Status(const std::string&)> write;
 };
 
 // One file of the data directory, in memory, rewritten at every change. Shared by the runtime and

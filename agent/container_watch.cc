@@ -31,7 +31,7 @@ bool EndsProgram(int signal) {
 }  // namespace
 
 ContainerWatch::ContainerWatch(const EngineClient& engine, ContainerRecords& records,
-                               const SecretTexts& secrets, const base::Clock& clock,
+                               SecretTexts& secrets, const base::Clock& clock,
                                std::string data_directory, Prober* prober)
     : engine_(engine),
       records_(records),
@@ -98,6 +98,7 @@ absl::StatusOr<ContainerWatch::Look> ContainerWatch::LookAtAll(const LiveView* k
     const absl::Status forgotten = records_.Remove(id);
     if (!forgotten.ok()) base::LogWarning("docker", "records: ", forgotten.message());
   }
+  std::erase_if(searched_, [&](const std::string& id) { return !ids.contains(id); });
   std::erase_if(killed_, [&](const std::string& id) { return !ids.contains(id); });
   std::erase_if(tails_, [&](const auto& entry) { return !ids.contains(entry.first); });
   if (prober_ != nullptr) prober_->Keep(ids);
@@ -141,6 +142,7 @@ absl::StatusOr<v1::Container> ContainerWatch::Inspect(const std::string& id) {
   FillAdopted(records_, installation_, container);
   FillSections(inspect, container);
   FillProbed(inspect, container);
+  if (searched_.insert(id).second) RecoverSecrets(secrets_, inspect, *hasher_);
   container.set_log_tail(LogTailOf(container, FlagAt(inspect, {"Config", "Tty"})));
   return container;
 }

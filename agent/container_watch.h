@@ -28,7 +28,7 @@ namespace fairlead::agent {
 class ContainerWatch {
  public:
   // All outlive this. Without a `prober` nothing is asked.
-  ContainerWatch(const EngineClient& engine, ContainerRecords& records, const SecretTexts& secrets,
+  ContainerWatch(const EngineClient& engine, ContainerRecords& records, SecretTexts& secrets,
                  const base::Clock& clock, std::string data_directory, Prober* prober);
 
   void SetInstallation(const std::string& installation,
@@ -63,7 +63,7 @@ class ContainerWatch {
 
   const EngineClient& engine_;
   ContainerRecords& records_;
-  const SecretTexts& secrets_;
+  SecretTexts& secrets_;
   const base::Clock& clock_;
   const std::string data_directory_;
   Prober* const prober_;
@@ -75,6 +75,8 @@ class ContainerWatch {
   std::set<std::string> killed_;
   // What image references stand for, during one look at all.
   std::optional<std::map<std::string, std::string>> images_now_;
+  // Containers in which secrets of an earlier run were looked for.
+  std::set<std::string> searched_;
   struct Tail {
     // End of the run, or the health, that the text belongs to.
     std::string of;

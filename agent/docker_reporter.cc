@@ -22,8 +22,7 @@ constexpr base::BackoffPolicy kReconnect = {.initial = absl::Milliseconds(100),
 }  // namespace
 
 DockerReporter::DockerReporter(const DockerOptions& options, ContainerRecords& records,
-                               const SecretTexts& secrets, const base::Clock& clock,
-                               base::Random& random)
+                               SecretTexts& secrets, const base::Clock& clock, base::Random& random)
     : clock_(clock),
       random_(random),
       engine_(TransportOf(options, clock), clock),
@@ -172,7 +171,7 @@ void DockerReporter::Answer(const ReportWork& work) {
 std::optional<ReportWork> DockerReporter::Take() {
   base::MutexLock lock(mutex_);
   while (!stopping_ && work_.IsEmpty()) {
-    const absl::Duration left = report_.next_list() - clock_.Now();
+    const absl::Duration left = report_.UntilNextList();
     if (left <= absl::ZeroDuration()) {
       work_.refresh = true;
       work_.inspect_all = true;

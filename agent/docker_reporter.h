@@ -27,9 +27,8 @@ namespace fairlead::agent {
 class DockerReporter final : public Reporter {
  public:
   // All references outlive this; `records` are loaded.
-  DockerReporter(const DockerOptions& options, ContainerRecords& records,
-                 const SecretTexts& secrets, const base::Clock& clock,
-                 base::Random& random = base::Random::Real());
+  DockerReporter(const DockerOptions& options, ContainerRecords& records, SecretTexts& secrets,
+                 const base::Clock& clock, base::Random& random = base::Random::Real());
   ~DockerReporter() override;
 
   void Start(Callbacks callbacks) override;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "agent/engine_json.h"
+#include "agent/engine_report.h"
 #include "agent/probe_schedule.h"
 #include "agent/stack_folder.h"
 #include "agent/testing/fake_engine.h"
@@ -15,6 +16,7 @@
 #include "agent/testing/scratch_folder.h"
 #include "base/file.h"
 #include "base/mutex.h"
+#include "base/testing/simulated_clock.h"
 
 namespace fairlead::agent {
 namespace {
@@ -508,6 +510,31 @@ TEST_F(DockerReporterTest, SaysAllOnceAListThatFailedSucceeds) {
 
   EXPECT_TRUE(listener_.EventuallyUp(true));
   EXPECT_EQ(listener_.states(), 2);
+}
+
+TEST(EngineReportTest, AClockSetBackDoesNotPutOffTheNextList) {
+  const ScratchFolder folder;
+  FakeEngine fake(folder.path() + "/engine.sock");
+  ContainerRecords records(folder.path() + "/containers");
+  SecretTexts secrets;
+  base::SimulatedClock clock;
+  const EngineClient engine(fake.address(), clock);
+  EngineReport report(engine, records, secrets, clock, folder.path());
+  int states = 0;
+  report.SetCallbacks(
+      {.on_state = [&](const v1::HostState&) { ++states; }, .on_delta = [](const auto&) {}});
+  EXPECT_EQ(report.UntilNextList(), absl::InfiniteDuration());
+  ReportWork work;
+  work.connected_at = clock.Now();
+  work.installation = kInstallation;
+  work.hasher = std::make_shared<const resources::SpecHasher>("k1", std::string(32, 'k'));
+  report.Do(work);
+  EXPECT_EQ(states, 1);
+  EXPECT_EQ(report.UntilNextList(), absl::Seconds(60));
+  clock.Advance(absl::Seconds(59));
+  EXPECT_EQ(report.UntilNextList(), absl::Seconds(1));
+  clock.Advance(absl::Hours(-5));
+  EXPECT_LE(report.UntilNextList(), absl::ZeroDuration());
 }
 
 }  // namespace

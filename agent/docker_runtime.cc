@@ -58,7 +58,8 @@ DockerRuntime::Identity DockerRuntime::identity() const {
 
 v1::ActionOutcome DockerRuntime::Run(const v1::Action& action, const ActionContext& context) {
   const absl::Time start = clock_.Now();
-  secrets_.Add(std::vector<std::string>(action.secrets().begin(), action.secrets().end()));
+  const std::vector<std::string> secrets(action.secrets().begin(), action.secrets().end());
+  secrets_.Add(secrets);
   v1::ActionOutcome outcome;
   outcome.set_action_id(action.id());
   outcome.set_resource(action.resource());
@@ -76,7 +77,9 @@ v1::ActionOutcome DockerRuntime::Run(const v1::Action& action, const ActionConte
         .hasher = identity.hasher,
         .limits = {.deadline = start + DeadlineOf(action), .is_cancelled = context.is_cancelled},
         .outcome = outcome};
-    status = Dispatch(scope);
+    // Before a container can print them.
+    status = secrets_.Remember(secrets, *identity.hasher);
+    if (status.ok()) status = Dispatch(scope);
   }
   if (status.ok()) {
     outcome.set_status(v1::ACTION_STATUS_SUCCEEDED);

@@ -16,7 +16,7 @@ constexpr absl::Duration kListRetry = absl::Seconds(1);
 }  // namespace
 
 EngineReport::EngineReport(const EngineClient& engine, ContainerRecords& records,
-                           const SecretTexts& secrets, const base::Clock& clock,
+                           SecretTexts& secrets, const base::Clock& clock,
                            const std::string& data_directory, Prober* prober)
     : clock_(clock), watch_(engine, records, secrets, clock, data_directory, prober) {}
 
@@ -41,6 +41,13 @@ void EngineReport::Do(const ReportWork& work) {
     LookAgain(work.inspect_all);
   }
   OnEvents(work.events);
+}
+
+absl::Duration EngineReport::UntilNextList() const {
+  const absl::Duration left = next_list_ - clock_.Now();
+  // A list too far away means that the clock was set back.
+  const bool set_back = next_list_ != absl::InfiniteFuture() && left > kListInterval;
+  return set_back ? absl::ZeroDuration() : left;
 }
 
 void EngineReport::SayDown(const std::string& error) {

@@ -51,7 +51,7 @@ class EngineReport {
  public:
   // All outlive this; `records` are loaded. Without a `prober` no container is asked how it is; one
   // that has news is given to OnEvents as an event of its container.
-  EngineReport(const EngineClient& engine, ContainerRecords& records, const SecretTexts& secrets,
+  EngineReport(const EngineClient& engine, ContainerRecords& records, SecretTexts& secrets,
                const base::Clock& clock, const std::string& data_directory,
                Prober* prober = nullptr);
 
@@ -62,8 +62,8 @@ class EngineReport {
   // What happened on the engine, in order.
   void OnEvents(const std::vector<EngineEvent>& events);
 
-  // When everything is to be listed again although nothing happens.
-  absl::Time next_list() const { return next_list_; }
+  // Until everything is to be listed again although nothing happens; not positive: now.
+  absl::Duration UntilNextList() const;
 
  private:
   void SayDown(const std::string& error);

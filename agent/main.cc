@@ -97,7 +97,8 @@ absl::Status Run(const Settings& settings, const sigset_t& signals) {
   ASSIGN_OR_RETURN(Journal journal, Journal::Open(instance.journal_path));
   ContainerRecords records(absl::StrCat(settings.data_dir, "/containers"));
   RETURN_IF_ERROR(records.Load());
-  SecretTexts secrets;
+  SecretTexts secrets(FileStorage(absl::StrCat(settings.data_dir, "/secrets")));
+  RETURN_IF_ERROR(secrets.Load());
   base::Clock& clock = base::Clock::Real();
   const DockerOptions docker{.engine = settings.docker_host, .data_directory = settings.data_dir};
   DockerRuntime runtime(docker, records, secrets, clock);

@@ -150,6 +150,23 @@ std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool 
   return text;
 }
 
+void RecoverSecrets(SecretTexts& secrets, const boost::json::object& inspect,
+                    const resources::SpecHasher& hasher) {
+  std::vector<std::string> texts = TextsAt(inspect, {"Config", "Env"});
+  for (std::string& word : TextsAt(inspect, {"Config", "Cmd"})) texts.push_back(std::move(word));
+  secrets.Recover(texts, hasher);
+}
+
+std::string ReadRedactedLogTail(ActionScope& scope, const std::string& id,
+                                const CallLimits& limits) {
+  const absl::StatusOr<boost::json::object> inspect = scope.engine.InspectContainer(id, limits);
+  // What may be in its log is not known.
+  if (!inspect.ok()) return "";
+  RecoverSecrets(scope.secrets, *inspect, *scope.hasher);
+  return scope.secrets.Redact(
+      ReadLogTail(scope.engine, id, FlagAt(*inspect, {"Config", "Tty"}), limits));
+}
+
 std::string ImageNow(const EngineClient& engine, const boost::json::object& inspect,
                      const CallLimits& limits) {
   const std::string reference = TextAt(inspect, {"Config", "Image"});

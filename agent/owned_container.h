@@ -51,6 +51,13 @@ absl::Status RemoveOwned(const EngineClient& engine, ContainerRecords& records,
 std::string ReadLogTail(const EngineClient& engine, const std::string& id, bool tty,
                         const CallLimits& limits);
 
+// Finds in the container what an earlier run of the agent knew to be secret.
+void RecoverSecrets(SecretTexts& secrets, const boost::json::object& inspect,
+                    const resources::SpecHasher& hasher);
+
+// As ReadLogTail, redacted; also of a container that was made before this run of the agent.
+std::string ReadRedactedLogTail(ActionScope& scope, const std::string& id,
+                                const CallLimits& limits);
 // The id that the image reference of a container stands for now; empty when it stands for none, or
 // when the engine does not say.
 std::string ImageNow(const EngineClient& engine, const boost::json::object& inspect,
