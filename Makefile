@@ -8,6 +8,8 @@ BUILD := out/build/$(PRESET)
 PROGRAMS := fairlead fairlead-controller fairlead-agent
 JOBS ?= $(shell nproc)
 SECONDS ?= 60
+SEEDS ?= 10000
+FIRST ?= 1
 FAULTS ?= 3
 
 .PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz model clean
@@ -61,6 +63,10 @@ fuzz: packages ## Run each fuzz target for SECONDS=60. clang, with sanitizers.
 
 model: packages ## Check the model of the action protocol with spin, in full; takes two minutes.
 	@tools/run_model $(FAULTS)
+
+simulate: configure ## Run SEEDS=10000 simulated fleets from FIRST=1 on; writes out/simulation.json.
+	@cmake --build $(BUILD) -j $(JOBS) --target simulate
+	@$(BUILD)/bin/simulate --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS) --report out/simulation.json
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
 	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench

@@ -60,13 +60,8 @@ AgentProcess::AgentProcess(Surroundings surroundings, const std::string& server)
     : in_(std::move(surroundings)),
       server_(server),
       life_(std::make_shared<Life>()),
-      records_(agent::RecordStorage{
-          .name = "containers",
-          .read = [this]() -> absl::StatusOr<std::string> {
-            if (!in_.disk.records.exists()) return absl::NotFoundError("no records");
-            return in_.disk.records.content();
-          },
-          .write = [this](const std::string& text) { return WriteRecords(text); }}),
+      secrets_(StorageOf(in_.disk.secrets)),
+      records_(StorageOf(in_.disk.records)),
       wire_(std::make_shared<EngineWire>(in_.stage, in_.host, in_.ledger, life_, in_.crash)),
       runtime_(agent::DockerOptions{.engine = "unix:///simulated",
                                     .data_directory = "/nonexistent/fairlead-simulation",
@@ -83,7 +78,9 @@ AgentProcess::~AgentProcess() {
 void AgentProcess::Start() {
   agent::SessionIdentity identity{
       .server = server_, .instance_id = absl::StrCat("i-", server_), .version = "1", .cpus = 4};
-  if (!records_.Load().ok()) in_.stage.Violate(server_, ": the container records cannot be read");
+  if (!records_.Load().ok() || !secrets_.Load().ok()) {
+    in_.stage.Violate(server_, ": the agent's records cannot be read");
+  }
   DiskFile& file = in_.disk.journal;
   const agent::JournalState journal = ReadJournal(file);
   in_.stage.Say(server_, "agent starts with ", journal.entries.size(), " actions in its journal");
@@ -96,7 +93,9 @@ void AgentProcess::Kill() { life_->alive = false; }
 
 void AgentProcess::Dial(absl::Duration after) {
   in_.stage.timeline.After(after, [this, life = life_] {
-    if (life->alive) stream_ = in_.link.Dial();
+    if (!life->alive) return;
+    dialled_at_ = now();
+    stream_ = in_.link.Dial();
   });
 }
 
@@ -111,7 +110,6 @@ void AgentProcess::Tick() {
 void AgentProcess::OnConnected(StreamId stream) {
   if (!life_->alive || stream != stream_) return;
   in_.stage.Say(server_, "agent is connected by stream ", stream);
-  connected_at_ = now();
   Perform(session_->OnConnected(in_.host.clock.Now()));
 }
 
@@ -124,7 +122,7 @@ void AgentProcess::OnDisconnected(StreamId stream) {
   if (!life_->alive || stream != stream_) return;
   in_.stage.Say(server_, "agent has lost stream ", stream);
   Perform(session_->OnDisconnected());
-  if (now() - connected_at_ >= kGoodStream) attempts_ = 0;
+  if (now() - dialled_at_ >= kGoodStream) attempts_ = 0;
   absl::Duration delay = base::ComputeJitteredDelay(kRedial, ++attempts_, in_.stage.random);
   if (!session_->refusal().empty()) delay = std::max(delay, kRefusalDelay);
   Dial(delay);
@@ -196,11 +194,19 @@ absl::Status AgentProcess::Append(const v1::JournalRecord& record) {
   return absl::OkStatus();
 }
 
-absl::Status AgentProcess::WriteRecords(const std::string& text) {
-  if (!life_->alive) return absl::UnavailableError("the agent is gone");
-  if (now() < in_.disk.full_until) return absl::ResourceExhaustedError("disk full");
-  in_.disk.records.Replace(text);
-  return absl::OkStatus();
+agent::RecordStorage AgentProcess::StorageOf(DiskFile& file) {
+  return {.name = "records",
+          .read = [&file]() -> absl::StatusOr<std::string> {
+            if (!file.exists()) return absl::NotFoundError("nothing was written yet");
+            return file.content();
+          },
+          .write =
+              [this, &file](const std::string& text) {
+                if (!life_->alive) return absl::UnavailableError("the agent is gone");
+                if (now() < in_.disk.full_until) return absl::ResourceExhaustedError("disk full");
+                file.Replace(text);
+                return absl::OkStatus();
+              }};
 }
 
 void AgentProcess::PerformOne(const agent::StartAction& command) {
@@ -238,7 +244,7 @@ void AgentProcess::PerformOne(const agent::UseInstallation& command) {
 
 void AgentProcess::OnDelta(const v1::HostDelta& delta) {
   if (!life_->alive) return;
-  if (in_.stage.plant == Plant::kLostDelta && in_.stage.random.Chance(0.05)) {
+  if (in_.stage.plant == Plant::kLostDelta && in_.stage.random.Chance(0.2)) {
     Perform(session_->OnDelta(v1::HostDelta()));
     return;
   }

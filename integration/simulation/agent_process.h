@@ -17,6 +17,7 @@
 #include "agent/docker_runtime.h"
 #include "agent/engine_client.h"
 #include "agent/engine_report.h"
+#include "agent/record_storage.h"
 #include "agent/secret_texts.h"
 #include "agent/session.h"
 #include "integration/simulation/disk.h"
@@ -31,6 +32,7 @@ namespace fairlead::simulation {
 struct AgentDisk {
   DiskFile journal;
   DiskFile records;
+  DiskFile secrets;
   // Nothing can be written until then.
   absl::Time full_until = absl::InfinitePast();
 };
@@ -87,7 +89,7 @@ class AgentProcess {
   // Nothing is healed here without the controller.
   void PerformOne(const agent::UseTerms&) {}
   absl::Status Append(const v1::JournalRecord& record);
-  absl::Status WriteRecords(const std::string& text);
+  agent::RecordStorage StorageOf(DiskFile& file);
   void Dial(absl::Duration after);
   void Tick();
   void CheckSecrets(const v1::AgentMessage& message);
@@ -118,7 +120,7 @@ class AgentProcess {
 
   StreamId stream_ = 0;
   int attempts_ = 0;
-  absl::Time connected_at_;
+  absl::Time dialled_at_;
 
   std::deque<std::shared_ptr<Job>> queue_;
   // Queued and running, by action id.

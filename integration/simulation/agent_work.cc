@@ -89,7 +89,7 @@ void AgentProcess::Refresh() {
 void AgentProcess::Report() {
   while (life_->alive) {
     if (work_.IsEmpty()) {
-      const absl::Duration left = report_.next_list() - in_.host.clock.Now();
+      const absl::Duration left = report_.UntilNextList();
       if (left <= absl::ZeroDuration()) {
         work_.refresh = work_.inspect_all = true;
       } else {

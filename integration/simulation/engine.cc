@@ -53,6 +53,10 @@ Engine::Container* Engine::FindMutable(const std::string& key) {
   return const_cast<Container*>(std::as_const(*this).Find(key));
 }
 
+void Engine::MarkDeceptive(const std::string& key) {
+  if (Container* const container = FindMutable(key)) container->deceptive = true;
+}
+
 std::vector<std::string> Engine::OwnedNames() const {
   std::vector<std::string> names;
   for (const auto& [id, container] : containers_) {

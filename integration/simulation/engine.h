@@ -41,6 +41,8 @@ class Engine {
     absl::Time created = absl::InfinitePast();
     absl::Time started = absl::InfinitePast();
     absl::Time finished = absl::InfinitePast();
+    // The engine made it after the caller had gone, or has denied that it is there.
+    bool deceptive = false;
     // Simulated time of the last event.
     absl::Time changed = absl::InfinitePast();
     // Counts runs, so that what an earlier one had planned does not happen.
@@ -68,6 +70,8 @@ class Engine {
   void EditByHand(const std::string& name);
   // Every container dies; with the engine's start those with a restart policy run again.
   void Reboot();
+  // By id or name; ignored when there is none.
+  void MarkDeceptive(const std::string& key);
   // Names of containers of ours.
   std::vector<std::string> OwnedNames() const;
 

@@ -22,17 +22,20 @@ absl::Status Gone() {
 
 // What an engine that is confused says in place of the truth.
 Engine::Answer LieAbout(const agent::HttpRequest& request, const Engine::Answer& truth,
-                        SeededRandom& random) {
+                        SeededRandom& random, Engine& engine) {
   namespace json = boost::json;
   if (random.Chance(0.3)) return {500, "{\"message\":\"context deadline exceeded\"}"};
   if (random.Chance(0.3)) return {200, truth.body.substr(0, truth.body.size() / 2)};
   if (!absl::StrContains(request.target, "/containers/json")) {
+    engine.MarkDeceptive(TargetOf(request).first);
     return {404, "{\"message\":\"No such container\"}"};
   }
   json::value listed = json::parse(truth.body);
   json::array& array = listed.as_array();
-  if (!array.empty())
-    array.erase(array.begin() + static_cast<std::ptrdiff_t>(random.Below(array.size())));
+  if (array.empty()) return truth;
+  const std::size_t hidden = random.Below(array.size());
+  engine.MarkDeceptive(agent::TextAt(array[hidden].as_object(), {"Id"}));
+  array.erase(array.begin() + static_cast<std::ptrdiff_t>(hidden));
   return {200, std::string(json::serialize(listed))};
 }
 
@@ -115,6 +118,10 @@ absl::StatusOr<agent::HttpResponse> EngineWire::Exchange(const agent::HttpReques
     const auto answer = std::make_shared<Engine::Answer>();
     stage_.timeline.After(late, [this_copy = *this, request, action, answer] {
       *answer = this_copy.Perform(request, action);
+      if (answer->status == 201) {
+        const boost::json::value made = boost::json::parse(answer->body);
+        this_copy.host_.engine.MarkDeceptive(agent::TextAt(made.as_object(), {"Id"}));
+      }
     });
     RETURN_IF_ERROR(Wait(stage_.timeline.now() + late + absl::Milliseconds(1), limits));
     return agent::HttpResponse{answer->status, answer->body};
@@ -126,7 +133,7 @@ absl::StatusOr<agent::HttpResponse> EngineWire::Exchange(const agent::HttpReques
   }
   if (kind == 4 && !changes) {
     stage_.Fault(host_.server, "engine lies", " about ", request.target);
-    answer = LieAbout(request, answer, stage_.random);
+    answer = LieAbout(request, answer, stage_.random, host_.engine);
   }
   if (changes && stage_.Strikes(kCrashAtCall)) {
     crash_("after a change of the engine");

@@ -11,9 +11,7 @@
 #include "fairlead/v1/action.pb.h"
 
 namespace fairlead::simulation {
-namespace {
 
-// "/v1.41/containers/ID/stop?t=10": the id and the verb; both empty for others.
 std::pair<std::string, std::string> TargetOf(const agent::HttpRequest& request) {
   const std::string path = request.target.substr(0, request.target.find('?'));
   const std::vector<std::string> parts = absl::StrSplit(path, '/', absl::SkipEmpty());
@@ -21,8 +19,6 @@ std::pair<std::string, std::string> TargetOf(const agent::HttpRequest& request) 
   if (request.method == "DELETE") return {parts[2], "remove"};
   return {parts[2], parts.size() > 3 ? parts[3] : parts[2]};
 }
-
-}  // namespace
 
 bool ChangesContainers(const agent::HttpRequest& request) {
   const std::string verb = TargetOf(request).second;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 
@@ -33,6 +34,9 @@ class Ledger {
   // By action and container: restarts that took effect.
   std::map<std::string, int> restarts_;
 };
+
+// "/v1.41/containers/ID/stop?t=10": the id and the verb; both empty for others.
+std::pair<std::string, std::string> TargetOf(const agent::HttpRequest& request);
 
 // A request that changes containers.
 bool ChangesContainers(const agent::HttpRequest& request);

@@ -102,5 +102,47 @@ TEST(SimulationTest, AnotherSeedGivesAnotherTrace) {
             RunSeed({.seed = 2, .agents = 1}).trace_hash);
 }
 
+// The first seed that finds the planted bug; 0 when none of so many does.
+uint64_t FindPlanted(Plant plant, uint64_t seeds) {
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    if (!RunSeed({.seed = seed, .plant = plant}).violations.empty()) return seed;
+  }
+  return 0;
+}
+
+class PlantedBugTest : public ::testing::TestWithParam<Plant> {};
+
+TEST_P(PlantedBugTest, IsFoundWithinAThousandSeeds) {
+  const uint64_t seed = FindPlanted(GetParam(), 1000);
+  ASSERT_NE(seed, 0u);
+  // It was the bug that was found.
+  const RunResult without = RunSeed({.seed = seed});
+  EXPECT_TRUE(without.violations.empty()) << seed << ": " << without.violations.front();
+}
+
+INSTANTIATE_TEST_SUITE_P(Plants, PlantedBugTest,
+                         ::testing::Values(Plant::kJournalAfterAck, Plant::kLostDelta,
+                                           Plant::kStalePlan, Plant::kDoubleStart));
+
+TEST(SimulationTest, SeedsAreClean) {
+  constexpr uint64_t kSeeds = 100;
+  uint64_t faults = 0;
+  uint64_t actions = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const RunOptions options{.seed = seed};
+    const RunResult result = RunSeed(options);
+    for (const std::string& violation : result.violations) {
+      ADD_FAILURE() << violation << "\n  replay: " << ReplayCommand(options);
+    }
+    for (const auto& [what, count] : result.counts) {
+      if (what.rfind("fault ", 0) == 0) faults += count;
+      if (what == "actions") actions += count;
+    }
+  }
+  // Worlds in which nothing happens would prove nothing.
+  EXPECT_GT(faults, 20 * kSeeds);
+  EXPECT_GT(actions, 15 * kSeeds);
+}
+
 }  // namespace
 }  // namespace fairlead::simulation
