@@ -3,6 +3,7 @@
 
 #include <ucontext.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -57,11 +58,11 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   ucontext_t caller_{};
   Fiber* resumed_from_ = nullptr;
   // What sanitizers know of the stacks.
-  void* own_fake_stack_ = nullptr;
-  void* own_fiber_ = nullptr;
-  void* caller_fiber_ = nullptr;
-  const void* caller_bottom_ = nullptr;
-  std::size_t caller_size_ = 0;
+  [[maybe_unused]] void* own_fake_stack_ = nullptr;
+  [[maybe_unused]] void* own_fiber_ = nullptr;
+  [[maybe_unused]] void* caller_fiber_ = nullptr;
+  [[maybe_unused]] const void* caller_bottom_ = nullptr;
+  [[maybe_unused]] std::size_t caller_size_ = 0;
 };
 
 }  // namespace fairlead::simulation

@@ -110,6 +110,11 @@ std::string ExcuseOf(const World& world, const loop::LoopView& view, const Wish&
       failed->second.contains(desired->second->spec_hash)) {
     return "its spec has failed in the storm";
   }
+  const auto attempt = view.input.failed_attempts.find(resource);
+  if (attempt != view.input.failed_attempts.end() &&
+      absl::StartsWith(attempt->second.message, "cancelled by ")) {
+    return "cancelled by an operator";
+  }
   return "";
 }
 

@@ -57,7 +57,8 @@ void AskAgain(World& world) {
       request.kind = loop::OperatorRequest::Kind::kRelease;
       world.controller().Request(request);
     }
-    if (wish.CanBeWell() && view->input.failed_specs.contains(resource)) {
+    if (wish.CanBeWell() && (view->input.failed_specs.contains(resource) ||
+                             view->input.failed_attempts.contains(resource))) {
       request.kind = loop::OperatorRequest::Kind::kRetry;
       world.controller().Request(request);
     }
