@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Plants, PlantedBugTest,
                                            Plant::kStalePlan, Plant::kDoubleStart));
 
 TEST(SimulationTest, SeedsAreClean) {
-  constexpr uint64_t kSeeds = 100;
+  constexpr uint64_t kSeeds = 60;
   uint64_t faults = 0;
   uint64_t actions = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
