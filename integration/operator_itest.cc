@@ -88,7 +88,9 @@ TEST(OperatorTest, WhatIsInTheWayIsFoundBeforeTheOldContainerStops) {
   fleet.Cli({"retry", "deployment/web"});
   ASSERT_OK(fleet.WaitConverged(commit));
   EXPECT_OK(fleet.WaitRunning("deployment/web", "fl/app:2"));
-  fleet.engine().Docker({"rm", "-f", "web"});
+  // Removed by hand it would come back, and hold the network.
+  ASSERT_OK(fleet.WaitConverged(fleet.PushRemoval("web.toml")));
+  ASSERT_OK(WaitFor("web to go", [&] { return fleet.engine().IdOf("web").empty(); }));
   fleet.engine().Docker({"network", "rm", "backend"});
 }
 
