@@ -207,11 +207,6 @@ void GateOnBusy(const Facts& facts, Decision& decision) {
   decision.new_failure = nullptr;
 }
 
-StandIn StandInOf(const Facts& facts) {
-  const StandIn applied = LastApplied(*facts.inventory);
-  return applied.spec == facts.target.spec ? applied : LastGood(*facts.inventory);
-}
-
 }  // namespace
 
 bool IsForward(v1::StepAction action) {
@@ -242,7 +237,8 @@ void ApplyOwnGates(const Facts& facts, Decision& decision) {
             absl::StrCat("this spec failed: ", facts.target.failure->reason()));
     decision.condition = v1::CONDITION_DEGRADED;
     decision.degraded = true;
-  } else if (forward && facts.target.uses_good_spec && !StandInOf(facts).IsComplete() &&
+  } else if (forward && facts.target.uses_good_spec &&
+             !StandInOf(*facts.inventory, facts.target.hash).IsComplete() &&
              (decision.action == v1::STEP_ACTION_CREATE ||
               decision.action == v1::STEP_ACTION_REPLACE ||
               decision.action == v1::STEP_ACTION_MOVE)) {

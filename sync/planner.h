@@ -41,6 +41,7 @@ struct StandIn {
   // Null: nothing was ever applied.
   const v1::Resource* spec = nullptr;
   absl::string_view hash;
+  absl::string_view revision;
   // Of a stack from a repository.
   const google::protobuf::RepeatedPtrField<v1::StackFile>* files = nullptr;
 
@@ -49,6 +50,8 @@ struct StandIn {
 };
 StandIn LastGood(const v1::InventoryEntry& entry);
 StandIn LastApplied(const v1::InventoryEntry& entry);
+// The one of the two that a decision with this target hash means.
+StandIn StandInOf(const v1::InventoryEntry& entry, absl::string_view target_hash);
 
 // All that decides, at one moment. Everything is immutable while a plan is computed.
 struct PlanInput {

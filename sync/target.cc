@@ -61,12 +61,17 @@ void ConsiderFailure(const Facts& facts, Target& target) {
 
 StandIn LastApplied(const v1::InventoryEntry& entry) {
   if (!entry.has_applied()) return {};
-  return {&entry.applied(), entry.applied_hash(), &entry.applied_files()};
+  return {&entry.applied(), entry.applied_hash(), entry.applied_revision(), &entry.applied_files()};
 }
 
 StandIn LastGood(const v1::InventoryEntry& entry) {
   if (!entry.has_good()) return LastApplied(entry);
-  return {&entry.good(), entry.good_hash(), &entry.good_files()};
+  return {&entry.good(), entry.good_hash(), entry.good_revision(), &entry.good_files()};
+}
+
+StandIn StandInOf(const v1::InventoryEntry& entry, absl::string_view target_hash) {
+  const StandIn applied = LastApplied(entry);
+  return applied.spec != nullptr && applied.hash == target_hash ? applied : LastGood(entry);
 }
 
 bool StandIn::IsComplete() const {

@@ -191,8 +191,7 @@ bool Core::StartStep(const v1::Step& step, absl::Time now, CoreOutput& output) {
   if (decision->second->uses_good_spec) {
     // The revision that its spec is of, not the one in force.
     const v1::InventoryEntry entry = EntryOf(step.resource());
-    record.set_revision(entry.applied_hash() == step.target_hash() ? entry.applied_revision()
-                                                                   : entry.good_revision());
+    record.set_revision(std::string(sync::StandInOf(entry, step.target_hash()).revision));
   }
   record.set_sync(step.sync());
   if (computed->spec.spec_case() != v1::Resource::SPEC_NOT_SET) {

@@ -37,10 +37,7 @@ absl::StatusOr<Target> TargetOf(const sync::PlanInput& input, const sync::Decisi
   if (entry == input.inventory.end()) {
     return absl::FailedPreconditionError("there is no spec to apply");
   }
-  const sync::StandIn applied = sync::LastApplied(*entry->second);
-  const sync::StandIn stand_in = applied.spec != nullptr && applied.hash == decision.target_hash
-                                     ? applied
-                                     : sync::LastGood(*entry->second);
+  const sync::StandIn stand_in = sync::StandInOf(*entry->second, decision.target_hash);
   if (stand_in.spec == nullptr) return absl::FailedPreconditionError("there is no spec to apply");
   const v1::Resource& spec = *stand_in.spec;
   resources::Interpolated filled =
