@@ -181,7 +181,7 @@ absl::Status Controller::Parts::LockData() {
 absl::Status Controller::Parts::Build() {
   RETURN_IF_ERROR(CheckOptions(options));
   RETURN_IF_ERROR(LockData());
-  base::Clock& clock = base::Clock::Real();
+  base::Clock& clock = options.clock == nullptr ? base::Clock::Real() : *options.clock;
   base::Random& random = base::Random::Real();
   ASSIGN_OR_RETURN(store, store::SqliteStore::Open(options.data_dir + "/fairlead.db", clock));
   ASSIGN_OR_RETURN(const store::StoreImage image, store->Load());

@@ -10,6 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "base/clock.h"
+
 namespace fairlead::controller {
 
 struct ControllerOptions {
@@ -29,6 +31,8 @@ struct ControllerOptions {
   std::string webhook_secret;
   // This program's own path, for the fetch helper.
   std::string program;
+  // Outlives the controller; absent: the machine's.
+  base::Clock* clock = nullptr;
 };
 
 // Thread-safe. Runs until Stop.

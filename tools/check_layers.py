@@ -33,6 +33,8 @@ LAYERS = {
     "integration": ("base", "resources"),
     # The one place that holds both ends.
     "integration/simulation": ("base", "resources", "sync", "controller", "agent"),
+    # A controller whose clock jumps.
+    "integration/chaos": ("base", "controller", "integration", "integration/simulation"),
 }
 
 # Third-party include prefix -> where it may stand (regular expressions on the path).
@@ -48,8 +50,8 @@ HOMES = {
     "curl/": (r"^controller/alerts/", r"^cli/import/docker_engine\.cc$", r"^integration/"),
     "sodium": (r"^base/", r"^resources/", r"^agent/", r"^controller/"),
     "openssl/": (r"^agent/", r"^controller/", r"^cli/", r"^integration/"),
-    "CLI/": (r"^cli/", r"^agent/main\.cc$", r"^controller/main\.cc$",
-             r"^integration/simulation/main\.cc$"),
+    "CLI/": (r"^cli/", r"^agent/main\.cc$", r"^controller/program\.cc$",
+             r"^integration/(simulation|chaos)/main\.cc$"),
     "spdlog/": (r"^base/log\.cc$",),
 }
 
@@ -63,8 +65,8 @@ BANNED = (
      (r"^base/backoff\.cc$", r"^base/ids\.cc$", r"^base/clock\.cc$")),
     (r"\babsl::(Mutex|MutexLock|Notification|CondVar)\b", "use base/mutex.h", ()),
     (r"\bstd::(cout|cerr)\b", "printing belongs to cli/; log with base/log.h",
-     (r"^cli/", r"(^|/)main\.cc$", r"_test\.cc$", r"_itest\.cc$", r"/testing/",
-      r"test_program\.cc$")),
+     (r"^cli/", r"(^|/)main\.cc$", r"^controller/program\.cc$", r"_test\.cc$", r"_itest\.cc$",
+      r"/testing/", r"test_program\.cc$")),
     (r"(?<![\w.:>])(std::)?system\(", "system(): use base/subprocess.h", ()),
     (r"\busing\s+namespace\b", "using namespace", ()),
 )
