@@ -11,8 +11,10 @@ SECONDS ?= 60
 SEEDS ?= 10000
 FIRST ?= 1
 FAULTS ?= 3
+SEED ?= 1
+ROUNDS ?= 200
 
-.PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz model clean
+.PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz model chaos clean
 
 help: ## This list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -67,6 +69,10 @@ model: packages ## Check the model of the action protocol with spin, in full; ta
 simulate: configure ## Run SEEDS=10000 simulated fleets from FIRST=1 on; writes out/simulation.json.
 	@cmake --build $(BUILD) -j $(JOBS) --target simulate
 	@$(BUILD)/bin/simulate --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS) --report out/simulation.json
+
+chaos: configure ## Run a real fleet through ROUNDS=200 rounds of faults of SEED=1; writes out/chaos.json. As root.
+	@cmake --build $(BUILD) -j $(JOBS) --target chaos chaos_controller fairlead fairlead-agent
+	@$(BUILD)/bin/chaos --seed $(SEED) --rounds $(ROUNDS) --report out/chaos.json
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
 	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench

@@ -1,4 +1,5 @@
 // Mutual TLS between controller, agent and CLI, with certificates made by openssl.
+#include <memory>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -6,6 +7,7 @@
 #include "base/file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "integration/testing/authority.h"
 #include "integration/testing/http.h"
 #include "integration/testing/mini_fleet.h"
 #include "integration/testing/wait.h"
@@ -22,19 +24,18 @@ class TlsTest : public testing::Test {
     directory_ = absl::StrCat(FAIRLEAD_BINARY_DIR, "/itest/tls");
     RunCommand({"rm", "-rf", directory_});
     ASSERT_OK(base::MakeDirectories(directory_));
-    MustRun({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "2", "-subj", "/CN=test ca", "-keyout", File("ca.key"), "-out",
-             File("ca.pem")});
-    MakeCertificate("controller", "DNS:localhost,IP:127.0.0.1");
-    MakeCertificate("host-1", "URI:fairlead://server/host-1");
-    MakeCertificate("person", "URI:fairlead://person/anna");
+    authority_ = std::make_unique<Authority>(directory_);
+    authority_->Issue("controller", "DNS:localhost,IP:127.0.0.1");
+    authority_->Issue("host-1", "URI:fairlead://server/host-1");
+    authority_->Issue("person", "URI:fairlead://person/anna");
     grpc_ = absl::StrCat("127.0.0.1:", FreePort());
     ASSERT_OK(base::WriteFileAtomically(File("bootstrap.toml"), "[[server]]\nname = \"host-1\"\n"));
-    ASSERT_OK(controller_.Start(WithTls({ProgramPath("fairlead-controller"), "--listen", grpc_,
-                                         "--http-listen", "127.0.0.1:0", "--data-dir",
-                                         File("controller"), "--bootstrap", File("bootstrap.toml")},
-                                        "controller"),
-                                File("controller.log")));
+    ASSERT_OK(controller_.Start(
+        authority_->WithTls(
+            {ProgramPath("fairlead-controller"), "--listen", grpc_, "--http-listen", "127.0.0.1:0",
+             "--data-dir", File("controller"), "--bootstrap", File("bootstrap.toml")},
+            "controller"),
+        File("controller.log")));
     ASSERT_OK(WaitFor("the controller", [&] {
       return base::ReadFile(File("controller/endpoints.json")).ok() || !controller_.Running();
     }));
@@ -49,41 +50,24 @@ class TlsTest : public testing::Test {
 
   std::string File(const std::string& name) const { return absl::StrCat(directory_, "/", name); }
 
-  void MakeCertificate(const std::string& name, const std::string& san) {
-    MustRun({"openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-             "-subj", "/CN=" + name, "-keyout", File(name + ".key"), "-out", File(name + ".csr")});
-    ASSERT_OK(base::WriteFileAtomically(File(name + ".ext"), "subjectAltName=" + san + "\n"));
-    MustRun({"openssl", "x509", "-req", "-days", "2", "-in", File(name + ".csr"), "-CA",
-             File("ca.pem"), "-CAkey", File("ca.key"), "-CAcreateserial", "-extfile",
-             File(name + ".ext"), "-out", File(name + ".pem")});
-  }
-
-  std::vector<std::string> WithTls(std::vector<std::string> argv, const std::string& who) const {
-    for (const auto& [flag, file] : std::vector<std::pair<std::string, std::string>>{
-             {"--tls-cert", who + ".pem"}, {"--tls-key", who + ".key"}, {"--tls-ca", "ca.pem"}}) {
-      argv.push_back(flag);
-      argv.push_back(File(file));
-    }
-    return argv;
-  }
-
   absl::Status StartAgent(const std::string& name, const std::string& certificate) {
     return agent_.Start(
-        WithTls({ProgramPath("fairlead-agent"), "--controller", grpc_, "--name", name, "--data-dir",
-                 File("agent-" + name), "--docker-host", engine_.host()},
-                certificate),
+        authority_->WithTls({ProgramPath("fairlead-agent"), "--controller", grpc_, "--name", name,
+                             "--data-dir", File("agent-" + name), "--docker-host", engine_.host()},
+                            certificate),
         File("agent.log"));
   }
 
   CommandResult Status(const std::string& who) const {
     std::vector<std::string> argv = {ProgramPath("fairlead")};
-    argv = WithTls(argv, who);
+    argv = authority_->WithTls(argv, who);
     argv.insert(argv.end(), {"--controller", grpc_, "status"});
     return RunCommand(argv);
   }
 
   Engine& engine_ = Engine::Shared(1);
   std::string directory_;
+  std::unique_ptr<Authority> authority_;
   std::string grpc_;
   Process controller_;
   Process agent_;

@@ -1,14 +1,20 @@
 #include "integration/testing/engine.h"
 
+#include <signal.h>
+
 #include <memory>
+#include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "gtest/gtest.h"
 #include "integration/testing/process.h"
+#include "integration/testing/wait.h"
 
 namespace fairlead::integration {
 
@@ -22,8 +28,11 @@ std::string Tool(absl::string_view name) {
 
 }  // namespace
 
-Engine::Engine(int index)
-    : index_(index), directory_(absl::StrCat(FAIRLEAD_BINARY_DIR, "/engines/", index)) {}
+Engine::Engine(std::string name, std::string directory)
+    : name_(std::move(name)), directory_(std::move(directory)) {
+  // What a killed run left would otherwise be found as if it were ours.
+  MustRun({Tool("private_engine"), "remove", directory_});
+}
 
 Engine& Engine::Shared(int index) {
   // Made first, so that it still lives when the engines are removed at exit.
@@ -31,21 +40,29 @@ Engine& Engine::Shared(int index) {
   static std::unique_ptr<Engine> engines[3];
   auto& engine = engines[index];
   if (engine == nullptr) {
-    engine.reset(new Engine(index));
-    // What a killed run left would otherwise be found as if it were ours.
-    MustRun({Tool("private_engine"), "remove", engine->directory_});
+    engine.reset(new Engine(absl::StrCat("test-", index),
+                            absl::StrCat(FAIRLEAD_BINARY_DIR, "/engines/", index)));
     const absl::Status started = engine->Start();
     EXPECT_TRUE(started.ok()) << started;
-    engine->MakeImages();
+    engine->MakeImages(/*for_long=*/false);
   }
   return *engine;
 }
 
+std::unique_ptr<Engine> Engine::Live(const std::string& directory) {
+  std::unique_ptr<Engine> engine(new Engine("live", directory));
+  const absl::Status started = engine->Begin("live");
+  EXPECT_TRUE(started.ok()) << started;
+  engine->MakeImages(/*for_long=*/true);
+  return engine;
+}
+
 Engine::~Engine() { RunCommand({Tool("private_engine"), "remove", directory_}); }
 
-absl::Status Engine::Start() {
-  const CommandResult result =
-      RunCommand({Tool("private_engine"), "start", absl::StrCat("test-", index_), directory_});
+absl::Status Engine::Start() { return Begin("start"); }
+
+absl::Status Engine::Begin(const std::string& command) {
+  const CommandResult result = RunCommand({Tool("private_engine"), command, name_, directory_});
   if (result.exit_code != 0) {
     return absl::UnavailableError(absl::StrCat("private engine: ", result.err));
   }
@@ -58,20 +75,47 @@ absl::Status Engine::Stop() {
   return result.exit_code == 0 ? absl::OkStatus() : absl::UnavailableError(result.err);
 }
 
-void Engine::MakeImages() const {
-  const std::string make = Tool("make_image");
+pid_t Engine::DaemonPid() const {
+  int pid = 0;
+  if (!absl::SimpleAtoi(base::ReadFile(directory_ + "/docker.pid").value_or(""), &pid)) return -1;
+  // The number may be somebody else's by now; a zombie has no arguments.
+  const auto arguments = base::ReadFile(absl::StrCat("/proc/", pid, "/cmdline"));
+  return absl::StrContains(arguments.value_or(""), directory_) ? pid : -1;
+}
+
+bool Engine::SignalDaemon(int number) const {
+  const pid_t pid = DaemonPid();
+  return pid > 0 && kill(pid, number) == 0;
+}
+
+bool Engine::KillDaemon() const {
+  if (!SignalDaemon(SIGKILL)) return false;
+  EXPECT_OK(WaitFor("the end of dockerd", [this] { return DaemonPid() < 0; }));
+  return true;
+}
+
+std::vector<std::string> Engine::AgainCommand() const {
+  return {Tool("private_engine"), "again", directory_};
+}
+
+void Engine::MakeImages(bool for_long) const {
   const std::string ready = absl::StrCat("touch /tmp/ready; ", kIdle);
-  for (const char* version : {"1", "2", "3"}) {
-    MustRun({make, host_, absl::StrCat("fl/app:", version), "--healthcheck", "test -f /tmp/ready",
-             "--cmd", ready});
+  const auto make = [&](absl::string_view image, std::vector<std::string> options) {
+    options.insert(options.begin(), {Tool("make_image"), host_, absl::StrCat("fl/", image),
+                                     "--interval", for_long ? "500ms" : "200ms"});
+    MustRun(options);
+  };
+  for (const char* image : {"app:1", "app:2", "app:3"}) {
+    const std::string check = for_long && image != std::string("app:1") ? "" : "test -f /tmp/ready";
+    make(image, {"--healthcheck", check, "--cmd", ready});
   }
-  for (const char* version : {"1", "2"}) {
-    MustRun({make, host_, absl::StrCat("fl/slow:", version), "--healthcheck", "test -f /tmp/ready",
-             "--cmd", absl::StrCat("sleep 2; ", ready), "--retries", "100"});
+  for (const char* image : {"slow:1", "slow:2"}) {
+    make(image, {"--healthcheck", "test -f /tmp/ready", "--cmd", absl::StrCat("sleep 2; ", ready),
+                 "--retries", "100"});
   }
-  MustRun({make, host_, "fl/exits:1", "--cmd", "echo boom: bad option; exit 3"});
-  MustRun({make, host_, "fl/sick:1", "--healthcheck", "echo not well; false"});
-  MustRun({make, host_, "fl/done:1", "--cmd", "exit 0"});
+  make("exits:1", {"--cmd", "echo boom: bad option; exit 3"});
+  make("sick:1", {"--healthcheck", "echo not well; false"});
+  make("done:1", {"--cmd", "exit 0"});
 }
 
 std::string Engine::Docker(std::vector<std::string> arguments) const {

@@ -1,6 +1,9 @@
-// A private Docker engine, shared by the tests of one program.
+// A private Docker engine, shared by the tests of one program or of one owner.
 #pragma once
 
+#include <sys/types.h>
+
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,6 +31,9 @@ class Engine {
  public:
   // The `index`th engine of this program, 1 or 2; started on first use, removed at exit.
   static Engine& Shared(int index);
+  // One of the caller's own in `directory`, whose containers survive a killed dockerd. It lives
+  // long: checks run every 500 ms, and fl/app:2 and fl/app:3 have none.
+  static std::unique_ptr<Engine> Live(const std::string& directory);
 
   ~Engine();
   Engine(const Engine&) = delete;
@@ -36,6 +42,13 @@ class Engine {
   absl::Status Start();
   // As a service manager does: containers stop; those with a restart policy come back.
   absl::Status Stop();
+
+  // Of a live one: signals its dockerd alone. False when none runs.
+  bool SignalDaemon(int number) const;
+  // SIGKILL, and waits for its end.
+  bool KillDaemon() const;
+  // The command that starts a killed dockerd over all that lives.
+  std::vector<std::string> AgainCommand() const;
 
   // "unix://..."
   const std::string& host() const { return host_; }
@@ -51,10 +64,12 @@ class Engine {
   void Clear() const;
 
  private:
-  explicit Engine(int index);
-  void MakeImages() const;
+  Engine(std::string name, std::string directory);
+  absl::Status Begin(const std::string& command);
+  pid_t DaemonPid() const;
+  void MakeImages(bool for_long) const;
 
-  const int index_;
+  const std::string name_;
   const std::string directory_;
   std::string host_;
 };

@@ -1,0 +1,262 @@
+#include "integration/chaos/fleet.h"
+
+#include <sys/mount.h>
+
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "gtest/gtest.h"
+#include "integration/chaos/invariants.h"
+#include "integration/chaos/jumping_clock.h"
+#include "integration/testing/mini_fleet.h"
+#include "integration/testing/wait.h"
+
+namespace fairlead::chaos {
+
+using integration::CommandResult;
+using integration::Engine;
+using integration::MustRun;
+using integration::ProgramPath;
+using integration::RunCommand;
+
+namespace {
+
+constexpr char kPort[] = ":7400";
+constexpr char kDiskSize[] = "size=4m,mode=0700";
+
+std::string Emptied(const std::string& directory) {
+  std::error_code ignored;
+  // A killed run leaves its engines and its small disks.
+  for (int server = 1; server <= kServers; ++server) {
+    RunCommand({FAIRLEAD_SOURCE_DIR "/tools/private_engine", "remove",
+                absl::StrCat(directory, "/engine-", server)});
+    umount2(absl::StrCat(directory, "/agent-", server).c_str(), MNT_DETACH);
+  }
+  std::filesystem::remove_all(directory, ignored);
+  EXPECT_OK(base::MakeDirectories(directory, 0755));
+  return directory;
+}
+
+}  // namespace
+
+Fleet::Fleet(std::string directory, const std::string& network)
+    : directory_(Emptied(directory)),
+      links_(network, kServers),
+      authority_(directory_),
+      repository_(directory_) {}
+
+Fleet::~Fleet() {
+  EndQuestions();
+  if (controller_ != nullptr) controller_->Kill();
+  // One after the other takes seconds each.
+  std::vector<std::thread> ends;
+  for (auto& host : hosts_) ends.emplace_back([&host] { host.reset(); });
+  for (std::thread& end : ends) end.join();
+}
+
+void Fleet::MakeHost(int server) {
+  auto& host = hosts_.at(static_cast<std::size_t>(server - 1));
+  host = std::make_unique<Host>();
+  host->server = server;
+  host->engine = Engine::Live(absl::StrCat(directory_, "/engine-", server));
+  MakeBystanders(server);
+  host->events = std::make_unique<Service>(
+      "events",
+      std::vector<std::string>{"docker", "-H", host->engine->host(), "events", "--since", "1h",
+                               "--filter", "event=create", "--filter", "event=destroy", "--filter",
+                               "event=restart", "--filter", "event=health_status", "--format",
+                               "{{json .}}"},
+      absl::StrCat(directory_, "/events-", server, ".log"));
+  host->data = absl::StrCat(directory_, "/agent-", server);
+  EXPECT_OK(base::MakeDirectories(host->data));
+  EXPECT_EQ(mount("tmpfs", host->data.c_str(), "tmpfs", 0, kDiskSize), 0) << "needs root";
+  const std::string name = absl::StrCat("host-", server);
+  host->agent = std::make_unique<Service>(
+      absl::StrCat("agent-", server),
+      links_.AtServer(server, authority_.WithTls(
+                                  {ProgramPath("fairlead-agent"), "--controller",
+                                   absl::StrCat(Links::HubAddress(server), kPort), "--name", name,
+                                   "--data-dir", host->data, "--docker-host", host->engine->host()},
+                                  name)),
+      absl::StrCat(directory_, "/agent-", server, ".log"));
+}
+
+void Fleet::MakeBystanders(int server) const {
+  const auto& host = hosts_.at(static_cast<std::size_t>(server - 1));
+  // Without health checks, whose log is a part of inspect.
+  host->engine->Docker({"run", "-d", "--name", "bystander", "--restart", "always",
+                        "--no-healthcheck", "--label", "owner=somebody", "fl/app:1"});
+  const std::string file = absl::StrCat(directory_, "/bystand-", server, ".yaml");
+  EXPECT_OK(base::WriteFileAtomically(
+      file,
+      "version: \"3.7\"\nservices:\n  one:\n    image: fl/app:1\n    healthcheck:\n"
+      "      disable: true\n  two:\n    image: fl/app:2\n    healthcheck:\n      disable: true\n"));
+  MustRun({"docker-compose", "-H", host->engine->host(), "-p", "bystand", "-f", file, "up", "-d"});
+  // A dockerd that reads a container from its disk shows some fields otherwise than the one that
+  // made it: null becomes [].
+  EXPECT_TRUE(host->engine->KillDaemon());
+  MustRun(host->engine->AgainCommand());
+}
+
+void Fleet::MakeController() {
+  std::string names = "DNS:localhost,IP:127.0.0.1";
+  for (int server = 1; server <= kServers; ++server) {
+    absl::StrAppend(&names, ",IP:", Links::HubAddress(server));
+    authority_.Issue(absl::StrCat("host-", server),
+                     absl::StrCat("URI:fairlead://server/host-", server));
+  }
+  authority_.Issue("controller", names);
+  authority_.Issue("person", "URI:fairlead://person/anna");
+  EXPECT_OK(base::WriteFileAtomically(
+      directory_ + "/bootstrap.toml",
+      absl::StrCat("[[resource_sync]]\nname = \"main\"\n[resource_sync.config]\nurl = \"",
+                   repository_.url(),
+                   "\"\nbranch = \"main\"\ndelete = true\npoll_interval = \"1s\"\n"
+                   "fetch_timeout = \"3s\"\n")));
+  const std::string clock = directory_ + "/clock";
+  EXPECT_OK(SetClockOffset(clock, clock_offset_));
+  controller_ = std::make_unique<Service>(
+      "controller",
+      links_.AtHub(authority_.WithTls(
+          {ProgramPath("chaos_controller"), "--listen", absl::StrCat("0.0.0.0", kPort),
+           "--http-listen", "127.0.0.1:7401", "--data-dir", directory_ + "/controller",
+           "--bootstrap", directory_ + "/bootstrap.toml"},
+          "controller")),
+      directory_ + "/controller.log",
+      std::map<std::string, std::string>{{kClockFileVariable, clock}});
+}
+
+absl::Status Fleet::Start(const World& first) {
+  MakeController();
+  std::vector<std::thread> hosts;
+  for (int server = 1; server <= kServers; ++server) {
+    hosts.emplace_back([this, server] { MakeHost(server); });
+  }
+  for (std::thread& one : hosts) one.join();
+  WriteFiles(first);
+  repository_.Commit("first");
+  repository_.Push();
+  RETURN_IF_ERROR(controller_->Start());
+  for (const auto& host : hosts_) {
+    RETURN_IF_ERROR(host->events->Start());
+    RETURN_IF_ERROR(host->agent->Start());
+  }
+  return absl::OkStatus();
+}
+
+void Fleet::WriteFiles(const World& world) const {
+  for (const auto& [name, content] : Render(world)) repository_.Write(name, content);
+}
+
+std::string Fleet::Push(const World& world, const std::string& subject) {
+  WriteFiles(world);
+  std::string commit = repository_.Commit(subject);
+  repository_.Push();
+  Ask({"sync", "main"});
+  return commit;
+}
+
+std::vector<std::string> Fleet::CliArguments(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> argv =
+      authority_.WithTls({ProgramPath("fairlead"), "--timeout", "5s", "--controller",
+                          absl::StrCat("127.0.0.1", kPort)},
+                         "person");
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return links_.AtHub(argv);
+}
+
+CommandResult Fleet::Cli(const std::vector<std::string>& arguments) const {
+  return RunCommand(CliArguments(arguments), {{"NO_COLOR", "1"}});
+}
+
+void Fleet::Ask(const std::vector<std::string>& arguments) {
+  questions_.push_back(std::make_unique<integration::Process>());
+  EXPECT_OK(questions_.back()->Start(CliArguments(arguments), directory_ + "/cli.log"));
+}
+
+void Fleet::EndQuestions() { questions_.clear(); }
+
+std::vector<SeenContainer> Fleet::Containers(int server) const {
+  const std::string& host = hosts_.at(static_cast<std::size_t>(server - 1))->engine->host();
+  const CommandResult ids = RunCommand({"docker", "-H", host, "ps", "-aq", "--no-trunc"});
+  if (ids.exit_code != 0 || ids.out.empty()) return {};
+  std::vector<std::string> argv = {"docker", "-H", host, "inspect", "--type", "container"};
+  for (absl::string_view id : absl::StrSplit(ids.out, '\n', absl::SkipEmpty())) {
+    argv.emplace_back(id);
+  }
+  return ParseInspect(server, RunCommand(argv).out);
+}
+
+Observation Fleet::Observe() const {
+  Observation seen;
+  const CommandResult listed = Cli({"get", "all", "-o", "json"});
+  if (listed.exit_code != 0) {
+    seen.trouble = absl::StrCat("the controller does not answer: ", listed.err);
+    return seen;
+  }
+  ParseResources(listed.out, seen);
+  for (const std::string& secret : CheckSecrets("get all", listed.out)) seen.trouble = secret;
+  for (int server = 1; server <= kServers; ++server) {
+    std::vector<SeenContainer> containers = Containers(server);
+    // The bystanders are always there.
+    if (containers.empty()) {
+      seen.trouble = absl::StrCat("the engine of host-", server, " does not answer");
+    }
+    std::move(containers.begin(), containers.end(), std::back_inserter(seen.containers));
+  }
+  return seen;
+}
+
+std::vector<EngineEvent> Fleet::Events() const {
+  std::vector<EngineEvent> events;
+  for (int server = 1; server <= kServers; ++server) {
+    const auto text = base::ReadFile(absl::StrCat(directory_, "/events-", server, ".log"));
+    // A reader that was started again repeats what the engine still remembers.
+    std::set<std::string> known;
+    for (absl::string_view line : absl::StrSplit(text.value_or(""), '\n', absl::SkipEmpty())) {
+      if (!known.emplace(line).second) continue;
+      if (auto event = ParseEvent(server, line)) events.push_back(*std::move(event));
+    }
+  }
+  return events;
+}
+
+std::vector<std::string> Fleet::SecretsInLogs() {
+  std::vector<std::string> logs = {controller_->log(), directory_ + "/cli.log"};
+  for (const auto& host : hosts_) logs.push_back(host->agent->log());
+  std::vector<std::string> secrets;
+  for (const std::string& log : logs) {
+    const std::string text = base::ReadFile(log).value_or("");
+    std::size_t& searched = searched_[log];
+    for (std::string& one : CheckSecrets(log, text.substr(std::min(searched, text.size())))) {
+      secrets.push_back(std::move(one));
+    }
+    searched = text.size();
+  }
+  return secrets;
+}
+
+std::vector<std::string> Fleet::Supervise() {
+  std::vector<std::string> ended = {controller_->Supervise()};
+  for (const auto& host : hosts_) {
+    ended.push_back(host->agent->Supervise());
+    // The reader ends whenever dockerd does.
+    host->events->Supervise();
+  }
+  std::erase(ended, "");
+  return ended;
+}
+
+void Fleet::MoveClock(absl::Duration jump) {
+  clock_offset_ += jump;
+  EXPECT_OK(SetClockOffset(directory_ + "/clock", clock_offset_));
+}
+
+}  // namespace fairlead::chaos

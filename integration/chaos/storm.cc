@@ -1,0 +1,155 @@
+#include "integration/chaos/storm.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "integration/testing/process.h"
+#include "integration/testing/wait.h"
+
+namespace fairlead::chaos {
+
+namespace {
+
+std::string FillerOf(const Host& host) { return host.data + "/filler"; }
+
+}  // namespace
+
+void Storm::Begin(const Fault& fault) {
+  if (Do(fault)) ++counts_[NameOf(fault.kind)];
+}
+
+bool Storm::Do(const Fault& fault) {
+  Host& host = fleet_.host(fault.server);
+  switch (fault.kind) {
+    case FaultKind::kKillController:
+      fleet_.controller().Kill();
+      return true;
+    case FaultKind::kKillAgent:
+      host.agent->Kill();
+      return true;
+    case FaultKind::kKillDockerd:
+      return host.engine->KillDaemon();
+    case FaultKind::kKillContainer:
+    case FaultKind::kRemoveContainer:
+      return HitContainers(fault);
+    case FaultKind::kStopController:
+      fleet_.controller().Signal(SIGSTOP);
+      return fleet_.controller().is_wanted();
+    case FaultKind::kStopAgent:
+      host.agent->Signal(SIGSTOP);
+      return host.agent->is_wanted();
+    case FaultKind::kStopDockerd:
+      return host.engine->SignalDaemon(SIGSTOP);
+    case FaultKind::kCutLink:
+      fleet_.links().Cut(fault.server);
+      return true;
+    case FaultKind::kSlowLink:
+      fleet_.links().Slow(fault.server);
+      return true;
+    case FaultKind::kDropLink:
+      fleet_.links().Drop(fault.server);
+      return true;
+    case FaultKind::kFillDisk:
+      return FillDisk(fault.server);
+    case FaultKind::kJumpClock:
+      fleet_.MoveClock(fault.jump);
+      return true;
+  }
+  return false;
+}
+
+// By a shell on each host that has some of the resource.
+bool Storm::HitContainers(const Fault& fault) {
+  bool hit = false;
+  for (int server = 1; server <= kServers; ++server) {
+    const std::string& host = fleet_.host(server).engine->host();
+    for (const auto& container : fleet_.host(server).engine->Containers(fault.resource)) {
+      std::vector<std::string> argv = {"docker", "-H", host};
+      if (fault.kind == FaultKind::kRemoveContainer) {
+        // Counted before: the engine may do it and not live to say so.
+        by_hand_.removed.insert(container.id);
+        argv.insert(argv.end(), {"rm", "-f", container.id});
+      } else {
+        argv.insert(argv.end(), {"kill", container.id});
+      }
+      hit |= integration::RunCommand(argv, {}, absl::Seconds(5)).exit_code == 0;
+    }
+  }
+  return hit;
+}
+
+bool Storm::FillDisk(int server) {
+  std::ofstream file(FillerOf(fleet_.host(server)), std::ios::binary);
+  const std::string block(1024, 'x');
+  while (file.write(block.data(), static_cast<std::streamsize>(block.size())) && file.flush()) {
+  }
+  return true;
+}
+
+void Storm::StartDockerd(int server) {
+  Host& host = fleet_.host(server);
+  if (host.again.Running()) return;
+  EXPECT_OK(host.again.Start(host.engine->AgainCommand(),
+                             absl::StrCat(fleet_.directory(), "/again-", server, ".log")));
+}
+
+void Storm::End(const Fault& fault) {
+  Host& host = fleet_.host(fault.server);
+  switch (fault.kind) {
+    case FaultKind::kKillController:
+      EXPECT_OK(fleet_.controller().Start());
+      break;
+    case FaultKind::kKillAgent:
+      EXPECT_OK(host.agent->Start());
+      break;
+    case FaultKind::kKillDockerd:
+      StartDockerd(fault.server);
+      break;
+    case FaultKind::kStopController:
+      fleet_.controller().Signal(SIGCONT);
+      break;
+    case FaultKind::kStopAgent:
+      host.agent->Signal(SIGCONT);
+      break;
+    case FaultKind::kStopDockerd:
+      host.engine->SignalDaemon(SIGCONT);
+      break;
+    case FaultKind::kCutLink:
+    case FaultKind::kSlowLink:
+    case FaultKind::kDropLink:
+      fleet_.links().Mend(fault.server);
+      break;
+    case FaultKind::kFillDisk:
+      unlink(FillerOf(host).c_str());
+      break;
+    case FaultKind::kKillContainer:
+    case FaultKind::kRemoveContainer:
+    case FaultKind::kJumpClock:
+      break;
+  }
+}
+
+void Storm::Calm() {
+  fleet_.controller().Signal(SIGCONT);
+  EXPECT_OK(fleet_.controller().Start());
+  for (int server = 1; server <= kServers; ++server) {
+    Host& host = fleet_.host(server);
+    host.agent->Signal(SIGCONT);
+    EXPECT_OK(host.agent->Start());
+    host.engine->SignalDaemon(SIGCONT);
+    if (host.again.Running()) {
+      EXPECT_OK(host.again.WaitForEnd(absl::Seconds(60)));
+    }
+    if (!host.engine->SignalDaemon(0)) {
+      StartDockerd(server);
+      EXPECT_OK(host.again.WaitForEnd(absl::Seconds(60)));
+    }
+    fleet_.links().Mend(server);
+    unlink(FillerOf(host).c_str());
+  }
+}
+
+}  // namespace fairlead::chaos
