@@ -33,6 +33,16 @@ bool CanReturnToGood(const v1::InventoryEntry* inventory, const FailedByHash& fa
          !failures.contains(inventory->good_hash()) && wanted && LastGood(*inventory).IsComplete();
 }
 
+// What stands while the declaration cannot be read. What is stopped as it was declared cannot
+// become healthy, and nobody asked to start what was before.
+StandIn LastStanding(const Facts& facts) {
+  const v1::InventoryEntry& entry = *facts.inventory;
+  const FailedByHash* failures = FailuresOf(facts);
+  const bool stopped = entry.has_applied() && entry.applied().state() == v1::WANTED_STATE_STOPPED &&
+                       (failures == nullptr || !failures->contains(entry.applied_hash()));
+  return stopped ? LastApplied(entry) : LastGood(entry);
+}
+
 // A change that nobody has approved: what was applied last stays, whatever is declared.
 void UseApproved(const Facts& facts, Target& target) {
   const v1::InventoryEntry& entry = *facts.inventory;
@@ -84,7 +94,7 @@ Target ComputeTarget(const Facts& facts) {
   if (facts.desired == nullptr) return target;
   target.invalid = facts.desired->invalid || facts.desired->resolved == nullptr;
   if (target.invalid) {
-    if (facts.inventory != nullptr) Use(LastGood(*facts.inventory), target);
+    if (facts.inventory != nullptr) Use(LastStanding(facts), target);
     target.wish = target.spec;
   } else if (facts.unapproved) {
     UseApproved(facts, target);

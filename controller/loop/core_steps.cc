@@ -36,6 +36,12 @@ const v1::Container* CurrentContainer(const sync::PlanInput& input, const std::s
   return container == host->second->containers.end() ? nullptr : container->second.get();
 }
 
+// Nothing is left to do about it. What is stopped as declared is never satisfied.
+bool IsAsDeclared(const sync::Decision& decision, const v1::Resource& declared) {
+  return decision.satisfied || (decision.condition == v1::CONDITION_STOPPED &&
+                                declared.state() == v1::WANTED_STATE_STOPPED);
+}
+
 }  // namespace
 
 bool Core::RecordNewFailures(absl::Time now) {
@@ -123,13 +129,13 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
     entry.set_good_hash(entry.applied_hash());
     entry.set_good_revision(entry.applied_revision());
   }
-  if (desired != nullptr && desired->spec != nullptr && decision.satisfied &&
+  if (desired != nullptr && desired->spec != nullptr && IsAsDeclared(decision, *desired->spec) &&
       !decision.uses_good_spec && decision.live_hash == desired->spec_hash) {
     // Fields that need no action (description, after, alerts) follow silently.
     entry.set_origin(desired->origin);
     if (entry.applied().SerializeAsString() != desired->spec->SerializeAsString()) {
       *entry.mutable_applied() = *desired->spec;
-      *entry.mutable_good() = *desired->spec;
+      if (entry.good_hash() == entry.applied_hash()) *entry.mutable_good() = *desired->spec;
     }
     entry.clear_after();
     for (const auto& after : desired->after) entry.add_after(after.ToString());

@@ -243,6 +243,41 @@ TEST(CoreTest, RollsBackASpecThatExits) {
   EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:3");
 }
 
+std::string StoppedWeb(const std::string& image) {
+  std::string text = WithWeb(image);
+  return text.replace(text.find("after ="), 0, "state = \"stopped\"\n");
+}
+
+TEST(CoreTest, WhatIsStoppedStaysSoWhileItsDeclarationCannotBeRead) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.Commit(StoppedWeb("web:1"), "r2");
+  world.Settle();
+  ASSERT_EQ(world.hosts["edge"].Find("web")->state(), v1::CONTAINER_STATE_EXITED);
+  world.sent.clear();
+  world.Commit(StoppedWeb("web:1") + "config.enviroment = \"A=1\"\n", "r3");
+  world.Settle();
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_INVALID);
+  EXPECT_THAT(world.sent, IsEmpty());
+}
+
+TEST(CoreTest, WhatWasReplacedWhileStoppedIsNotTakenBackByAMistake) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.Commit(StoppedWeb("web:2"), "r2");
+  world.Settle();
+  world.sent.clear();
+  world.Commit(StoppedWeb("web:2") + "config.enviroment = \"A=1\"\n", "r3");
+  world.Settle();
+  EXPECT_THAT(world.sent, IsEmpty());
+  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:2");
+  EXPECT_NE(world.hosts["edge"].Find("web")->state(), v1::CONTAINER_STATE_RUNNING);
+}
+
 TEST(CoreTest, AnActionThatNeverArrivedIsPlannedAnewAfterACrash) {
   CoreWorld world;
   world.Connect("edge");
