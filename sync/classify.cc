@@ -183,6 +183,12 @@ absl::Time FirstDeadlineOf(const Facts& facts) {
                         facts.busy == v1::STEP_ACTION_NONE && facts.WasApplied() &&
                         facts.hash_matches;
   if (!can_fail) return absl::InfiniteFuture();
+  // What was made to be stopped has had no time to become healthy, however old it is.
+  const bool made_stopped = facts.inventory->applied().state() == v1::WANTED_STATE_STOPPED;
+  if (made_stopped && facts.vitals.first_down != nullptr &&
+      !facts.vitals.first_down->has_started_at()) {
+    return absl::InfiniteFuture();
+  }
   return FirstDeadline(facts.pair.members, *facts.inventory, facts.health, facts.clock_offset());
 }
 
