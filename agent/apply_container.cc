@@ -1,16 +1,20 @@
 #include "agent/apply_container.h"
 
 #include <set>
+#include <utility>
+#include <vector>
 
 #include <boost/json.hpp>
 #include "absl/strings/str_cat.h"
 
 #include "agent/engine_json.h"
+#include "agent/image_pull.h"
 #include "agent/owned_container.h"
 #include "agent/preflight.h"
 #include "agent/section_hash.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "resources/replacement_names.h"
 
 namespace fairlead::agent {
 namespace {
@@ -25,40 +29,60 @@ absl::Status NameTaken(const v1::Container& container) {
 
 }  // namespace
 
-std::string ContainerReplacement::OldName() const { return absl::StrCat(spec_.name(), kOldSuffix); }
-
 absl::Status ContainerReplacement::Run() {
   RETURN_IF_ERROR(Survey());
-  if (current_) {
-    ASSIGN_OR_RETURN(const bool wanted, IsWanted(*current_));
-    if (wanted) return CompleteWanted();
+  for (const auto* candidate : {&coming_, &current_}) {
+    if (!candidate->has_value()) continue;
+    ASSIGN_OR_RETURN(const bool wanted, IsWanted(**candidate));
+    if (wanted) return CompleteWanted(**candidate);
   }
   const absl::Status replaced = Replace();
   if (!replaced.ok()) Undo();
   return replaced;
 }
 
-absl::Status ContainerReplacement::Survey() {
-  const auto owned_holder =
-      [&](const std::string& name) -> absl::StatusOr<std::optional<v1::Container>> {
-    ASSIGN_OR_RETURN(std::optional<v1::Container> found,
-                     FindByName(scope_.engine, name, scope_.limits));
-    if (found && !IsOwned(*found, scope_.installation, scope_.action.resource(), scope_.records)) {
-      return NameTaken(*found);
-    }
+absl::StatusOr<std::optional<v1::Container>> ContainerReplacement::Holder(const std::string& name,
+                                                                          bool is_needed) const {
+  ASSIGN_OR_RETURN(std::optional<v1::Container> found,
+                   FindByName(scope_.engine, name, scope_.limits));
+  if (!found || IsOwned(*found, scope_.installation, scope_.action.resource(), scope_.records)) {
     return found;
-  };
-  ASSIGN_OR_RETURN(current_, owned_holder(spec_.name()));
-  ASSIGN_OR_RETURN(old_, owned_holder(OldName()));
-  if (current_) return absl::OkStatus();
+  }
+  if (is_needed) return NameTaken(*found);
+  return std::nullopt;
+}
+
+absl::Status ContainerReplacement::Survey() {
+  const std::string& name = spec_.name();
+  const bool start_first = request_.start_first();
+  ASSIGN_OR_RETURN(current_, Holder(name, true));
+  ASSIGN_OR_RETURN(old_, Holder(resources::OldNameOf(name), true));
+  ASSIGN_OR_RETURN(coming_, Holder(resources::NewNameOf(name), start_first));
+  if (resources::HasSpellings(name)) {
+    ASSIGN_OR_RETURN(auto going, Holder(resources::GoingSpellingOf(name), start_first));
+    if (!old_) old_ = std::move(going);
+    ASSIGN_OR_RETURN(auto coming, Holder(resources::ComingSpellingOf(name), start_first));
+    if (!coming_) coming_ = std::move(coming);
+  }
+  return current_ ? absl::OkStatus() : FindStray();
+}
+
+absl::Status ContainerReplacement::FindStray() {
   ASSIGN_OR_RETURN(const std::vector<v1::Container> owned,
                    ListOwned(scope_.engine, scope_.installation, scope_.action.resource(),
                              scope_.records, scope_.limits));
   for (const v1::Container& container : owned) {
-    if (IsOldName(container.name())) continue;
+    const bool has_part =
+        resources::PartOf(container.name(), spec_.name()) != resources::ReplacementPart::kNone;
+    if (has_part) continue;
     if (!stray_ || (IsUp(container) && !IsUp(*stray_))) stray_ = container;
   }
   return absl::OkStatus();
+}
+
+bool ContainerReplacement::Overlaps() const {
+  return request_.start_first() && !request_.leave_stopped() && current_ && IsUp(*current_) &&
+         !old_ && resources::HasSpellings(spec_.name());
 }
 
 absl::StatusOr<bool> ContainerReplacement::IsWanted(const v1::Container& container) const {
@@ -76,18 +100,18 @@ absl::StatusOr<bool> ContainerReplacement::IsWanted(const v1::Container& contain
                                            *scope_.hasher));
 }
 
-absl::Status ContainerReplacement::CompleteWanted() {
-  const std::string id = current_->id();
-  const bool own = current_->action() == scope_.action.id();
+absl::Status ContainerReplacement::CompleteWanted(const v1::Container& wanted) {
+  const std::string id = wanted.id();
+  const bool own = wanted.action() == scope_.action.id();
   if (own) created_id_ = id;
   scope_.outcome.set_container_id(id);
-  if (!spec_.restart_policy().empty() && current_->restart_policy() != spec_.restart_policy()) {
+  if (!spec_.restart_policy().empty() && wanted.restart_policy() != spec_.restart_policy()) {
     RETURN_IF_ERROR(scope_.engine.UpdateRestartPolicy(id, spec_.restart_policy(), scope_.limits));
   }
   if (!request_.leave_stopped()) {
-    const absl::Status started = current_->state() == v1::CONTAINER_STATE_PAUSED
+    const absl::Status started = wanted.state() == v1::CONTAINER_STATE_PAUSED
                                      ? scope_.engine.UnpauseContainer(id, scope_.limits)
-                                     : (IsUp(*current_) ? absl::OkStatus() : Start(id));
+                                     : (IsUp(wanted) ? absl::OkStatus() : Start(id));
     if (!started.ok()) {
       // Made by an earlier action, it may be all there is: it stays.
       if (own) Undo();
@@ -98,7 +122,7 @@ absl::Status ContainerReplacement::CompleteWanted() {
 }
 
 absl::Status ContainerReplacement::Replace() {
-  RETURN_IF_ERROR(EnsureImage());
+  RETURN_IF_ERROR(EnsureImage(scope_, request_));
   RETURN_IF_ERROR(Preflight());
   RETURN_IF_ERROR(MakeRoom());
   RETURN_IF_ERROR(Create());
@@ -110,55 +134,32 @@ absl::Status ContainerReplacement::Replace() {
   return absl::OkStatus();
 }
 
-absl::Status ContainerReplacement::EnsureImage() {
-  const std::string context = absl::StrCat("image ", spec_.image());
-  const absl::Status present = scope_.engine.ImageId(spec_.image(), scope_.limits).status();
-  if (!present.ok() && !absl::IsNotFound(present)) return base::Annotate(present, context);
-  if (request_.pull() == v1::PULL_POLICY_NEVER) {
-    if (present.ok()) return absl::OkStatus();
-    return absl::NotFoundError(absl::StrCat(context, ": not on this host, and pull is \"never\""));
-  }
-  if (request_.pull() == v1::PULL_POLICY_MISSING && present.ok()) return absl::OkStatus();
-  const absl::Status pulled = PullImage();
-  if (pulled.ok() || !present.ok() || absl::IsCancelled(pulled) ||
-      absl::IsDeadlineExceeded(pulled)) {
-    return base::Annotate(pulled, absl::StrCat(context, ": pull failed"));
-  }
-  scope_.Warn(
-      absl::StrCat(context, ": pull failed, using the image that is present: ", pulled.message()));
-  return absl::OkStatus();
-}
-
-absl::Status ContainerReplacement::PullImage() {
-  scope_.Report("pulling", spec_.image());
-  return scope_.engine.PullImage(
-      spec_.image(),
-      [&](uint64_t current, uint64_t total) {
-        scope_.Report("pulling", spec_.image(), current, total);
-      },
-      scope_.limits);
-}
-
 absl::Status ContainerReplacement::Preflight() {
   std::set<std::string> own;
-  for (const auto* container : {&current_, &old_, &stray_}) {
+  for (const auto* container : {&current_, &old_, &coming_, &stray_}) {
+    // What goes on serving keeps its ports.
+    if (container == &current_ && Overlaps()) continue;
     if (container->has_value()) own.insert((*container)->id());
   }
+  if (Overlaps()) RETURN_IF_ERROR(CheckCanPassName(scope_));
   return CheckCanRun(scope_, spec_, own);
 }
 
 absl::Status ContainerReplacement::MakeRoom() {
-  if (current_ && old_) {
-    // An attempt that was not finished: what ran before it stays the one to go back to.
-    scope_.Report("removing", current_->name());
-    RETURN_IF_ERROR(StopGently(scope_.engine, scope_.clock, current_->id(), "",
-                               spec_.stop_timeout_seconds(), scope_.limits));
-    RETURN_IF_ERROR(RemoveOwned(scope_.engine, scope_.records, current_->id(), scope_.limits));
-    current_.reset();
-  }
+  // An attempt that is given up; what ran before it stays the one to go back to.
+  if (coming_) RETURN_IF_ERROR(Remove(*std::exchange(coming_, std::nullopt)));
+  if (Overlaps()) return absl::OkStatus();
+  if (current_ && old_) RETURN_IF_ERROR(Remove(*std::exchange(current_, std::nullopt)));
   if (old_) return IsUp(*old_) ? SetAside(*old_) : absl::OkStatus();
   if (current_) return SetAside(*current_);
   return stray_ ? SetAside(*stray_) : absl::OkStatus();
+}
+
+absl::Status ContainerReplacement::Remove(const v1::Container& container) {
+  scope_.Report("removing", container.name());
+  RETURN_IF_ERROR(StopGently(scope_.engine, scope_.clock, container.id(), "",
+                             spec_.stop_timeout_seconds(), scope_.limits));
+  return RemoveOwned(scope_.engine, scope_.records, container.id(), scope_.limits);
 }
 
 // By value: it is given what it resets.
@@ -166,14 +167,7 @@ absl::Status ContainerReplacement::MakeRoom() {
 absl::Status ContainerReplacement::SetAside(v1::Container container) {
   const std::string& id = container.id();
   old_name_before_ = IsOldName(container.name()) ? spec_.name() : container.name();
-  ContainerRecord record = scope_.records.Find(id).value_or(
-      ContainerRecord{.resource = scope_.action.resource(), .spec_hash = container.spec_hash()});
-  if (!record.aside) {
-    ASSIGN_OR_RETURN(const boost::json::object inspect,
-                     scope_.engine.InspectContainer(id, scope_.limits));
-    record.aside = ContainerRecord::Aside{ToContainer(inspect).restart_policy(), IsUp(container)};
-    RETURN_IF_ERROR(scope_.records.Put(id, record));
-  }
+  RETURN_IF_ERROR(RecordAside(scope_, container));
   old_ = container;
   current_.reset();
   RETURN_IF_ERROR(scope_.engine.UpdateRestartPolicy(id, "no", scope_.limits));
@@ -184,21 +178,23 @@ absl::Status ContainerReplacement::SetAside(v1::Container container) {
                     absl::StrCat("stop container ", container.name()));
   }
   if (IsOldName(container.name())) return absl::OkStatus();
-  return base::Annotate(scope_.engine.RenameContainer(id, OldName(), scope_.limits),
-                        absl::StrCat("rename container ", container.name()));
+  return base::Annotate(
+      scope_.engine.RenameContainer(id, resources::OldNameOf(spec_.name()), scope_.limits),
+      absl::StrCat("rename container ", container.name()));
 }
 
 absl::Status ContainerReplacement::Create() {
-  scope_.Report("creating", spec_.name());
+  const std::string name = Overlaps() ? resources::NewNameOf(spec_.name()) : spec_.name();
+  scope_.Report("creating", name);
   const absl::StatusOr<std::string> created = scope_.engine.CreateContainer(
-      spec_.name(),
+      name,
       ToCreateBody(spec_, OwnLabels(scope_.installation, scope_.action.resource(),
                                     scope_.action.spec_hash(), scope_.action.id())),
       scope_.limits);
   if (absl::IsAlreadyExists(created.status())) {
     return absl::FailedPreconditionError(created.status().message());
   }
-  RETURN_IF_ERROR(created.status(), absl::StrCat("create container ", spec_.name()));
+  RETURN_IF_ERROR(created.status(), absl::StrCat("create container ", name));
   created_id_ = *created;
   return absl::OkStatus();
 }

@@ -27,12 +27,18 @@ class ContainerReplacement {
 
  private:
   absl::Status Survey();
+  // The container of the resource that has this name; somebody else's is an error if `name` is
+  // needed, and nothing otherwise.
+  absl::StatusOr<std::optional<v1::Container>> Holder(const std::string& name,
+                                                      bool is_needed) const;
+  absl::Status FindStray();
+  // The new container is to start while the old one serves.
+  bool Overlaps() const;
   // Right hash, and nobody changed it since it was made.
   absl::StatusOr<bool> IsWanted(const v1::Container& container) const;
-  absl::Status CompleteWanted();
+  // `wanted` is right, but may have to be started.
+  absl::Status CompleteWanted(const v1::Container& wanted);
   absl::Status Replace();
-  absl::Status EnsureImage();
-  absl::Status PullImage();
   // What is in the way is found before anything stops.
   absl::Status Preflight();
   absl::Status MakeRoom();
@@ -42,15 +48,18 @@ class ContainerReplacement {
   absl::Status Start(const std::string& id);
   // Removes what this action made and puts the old container back.
   void Undo();
-  std::string OldName() const;
+  absl::Status Remove(const v1::Container& container);
 
   ActionScope& scope_;
   const v1::ApplyContainer& request_;
   const v1::ContainerSpec& spec_;
   // The holder of the name.
   std::optional<v1::Container> current_;
-  // The holder of NAME.fairlead-old, kept by an earlier step or by this one.
+  // The holder of NAME.fairlead-old, kept by an earlier step or by this one, or one that is about
+  // to have that name.
   std::optional<v1::Container> old_;
+  // Made to take the place of a container that still serves.
+  std::optional<v1::Container> coming_;
   // A container of the resource under another name.
   std::optional<v1::Container> stray_;
   // Name to give back to the old one.

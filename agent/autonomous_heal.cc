@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/proto_time.h"
+#include "resources/replacement_names.h"
 
 namespace fairlead::agent {
 namespace {
@@ -15,8 +16,6 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(5);
 // The rules of crash loops: docs/sync-semantics.md.
 constexpr absl::Duration kSeriesReset = absl::Minutes(10);
-constexpr absl::string_view kOldSuffix = ".fairlead-old";
-constexpr absl::string_view kNewSuffix = ".fairlead-new";
 
 // Exit code 0 may be the end of the work.
 bool IsJobPolicy(absl::string_view policy) {
@@ -65,11 +64,11 @@ struct Finding {
 using Containers = std::vector<const v1::Container*>;
 
 std::optional<Finding> ExamineContainer(const v1::Action& applied, const Containers& containers) {
+  const std::string& name = applied.apply_container().spec().name();
   const v1::Container* current = nullptr;
   for (const v1::Container* container : containers) {
     // A replacement is under way: the controller ends it.
-    if (absl::EndsWith(container->name(), kOldSuffix) ||
-        absl::EndsWith(container->name(), kNewSuffix)) {
+    if (resources::PartOf(container->name(), name) != resources::ReplacementPart::kNone) {
       return std::nullopt;
     }
     if (container->spec_hash() == applied.spec_hash()) current = container;

@@ -32,68 +32,7 @@ absl::StatusOr<std::vector<v1::Container>> Present(const ActionScope& scope) {
   return owned;
 }
 
-absl::StatusOr<std::optional<v1::Container>> OwnedByName(const ActionScope& scope,
-                                                         const std::string& name) {
-  ASSIGN_OR_RETURN(std::optional<v1::Container> found,
-                   FindByName(scope.engine, name, scope.limits));
-  if (found && !IsOwned(*found, scope.installation, scope.action.resource(), scope.records)) {
-    return std::nullopt;
-  }
-  return found;
-}
-
-absl::Status KeepNew(ActionScope& scope, const v1::FinishReplacement& request,
-                     const std::optional<v1::Container>& current,
-                     const std::optional<v1::Container>& old) {
-  if (current) scope.outcome.set_container_id(current->id());
-  if (!old) return absl::OkStatus();
-  if (!current) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("container ", request.name(), " is gone: the old one is kept"));
-  }
-  scope.Report("removing", old->name());
-  if (IsUp(*old)) {
-    RETURN_IF_ERROR(StopGently(scope.engine, scope.clock, old->id(), "", 0, scope.limits));
-  }
-  return RemoveOwned(scope.engine, scope.records, old->id(), scope.limits);
-}
-
-absl::Status KeepOld(ActionScope& scope, const v1::FinishReplacement& request,
-                     const std::optional<v1::Container>& current,
-                     const std::optional<v1::Container>& old) {
-  if (!old) {
-    if (!current) {
-      return absl::NotFoundError(
-          absl::StrCat("neither ", request.name(), " nor its old container is there"));
-    }
-    scope.outcome.set_container_id(current->id());
-    const std::optional<ContainerRecord> record = scope.records.Find(current->id());
-    // Cut between the rename and the start: the record still says so.
-    if (!record || !record->aside) return absl::OkStatus();
-    return PutBack(scope, current->id(), request.name(), request.restart_policy(),
-                   request.leave_stopped(), scope.limits);
-  }
-  if (current) {
-    scope.outcome.set_log_tail(ReadRedactedLogTail(scope, current->id(), scope.limits));
-    scope.Report("removing", current->name());
-    RETURN_IF_ERROR(StopGently(scope.engine, scope.clock, current->id(), "", 0, scope.limits));
-    RETURN_IF_ERROR(RemoveOwned(scope.engine, scope.records, current->id(), scope.limits));
-  }
-  scope.Report("restoring", request.name());
-  scope.outcome.set_container_id(old->id());
-  return PutBack(scope, old->id(), request.name(), request.restart_policy(),
-                 request.leave_stopped(), scope.limits);
-}
-
 }  // namespace
-
-absl::Status FinishReplacement(ActionScope& scope, const v1::FinishReplacement& request) {
-  ASSIGN_OR_RETURN(const std::optional<v1::Container> current, OwnedByName(scope, request.name()));
-  ASSIGN_OR_RETURN(const std::optional<v1::Container> old,
-                   OwnedByName(scope, absl::StrCat(request.name(), kOldSuffix)));
-  return request.keep() == v1::FinishReplacement::KEEP_OLD ? KeepOld(scope, request, current, old)
-                                                           : KeepNew(scope, request, current, old);
-}
 
 absl::Status StartContainers(ActionScope& scope) {
   ASSIGN_OR_RETURN(const std::vector<v1::Container> containers, Present(scope));

@@ -9,7 +9,6 @@
 namespace fairlead::agent {
 
 // Each looks at the engine first and may be run again after a crash.
-absl::Status FinishReplacement(ActionScope& scope, const v1::FinishReplacement& request);
 absl::Status StartContainers(ActionScope& scope);
 absl::Status StopContainers(ActionScope& scope, const v1::StopContainers& request);
 absl::Status RestartContainers(ActionScope& scope, const v1::RestartContainers& request);

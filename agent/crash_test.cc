@@ -40,7 +40,8 @@ class CrashTest : public RuntimeFixture, public ::testing::WithParamInterface<bo
 
  private:
   void Clean() {
-    for (const char* name : {"web", "web.fairlead-old"}) {
+    engine_.WatchName("");
+    for (const char* name : {"web", "web.fairlead-old", "web.fairlead-new", "Web", "weB"}) {
       if (!engine_.IdOf(name).empty()) engine_.RemoveByHand(name);
     }
   }
@@ -119,6 +120,96 @@ TEST_P(CrashTest, RemovalEnds) {
       [&] {
         Run(Apply("a1", "one"));
         Run(Apply("a2", "two"));
+      },
+      remove, [&] { EXPECT_THAT(engine_.Containers(), IsEmpty()); });
+}
+
+TEST_P(CrashTest, StartingFirstEnds) {
+  std::string old_id;
+  const int cuts = CutEverywhere(
+      [&] {
+        old_id = Run(ApplyFirst("a1", "one")).container_id();
+        engine_.WatchName("web");
+      },
+      ApplyFirst("a2", "two"),
+      [&] {
+        EXPECT_THAT(engine_.Containers(), ElementsAre("web running", "web.fairlead-new running"));
+        EXPECT_EQ(engine_.IdOf("web"), old_id);
+        EXPECT_EQ(engine_.LabelOf("web.fairlead-new", kSpecHashLabel), "v1:k1:two");
+        EXPECT_THAT(engine_.Gaps(), IsEmpty());
+      });
+  EXPECT_GE(cuts, 3);
+}
+
+TEST_P(CrashTest, PassingTheNameOnEnds) {
+  std::string new_id;
+  const int cuts = CutEverywhere(
+      [&] {
+        Run(ApplyFirst("a1", "one"));
+        new_id = Run(ApplyFirst("a2", "two")).container_id();
+        engine_.WatchName("web");
+      },
+      Finish("f1", v1::FinishReplacement::KEEP_NEW),
+      [&] {
+        EXPECT_THAT(engine_.Containers(), ElementsAre("web running"));
+        EXPECT_EQ(engine_.IdOf("web"), new_id);
+        EXPECT_EQ(engine_.RestartPolicyOf("web"), "unless-stopped");
+        EXPECT_THAT(engine_.Gaps(), IsEmpty());
+      });
+  EXPECT_GE(cuts, 8);
+}
+
+// The controller may change its mind wherever the name is by then.
+TEST_P(CrashTest, GoingBackEndsFromEveryPointOfPassingTheNameOn) {
+  for (int cut = 0; cut < 6; ++cut) {
+    SCOPED_TRACE(testing::Message() << "passed on until change " << cut);
+    std::string old_id;
+    CutEverywhere(
+        [&] {
+          old_id = Run(ApplyFirst("a1", "one")).container_id();
+          Run(ApplyFirst("a2", "two"));
+          engine_.BreakAfter(cut, GetParam());
+          Run(Finish("f1", v1::FinishReplacement::KEEP_NEW));
+          EXPECT_TRUE(engine_.Revive());
+        },
+        Finish("f2", v1::FinishReplacement::KEEP_OLD),
+        [&] {
+          EXPECT_THAT(engine_.Containers(), ElementsAre("web running"));
+          EXPECT_EQ(engine_.IdOf("web"), old_id);
+          EXPECT_EQ(engine_.RestartPolicyOf("web"), "unless-stopped");
+        });
+  }
+}
+
+// So may what is declared.
+TEST_P(CrashTest, AnotherSpecEndsFromEveryPointOfPassingTheNameOn) {
+  for (int cut = 0; cut < 6; ++cut) {
+    SCOPED_TRACE(testing::Message() << "passed on until change " << cut);
+    CutEverywhere(
+        [&] {
+          Run(ApplyFirst("a1", "one"));
+          Run(ApplyFirst("a2", "two"));
+          engine_.BreakAfter(cut, GetParam());
+          Run(Finish("f1", v1::FinishReplacement::KEEP_NEW));
+          EXPECT_TRUE(engine_.Revive());
+        },
+        ApplyFirst("a3", "three"),
+        [&] {
+          const bool beside = !engine_.IdOf("web.fairlead-new").empty();
+          EXPECT_EQ(engine_.LabelOf(beside ? "web.fairlead-new" : "web", kSpecHashLabel),
+                    "v1:k1:three");
+          EXPECT_EQ(engine_.Containers().size(), 2u);
+        });
+  }
+}
+
+TEST_P(CrashTest, RemovalDuringTheOverlapEnds) {
+  v1::Action remove = ActionOf("r1");
+  remove.mutable_remove();
+  CutEverywhere(
+      [&] {
+        Run(ApplyFirst("a1", "one"));
+        Run(ApplyFirst("a2", "two"));
       },
       remove, [&] { EXPECT_THAT(engine_.Containers(), IsEmpty()); });
 }

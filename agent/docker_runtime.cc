@@ -10,6 +10,7 @@
 #include "agent/compose_runtime.h"
 #include "agent/container_actions.h"
 #include "agent/engine_http.h"
+#include "agent/finish_replacement.h"
 #include "agent/log_follower.h"
 #include "base/proto_time.h"
 #include "base/status.h"

@@ -25,9 +25,6 @@ inline constexpr char kComposeServiceLabel[] = "com.docker.compose.service";
 inline constexpr char kComposeOneoffLabel[] = "com.docker.compose.oneoff";
 inline constexpr char kComposeHashLabel[] = "com.docker.compose.config-hash";
 
-// The container that a replacement keeps until the new one is healthy has this name ending.
-inline constexpr char kOldSuffix[] = ".fairlead-old";
-
 using JsonPath = std::initializer_list<absl::string_view>;
 
 // The value below nested objects; empty, 0, false or null when it is not there or of another

@@ -11,6 +11,7 @@
 #include "agent/engine_json.h"
 #include "agent/section_hash.h"
 #include "base/status.h"
+#include "resources/replacement_names.h"
 
 namespace fairlead::agent {
 namespace {
@@ -53,7 +54,7 @@ bool IsOwned(const v1::Container& container, const std::string& installation,
   return record && record->adopted && record->resource == resource;
 }
 
-bool IsOldName(const std::string& name) { return absl::EndsWith(name, kOldSuffix); }
+bool IsOldName(const std::string& name) { return absl::EndsWith(name, resources::kOldSuffix); }
 
 bool IsUp(const v1::Container& container) {
   return container.state() == v1::CONTAINER_STATE_RUNNING ||
@@ -197,6 +198,17 @@ void FillAdopted(const ContainerRecords& records, const std::string& installatio
   container.set_resource(record->resource);
   container.set_spec_hash(record->spec_hash);
   container.set_action(record->action);
+}
+
+absl::Status RecordAside(ActionScope& scope, const v1::Container& container) {
+  const std::string& id = container.id();
+  ContainerRecord record = scope.records.Find(id).value_or(
+      ContainerRecord{.resource = scope.action.resource(), .spec_hash = container.spec_hash()});
+  if (record.aside) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const boost::json::object inspect,
+                   scope.engine.InspectContainer(id, scope.limits));
+  record.aside = ContainerRecord::Aside{ToContainer(inspect).restart_policy(), IsUp(container)};
+  return scope.records.Put(id, record);
 }
 
 absl::Status PutBack(ActionScope& scope, const std::string& id, const std::string& name,

@@ -72,6 +72,9 @@ absl::Status RecordAdopted(ActionScope& scope, const std::string& id, const std:
 void FillAdopted(const ContainerRecords& records, const std::string& installation,
                  v1::Container& container);
 
+// Records what is to be given back to a container that is about to be stopped for another one.
+absl::Status RecordAside(ActionScope& scope, const v1::Container& container);
+
 // Gives the container set aside its name, restart policy and run back. `restart_policy` counts
 // where no record tells another.
 absl::Status PutBack(ActionScope& scope, const std::string& id, const std::string& name,

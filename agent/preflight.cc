@@ -103,6 +103,13 @@ bool CanRunArchitecture(const std::string& engine, const std::string& image) {
          (engine == "arm64" && image == "arm");
 }
 
+absl::Status CheckCanPassName(const ActionScope& scope) {
+  ASSIGN_OR_RETURN(const v1::EngineVersion engine, scope.engine.Version(scope.limits));
+  if (engine.name() == "docker") return absl::OkStatus();
+  return InTheWay(absl::StrCat("start_first needs docker: ", engine.name(),
+                               " does not tell its DNS of a new name"));
+}
+
 absl::Status CheckCanRun(const ActionScope& scope, const v1::ContainerSpec& spec,
                          const std::set<std::string>& own) {
   RETURN_IF_ERROR(CheckArchitecture(scope, spec.image()));

@@ -18,6 +18,10 @@ namespace fairlead::agent {
 absl::Status CheckCanRun(const ActionScope& scope, const v1::ContainerSpec& spec,
                          const std::set<std::string>& own);
 
+// Whether a rename reaches the engine's DNS, so that a container can take over the name of one that
+// serves. FailedPrecondition where it does not.
+absl::Status CheckCanPassName(const ActionScope& scope);
+
 // An engine of `engine` runs images of `image`: both as Go names architectures ("amd64").
 bool CanRunArchitecture(const std::string& engine, const std::string& image);
 

@@ -3,7 +3,7 @@ fairlead_library(agent
   SOURCES action_runner.cc agent.cc applied_store.cc autonomous_heal.cc caretaker.cc connection.cc
           instance.cc journal.cc log_runner.cc session.cc
   PUBLIC fairlead::base fairlead::api
-  PRIVATE fairlead::api_grpc PkgConfig::libsodium)
+  PRIVATE fairlead::api_grpc fairlead::resources PkgConfig::libsodium)
 
 # The program needs the whole engine side.
 if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/docker_reporter.h")

@@ -322,6 +322,26 @@ std::vector<std::string> FakeEngine::Changes() const {
   return changes_;
 }
 
+void FakeEngine::WatchName(const std::string& name) {
+  base::MutexLock lock(mutex_);
+  watched_name_ = name;
+  gaps_.clear();
+}
+
+std::vector<std::string> FakeEngine::Gaps() const {
+  base::MutexLock lock(mutex_);
+  return gaps_;
+}
+
+bool FakeEngine::Resolves(const Container* but) const {
+  for (const auto& [id, container] : containers_) {
+    const bool answers =
+        container.status == "running" && absl::EqualsIgnoreCase(container.name, watched_name_);
+    if (answers && &container != but) return true;
+  }
+  return false;
+}
+
 void FakeEngine::Publish(const Container& container, const std::string& action) {
   json::object attributes = {{"name", container.name}};
   if (const json::object* labels = ObjectAt(container.body, {"Labels"}); labels != nullptr) {
@@ -366,6 +386,7 @@ FakeEngine::Answer FakeEngine::Handle(const std::string& method, const std::stri
   if (changes) changes_.push_back(absl::StrCat(method, " ", parts.first.substr(6)));
   Answer answer = Route(method, query, parsed.as_object());
   answer.broken = answer.broken || breaks;
+  if (changes && !watched_name_.empty() && !Resolves(nullptr)) gaps_.push_back(changes_.back());
   return answer;
 }
 

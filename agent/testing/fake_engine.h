@@ -70,6 +70,10 @@ class FakeEngine {
   std::string LabelOf(const std::string& name, const std::string& label) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   std::string RestartPolicyOf(const std::string& name) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // From now on notes each change at which no running container answers to the name, as the
+  // engine's DNS finds it: in any spelling, and with one that is being renamed left out.
+  void WatchName(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<std::string> Gaps() const ABSL_LOCKS_EXCLUDED(mutex_);
   // "POST /containers/web/start" of every call that changes something, without queries.
   std::vector<std::string> Changes() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -123,6 +127,8 @@ class FakeEngine {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Container* Find(const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const Container* Find(const std::string& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `but` does not count.
+  bool Resolves(const Container* but) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(Container& container, int code) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish(const Container& container, const std::string& action)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -142,6 +148,8 @@ class FakeEngine {
   std::string data_root_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> events_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> changes_ ABSL_GUARDED_BY(mutex_);
+  std::string watched_name_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> gaps_ ABSL_GUARDED_BY(mutex_);
   int next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   int64_t ticks_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<int> breaks_after_ ABSL_GUARDED_BY(mutex_);

@@ -143,6 +143,8 @@ FakeEngine::Answer FakeEngine::Change(Container& container, const std::string& v
       return {.status = 409,
               .body = Message("Conflict. The name is already in use by container x")};
     }
+    const bool had_name = absl::EqualsIgnoreCase(container.name, watched_name_);
+    if (had_name && !Resolves(&container)) gaps_.push_back(changes_.back());
     container.name = query.Get("name");
     Publish(container, "rename");
     return {.status = 204};

@@ -9,6 +9,7 @@ namespace fairlead::agent {
 RuntimeFixture::RuntimeFixture() : engine_(folder_.path() + "/engine.sock") {
   engine_.AddImage("app:1");
   engine_.AddImage("app:2");
+  engine_.AddNetwork("apps");
   RestartAgent();
 }
 
@@ -53,6 +54,15 @@ v1::Action RuntimeFixture::Apply(const std::string& id, const std::string& hash)
   port.set_container_port(80);
   port.set_protocol("tcp");
   spec.set_restart_policy("unless-stopped");
+  return action;
+}
+
+v1::Action RuntimeFixture::ApplyFirst(const std::string& id, const std::string& hash) {
+  v1::Action action = Apply(id, hash);
+  v1::ApplyContainer& apply = *action.mutable_apply_container();
+  apply.set_start_first(true);
+  apply.mutable_spec()->clear_ports();
+  apply.mutable_spec()->set_network("apps");
   return action;
 }
 

@@ -31,6 +31,8 @@ class RuntimeFixture : public ::testing::Test {
 
   // ApplyContainer of deployment/web, image "app:1", port 8080, restart unless-stopped.
   static v1::Action Apply(const std::string& id, const std::string& hash);
+  // As Apply, of a container in network "apps" that publishes nothing; start_first.
+  static v1::Action ApplyFirst(const std::string& id, const std::string& hash);
   static v1::Action Finish(const std::string& id, v1::FinishReplacement::Keep keep);
   static v1::Action ActionOf(const std::string& id, const std::string& resource = "deployment/web");
 

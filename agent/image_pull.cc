@@ -1,0 +1,43 @@
+#include "agent/image_pull.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+
+namespace fairlead::agent {
+namespace {
+
+absl::Status PullImage(ActionScope& scope, const std::string& image) {
+  scope.Report("pulling", image);
+  return scope.engine.PullImage(
+      image,
+      [&](uint64_t current, uint64_t total) { scope.Report("pulling", image, current, total); },
+      scope.limits);
+}
+
+}  // namespace
+
+absl::Status EnsureImage(ActionScope& scope, const v1::ApplyContainer& request) {
+  const std::string& image = request.spec().image();
+  const std::string context = absl::StrCat("image ", image);
+  const absl::Status present = scope.engine.ImageId(image, scope.limits).status();
+  if (!present.ok() && !absl::IsNotFound(present)) return base::Annotate(present, context);
+  if (request.pull() == v1::PULL_POLICY_NEVER) {
+    if (present.ok()) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat(context, ": not on this host, and pull is \"never\""));
+  }
+  if (request.pull() == v1::PULL_POLICY_MISSING && present.ok()) return absl::OkStatus();
+  const absl::Status pulled = PullImage(scope, image);
+  if (pulled.ok() || !present.ok() || absl::IsCancelled(pulled) ||
+      absl::IsDeadlineExceeded(pulled)) {
+    return base::Annotate(pulled, absl::StrCat(context, ": pull failed"));
+  }
+  scope.Warn(
+      absl::StrCat(context, ": pull failed, using the image that is present: ", pulled.message()));
+  return absl::OkStatus();
+}
+
+}  // namespace fairlead::agent

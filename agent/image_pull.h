@@ -1,0 +1,15 @@
+// The image of a container to be made.
+#pragma once
+
+#include "absl/status/status.h"
+
+#include "agent/action_scope.h"
+#include "fairlead/v1/action.pb.h"
+
+namespace fairlead::agent {
+
+// Brings the image of the request's spec onto the host as its pull policy says. A failed pull
+// changes nothing; with the image present it is a warning.
+absl::Status EnsureImage(ActionScope& scope, const v1::ApplyContainer& request);
+
+}  // namespace fairlead::agent
