@@ -26,7 +26,7 @@ absl::Span<const Rule> Rules();
 // What the table says, before gates.
 void Classify(const Facts& facts, Decision& decision);
 
-// Rows by topic: rules_presence.cc, rules_replace.cc, rules_run.cc.
+// Rows by topic: rules_presence.cc, rules_under_way.cc, rules_replace.cc, rules_run.cc.
 bool DecideUndeclared(const Facts& facts, Decision& decision);
 bool DecideUnreachable(const Facts& facts, Decision& decision);
 bool DecideObserved(const Facts& facts, Decision& decision);

@@ -52,7 +52,9 @@ struct Target {
 struct Pair {
   // The container of a deployment.
   const v1::Container* current = nullptr;
-  // The one before it, kept by a replacement under way.
+  // `current` was started beside the one that still has the name, and is to get it.
+  bool is_coming = false;
+  // The one before it, kept by a replacement under way; it may serve still.
   const v1::Container* kept_old = nullptr;
   // Containers that count for the state: `current`, or those of a stack's services.
   absl::InlinedVector<const v1::Container*, 4> members;
@@ -64,6 +66,10 @@ struct Pair {
   // Other servers that hold something of the resource.
   absl::InlinedVector<Presence::Place, 1> elsewhere;
 
+  // What ran before the replacement under way has not been stopped.
+  bool OldServes() const {
+    return kept_old != nullptr && kept_old->state() == v1::CONTAINER_STATE_RUNNING;
+  }
   // The resource is on the wanted server, in whatever form.
   bool present() const { return current != nullptr || project != nullptr || !members.empty(); }
 };

@@ -2,18 +2,19 @@
 #include <algorithm>
 #include <tuple>
 
-#include "absl/strings/match.h"
+#include "absl/container/inlined_vector.h"
 
+#include "resources/replacement_names.h"
 #include "sync/facts.h"
 
 namespace fairlead::sync {
 namespace {
 
-constexpr absl::string_view kOldSuffix = ".fairlead-old";
+using Candidates = absl::InlinedVector<const v1::Container*, 2>;
+using resources::ReplacementPart;
 
 // Of several: the one with the wanted hash and name, running, newest; the id settles the rest.
-const v1::Container* ChooseCurrent(const Facts& facts,
-                                   const std::vector<const v1::Container*>& candidates) {
+const v1::Container* ChooseCurrent(const Facts& facts, const Candidates& candidates) {
   const auto rank = [&facts](const v1::Container* container) {
     return std::make_tuple(
         container->spec_hash() == facts.target.hash, container->name() == facts.docker_name,
@@ -26,23 +27,34 @@ const v1::Container* ChooseCurrent(const Facts& facts,
 }
 
 void PairContainers(const Facts& facts, const OwnedOnHost& here, Pair& pair) {
-  std::vector<const v1::Container*> candidates;
-  if (here.containers.size() == 1 && !absl::EndsWith(here.containers[0]->name(), kOldSuffix)) {
-    pair.current = here.containers[0];
-  } else {
-    for (const v1::Container* container : here.containers) {
-      if (!absl::EndsWith(container->name(), kOldSuffix)) {
-        candidates.push_back(container);
-      } else if (pair.kept_old == nullptr) {
-        pair.kept_old = container;
-      } else {
-        pair.extras.push_back(container);
-      }
+  Candidates coming;
+  Candidates plain;
+  Candidates going;
+  for (const v1::Container* container : here.containers) {
+    switch (resources::PartOf(container->name(), facts.docker_name)) {
+      case ReplacementPart::kComing:
+        coming.push_back(container);
+        break;
+      case ReplacementPart::kGoing:
+        going.push_back(container);
+        break;
+      case ReplacementPart::kNone:
+        plain.push_back(container);
+        break;
     }
-    if (!candidates.empty()) pair.current = ChooseCurrent(facts, candidates);
   }
-  for (const v1::Container* container : candidates) {
-    if (container != pair.current) pair.extras.push_back(container);
+  const v1::Container* const named = plain.empty() ? nullptr : ChooseCurrent(facts, plain);
+  if (coming.empty()) {
+    pair.current = named;
+    if (!going.empty()) pair.kept_old = going.front();
+  } else {
+    // What has the name serves until the other takes it over.
+    pair.current = ChooseCurrent(facts, coming);
+    pair.is_coming = true;
+    pair.kept_old = named != nullptr ? named : going.empty() ? nullptr : going.front();
+  }
+  for (const v1::Container* container : here.containers) {
+    if (container != pair.current && container != pair.kept_old) pair.extras.push_back(container);
   }
   if (pair.current != nullptr) pair.members.push_back(pair.current);
 }

@@ -92,7 +92,7 @@ class RandomFleet {
 
  private:
   bool IsNamed(int which) const {
-    const std::string name = absl::StrCat("\"r", which, "\", ");
+    const std::string name = absl::StrCat("\"app", which, "\", ");
     return std::any_of(resources_.begin(), resources_.end(), [&name](const auto& resource) {
       return resource.second.find(name) != std::string::npos;
     });
@@ -110,13 +110,14 @@ class RandomFleet {
     const std::string server = absl::StrCat("edge-", Pick(0, servers_ - 1));
     const bool stack = i % 4 == 3;
     std::string text =
-        absl::StrCat("[[", stack ? "stack" : "deployment", "]]\nname = \"r", i, "\"\n");
+        absl::StrCat("[[", stack ? "stack" : "deployment", "]]\nname = \"app", i, "\"\n");
     // Only names before its own: no cycles in a clean world.
     std::vector<std::string> after;
     for (int j = 0; j < i; ++j) {
-      if (Pick(0, 3) == 0 && resources_.contains(j)) after.push_back(absl::StrCat("\"r", j, "\""));
+      if (Pick(0, 3) == 0 && resources_.contains(j))
+        after.push_back(absl::StrCat("\"app", j, "\""));
     }
-    if (!clean_ && Pick(0, 9) == 0) after.push_back("\"r9\"");
+    if (!clean_ && Pick(0, 9) == 0) after.push_back("\"app9\"");
     text += "after = [";
     for (const std::string& name : after) absl::StrAppend(&text, name, ", ");
     text += "]\n";
@@ -136,6 +137,7 @@ class RandomFleet {
                     "\"\n");
     if (image[0] == 'j') text += "restart = \"no\"\n";
     if (Pick(0, 3) == 0) text += "environment = \"TAG=[[TAG]]\"\n";
+    if (Pick(0, 2) == 0) text += "network = \"apps\"\nstrategy = \"start_first\"\n";
     if (!clean_ && Pick(0, 5) == 0) text += "rollback = false\n";
     if (!clean_ && Pick(0, 9) == 0) text += "enviroment = \"typo\"\n";
     return text;
@@ -297,9 +299,9 @@ class PlanPropertyTest : public testing::Test {
         world.Connect(server, true);
       }
       if (fleet.Pick(0, 2) == 0) {
-        world.Hold("deployment/r0");
+        world.Hold("deployment/app0");
         Settle(world, planner, fleet, performed_);
-        world.Release("deployment/r0");
+        world.Release("deployment/app0");
       }
       fleet.Commit();
       if (fleet.Pick(0, 2) == 0) {

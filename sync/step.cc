@@ -39,6 +39,9 @@ std::set<std::string> StoppedBy(const Facts& facts, const Decision& decision) {
     case v1::STEP_ACTION_ROLLBACK:
       AddRunning(facts.pair.members, names);
       break;
+    case v1::STEP_ACTION_FINISH:
+      if (facts.pair.OldServes()) names.insert(facts.pair.kept_old->name());
+      break;
     case v1::STEP_ACTION_REMOVE_EXTRA:
       if (decision.server == facts.server_name) {
         AddRunning(facts.pair.extras, names);
@@ -83,10 +86,26 @@ std::string PortsText(const Facts& facts) {
                       ports.size() == 1 ? " is fixed)" : " are fixed)");
 }
 
-// The successor serves before the old container stops.
-bool Overlaps(const Facts& facts, const Decision& decision) {
+// The successor starts while the old container serves.
+bool StartsFirst(const Facts& facts, const Decision& decision) {
   return decision.action == v1::STEP_ACTION_REPLACE && facts.target.spec != nullptr &&
-         facts.target.spec->deployment().strategy() == v1::STRATEGY_START_FIRST;
+         facts.target.spec->deployment().strategy() == v1::STRATEGY_START_FIRST &&
+         facts.pair.current != nullptr && Runs(*facts.pair.current) &&
+         facts.pair.current->name() == facts.docker_name && facts.pair.kept_old == nullptr;
+}
+
+// Something of the resource serves at every moment of the step.
+bool Overlaps(const Facts& facts, const Decision& decision) {
+  switch (decision.action) {
+    case v1::STEP_ACTION_REPLACE:
+      return StartsFirst(facts, decision);
+    case v1::STEP_ACTION_FINISH:
+      return facts.pair.OldServes() && facts.vitals.IsWell();
+    case v1::STEP_ACTION_ROLLBACK:
+      return facts.pair.OldServes();
+    default:
+      return decision.action == v1::STEP_ACTION_REMOVE_EXTRA;
+  }
 }
 
 std::string Sentence(const Facts& facts, const Decision& decision,
@@ -97,14 +116,24 @@ std::string Sentence(const Facts& facts, const Decision& decision,
       if (facts.shape == Shape::kProject) {
         return "recreates the services that changed; the others stay";
       }
+      if (StartsFirst(facts, decision)) {
+        return absl::StrCat("starts the new container beside ", names,
+                            ", which serves until it is healthy");
+      }
       if (stops.empty()) return "nothing runs that would stop";
       const std::string time =
           seconds > 0 ? absl::StrCat(" for about ", std::round(seconds * 10) / 10, " s") : "";
       return absl::StrCat("stops ", names, time, PortsText(facts),
                           "; the old container is kept until the new one is healthy");
     }
+    case v1::STEP_ACTION_FINISH:
+      return stops.empty() ? ""
+                           : absl::StrCat("gives the name ", facts.docker_name,
+                                          " to the new container, then stops the old one");
     case v1::STEP_ACTION_ROLLBACK:
-      return "removes the new container and starts the old one again";
+      if (!facts.pair.OldServes()) return "removes the new container and starts the old one again";
+      return facts.pair.current == nullptr ? ""
+                                           : "removes the new container; the old one serves on";
     case v1::STEP_ACTION_MOVE:
       return absl::StrCat(stops.empty() ? "" : absl::StrCat("stops ", names, "; "), "removed on ",
                           decision.from_server, ", then created on ", decision.server,
@@ -127,8 +156,7 @@ void FillImpact(const Facts& facts, const Decision& decision, v1::Step& step) {
   std::string sentence = Sentence(facts, decision, stops, seconds);
   if (stops.empty() && sentence.empty() && seconds <= 0) return;
   v1::Impact* impact = step.mutable_impact();
-  impact->set_interrupts(!stops.empty() && !Overlaps(facts, decision) &&
-                         decision.action != v1::STEP_ACTION_REMOVE_EXTRA);
+  impact->set_interrupts(!stops.empty() && !Overlaps(facts, decision));
   for (const std::string& name : stops) impact->add_stops(name);
   impact->set_sentence(std::move(sentence));
   if (seconds <= 0) return;

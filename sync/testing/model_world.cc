@@ -1,19 +1,23 @@
 #include "sync/testing/model_world.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 #include "resources/container_spec.h"
 #include "resources/kind_table.h"
+#include "resources/replacement_names.h"
 #include "sync/vitals.h"
 
 namespace fairlead::sync {
 namespace {
 
-constexpr absl::string_view kOldSuffix = ".fairlead-old";
+using resources::PartOf;
+using resources::ReplacementPart;
 
 absl::string_view PolicyOf(const v1::Resource& spec) {
   switch (spec.deployment().restart()) {
@@ -276,35 +280,62 @@ void ModelWorld::Apply(const std::string& server, const Decision& decision) {
     return;
   }
   const std::string resource = decision.id.ToString();
+  const bool leave_stopped = spec.state() == v1::WANTED_STATE_STOPPED;
+  const bool start_first =
+      spec.deployment().strategy() == v1::STRATEGY_START_FIRST && !leave_stopped;
+  bool beside = false;
   for (v1::Container container : Owned(server, resource)) {
-    if (absl::EndsWith(container.name(), kOldSuffix)) continue;
+    switch (PartOf(container.name(), resources::DockerNameOf(spec))) {
+      case ReplacementPart::kComing:
+        RemoveContainer(server, container.id());
+        continue;
+      case ReplacementPart::kGoing:
+        continue;
+      case ReplacementPart::kNone:
+        break;
+    }
+    if (start_first && container.state() == v1::CONTAINER_STATE_RUNNING) {
+      beside = true;
+      continue;
+    }
     Halt(container, input_.now);
-    container.set_name(absl::StrCat(container.name(), kOldSuffix));
+    container.set_name(resources::OldNameOf(container.name()));
     Put(server, container);
   }
-  const v1::Container fresh =
-      NewContainer(resource, spec, decision.target_hash, spec.state() == v1::WANTED_STATE_STOPPED);
+  v1::Container fresh = NewContainer(resource, spec, decision.target_hash, leave_stopped);
+  if (beside) fresh.set_name(resources::NewNameOf(fresh.name()));
   Put(server, fresh);
   RecordApplied(decision, spec, fresh.id());
 }
 
 void ModelWorld::EndReplacement(const std::string& server, const std::string& resource,
                                 bool keep_new) {
-  for (v1::Container container : Owned(server, resource)) {
-    const bool is_old = absl::EndsWith(container.name(), kOldSuffix);
+  const std::vector<v1::Container> owned = Owned(server, resource);
+  const auto plays = [](ReplacementPart part) {
+    return [part](const v1::Container& container) {
+      return PartOf(container.name(), container.name()) == part;
+    };
+  };
+  const bool beside = std::any_of(owned.begin(), owned.end(), plays(ReplacementPart::kComing));
+  for (v1::Container container : owned) {
+    const bool is_old =
+        !plays(beside ? ReplacementPart::kComing : ReplacementPart::kNone)(container);
     if (is_old == keep_new) {
       RemoveContainer(server, container.id());
-    } else if (is_old) {
-      container.set_name(container.name().substr(0, container.name().size() - kOldSuffix.size()));
-      Run(container);
-      Put(server, container);
-      v1::InventoryEntry& entry = Entry(resource);
-      entry.set_container_id(container.id());
-      if (entry.good_hash() == container.spec_hash()) {
-        *entry.mutable_applied() = entry.good();
-        entry.set_applied_hash(entry.good_hash());
-        (*entry.mutable_section_hash())["environment"] = entry.good_hash();
-      }
+      continue;
+    }
+    for (const absl::string_view suffix : {resources::kOldSuffix, resources::kNewSuffix}) {
+      container.set_name(std::string(absl::StripSuffix(container.name(), suffix)));
+    }
+    if (is_old && container.state() != v1::CONTAINER_STATE_RUNNING) Run(container);
+    Put(server, container);
+    if (!is_old) continue;
+    v1::InventoryEntry& entry = Entry(resource);
+    entry.set_container_id(container.id());
+    if (entry.good_hash() == container.spec_hash()) {
+      *entry.mutable_applied() = entry.good();
+      entry.set_applied_hash(entry.good_hash());
+      (*entry.mutable_section_hash())["environment"] = entry.good_hash();
     }
   }
 }
