@@ -65,12 +65,13 @@ bool DecideNotRunning(const Facts& facts, Decision& decision) {
   const bool was_stopped = facts.inventory != nullptr && facts.inventory->has_applied() &&
                            facts.inventory->applied().state() != v1::WANTED_STATE_RUNNING;
   decision.heal = !first_start && !was_stopped;
+  // Then its spec has failed, whether it is healed or not.
+  decision.wake_at = std::min(decision.wake_at, FirstDeadlineOf(facts));
   if (decision.heal && !facts.target.wish->heal()) {
     Report(decision, Describe(facts, down));
     return true;
   }
   StartWithBackoff(facts, v1::STEP_ACTION_START, down, decision);
-  decision.wake_at = std::min(decision.wake_at, FirstDeadlineOf(facts));
   return true;
 }
 
@@ -91,12 +92,12 @@ bool DecideUnhealthy(const Facts& facts, Decision& decision) {
     return false;
   }
   decision.heal = true;
+  decision.wake_at = std::min(decision.wake_at, FirstDeadlineOf(facts));
   if (!facts.target.wish->heal()) {
     Report(decision, Describe(facts, *unhealthy));
     return true;
   }
   StartWithBackoff(facts, v1::STEP_ACTION_RESTART, *unhealthy, decision);
-  decision.wake_at = std::min(decision.wake_at, FirstDeadlineOf(facts));
   return true;
 }
 
