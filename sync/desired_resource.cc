@@ -9,6 +9,7 @@
 #include "resources/container_spec.h"
 #include "resources/kind_table.h"
 #include "resources/reference.h"
+#include "resources/start_first.h"
 
 namespace fairlead::sync {
 namespace {
@@ -68,6 +69,10 @@ void CheckResolved(const v1::Resource& resolved, DesiredResource& resource) {
       resource.problems.push_back(MakeProblem(
           resource.id, resource.position, v1::SEVERITY_ERROR, "invalid-value",
           resources::RedactText(std::string(spec.status().message()), resource.secrets)));
+    } else if (const auto clash = resources::FindStartFirstFault(resolved)) {
+      resource.problems.push_back(MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR,
+                                              "start-first",
+                                              resources::RedactText(*clash, resource.secrets)));
     }
   }
 }

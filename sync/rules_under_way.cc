@@ -22,25 +22,18 @@ std::string FateOfOld(const Facts& facts) {
 
 // The new container failed: back to the old one, or, when that is not wanted, on without it.
 void EndFailedReplacement(const Facts& facts, const std::string& reason, Decision& decision) {
-  if (facts.target.failure == nullptr && !facts.target.uses_good_spec) {
-    decision.new_failure = MakeFailure(facts, reason, facts.pair.current);
-  }
+  // What serves does not give way to what has failed, whatever is wanted of a rollback.
+  const bool beside = facts.pair.is_coming && facts.pair.OldServes();
+  // Of a good spec only then: it must not be tried again and again beside what serves.
+  const bool fails = facts.target.uses_good_spec ? beside : facts.target.failure == nullptr;
+  if (fails) decision.new_failure = MakeFailure(facts, reason, facts.pair.current);
   decision.degraded = true;
-  const bool returns = !facts.target.uses_good_spec && WantsRollback(facts);
-  if (facts.pair.is_coming && facts.pair.OldServes() && !returns) {
-    // Of the two only one is known to serve: it does, until something else is declared.
-    Block(decision, v1::Gate::KIND_FAILED, v1::CONDITION_DEGRADED,
-          absl::StrCat("the new container ", reason,
-                       facts.target.uses_good_spec ? "; it is of the last good spec"
-                                                   : "; rollback = false keeps it",
-                       ", and the old one serves on"));
-    decision.wake_at = facts.vitals.ready_at;
-  } else if (facts.target.uses_good_spec) {
+  if (facts.target.uses_good_spec && !beside) {
     // Neither of the two is better; going to and fro would never end.
     Act(decision, v1::STEP_ACTION_FINISH,
         absl::StrCat("the new container ", reason, "; it is of the last good spec and stays"),
         v1::CONDITION_DEGRADED);
-  } else if (returns) {
+  } else if (beside || WantsRollback(facts)) {
     Act(decision, v1::STEP_ACTION_ROLLBACK,
         absl::StrCat("the new container ", reason, ": ", FateOfOld(facts)), v1::CONDITION_DEGRADED);
   } else {
