@@ -123,6 +123,16 @@ TEST_F(ValidateTest, ValueThatNoContainerCanBeMadeOfIsAnError) {
               AllOf(HasSubstr("\"http\" is not a port"), HasSubstr("[invalid-value]")));
 }
 
+TEST_F(ValidateTest, AReplacementThatCannotStartFirstIsAnError) {
+  const std::string start_first = "strategy = \"start_first\"\n";
+  const Outcome outcome = Validate(absl::StrCat(
+      kServer, Deployment("web", "", absl::StrCat(start_first, "network = \"apps\"\n")),
+      Deployment("edge", "", start_first)));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("start_first: in docker's default network"),
+                                 HasSubstr("[start-first]"), HasSubstr("1 error,")));
+}
+
 TEST_F(ValidateTest, SecretLinesAreNotShown) {
   const Outcome outcome =
       Validate("[[variable]]\nname = \"A\"\nis_secret = true\nvalue = { hidden = \"geheim\" }\n");

@@ -16,6 +16,7 @@
 #include "resources/interpolation.h"
 #include "resources/kind_table.h"
 #include "resources/reference.h"
+#include "resources/start_first.h"
 #include "resources/toml_reader.h"
 
 namespace fairlead::cli {
@@ -189,7 +190,12 @@ void Validator::CheckContainer(const Declaration& declaration) {
   if (!spec.ok()) {
     AddError(declaration, "invalid-value",
              resources::RedactText(std::string(spec.status().message()), filled.secrets), "");
-  } else if (!server.empty()) {
+    return;
+  }
+  if (const auto clash = resources::FindStartFirstFault(*resource)) {
+    AddError(declaration, "start-first", resources::RedactText(*clash, filled.secrets), "");
+  }
+  if (!server.empty()) {
     publishers_.push_back({&declaration, server, resources::HostPortsOf(*resource)});
   }
 }

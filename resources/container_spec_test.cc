@@ -189,8 +189,6 @@ TEST(ContainerSpecTest, NamesWhatIsWrongWithAProbe) {
 
 TEST(ContainerSpecTest, SaysWhatIsNotYetDoneAtAnyDepth) {
   EXPECT_EQ(NotYetReason(ReadDeployment("image = \"a\"\nhealthcheck.command = \"true\"")), "");
-  EXPECT_EQ(NotYetReason(ReadDeployment("strategy = \"recreate\"")), "");
-  EXPECT_EQ(NotYetReason(ReadDeployment("strategy = \"start_first\"")), "strategy start_first");
   EXPECT_EQ(
       NotYetReason(ReadDeployment("image = { type = \"Build\", params = { build = \"b\" } }")),
       "the image of a build");

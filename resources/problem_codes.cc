@@ -26,6 +26,7 @@ const std::vector<ProblemCode>& ProblemCodes() {
       {"other-dialect", "the file looks as if written in the other dialect"},
       {"port-conflict", "two deployments publish one port on a server"},
       {"stack-files", "the files of a stack cannot be read"},
+      {"start-first", "two containers of the deployment cannot be there at once"},
       {"symbolic-link", "a symbolic link, which is not followed"},
       {"syntax", "the file is not TOML"},
       {"too-deep", "keys or tables within each other beyond the limit"},

@@ -69,6 +69,59 @@ TEST(CoreTest, ReplacesOnlyWhatChangedAndRemovesTheOldOnceHealthy) {
   EXPECT_EQ(world.hosts["edge"].live.containers.size(), 2u);
 }
 
+std::string StartFirst(const std::string& image) {
+  return absl::StrCat(
+      "[[server]]\nname = \"edge\"\n[[deployment]]\nname = \"web\"\nconfig.server = \"edge\"\n"
+      "config.network = \"apps\"\nconfig.strategy = \"start_first\"\n"
+      "config.termination_timeout = 40\nconfig.image = \"",
+      image, "\"\n");
+}
+
+TEST(CoreTest, StartsTheNewOneFirstWhenAskedTo) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(StartFirst("web:1"), "r1");
+  world.Settle();
+  world.Commit(StartFirst("web:2"), "r2");
+  world.Pass();
+  ASSERT_EQ(world.pending.size(), 1u);
+  EXPECT_TRUE(world.pending[0].action.apply_container().start_first());
+  world.Perform();
+  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:1");
+  world.now += absl::Seconds(5);
+  world.Pass();
+  ASSERT_EQ(world.pending.size(), 1u);
+  EXPECT_TRUE(world.pending[0].action.finish_replacement().must_run());
+  EXPECT_EQ(world.pending[0].action.deadline().seconds(), 180 + 40)
+      << "what serves is given its time to end";
+  world.Settle();
+  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:2");
+  EXPECT_EQ(world.hosts["edge"].live.containers.size(), 1u);
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+}
+
+TEST(CoreTest, GoesBackToOneThatHasNeverStopped) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(StartFirst("web:1"), "r1");
+  world.Settle();
+  const std::string good = world.hosts["edge"].Find("web")->id();
+  world.Commit(StartFirst("web:broken"), "r2");
+  world.Pass();
+  world.Perform();
+  v1::Container* made = world.hosts["edge"].Find("web.fairlead-new");
+  made->set_state(v1::CONTAINER_STATE_EXITED);
+  made->set_exit_code(1);
+  made->set_log_tail("boom");
+  world.Report("edge");
+  world.Settle();
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_DEGRADED);
+  ASSERT_EQ(world.hosts["edge"].live.containers.size(), 1u);
+  EXPECT_EQ(world.hosts["edge"].Find("web")->id(), good);
+  ASSERT_EQ(world.store->Load()->failed_specs.size(), 1u);
+  EXPECT_EQ(world.store->Load()->failed_specs[0].log_tail(), "boom");
+}
+
 TEST(CoreTest, HealsAtOnceAndSaysSo) {
   CoreWorld world;
   world.Connect("edge");

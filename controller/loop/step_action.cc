@@ -66,6 +66,7 @@ absl::Status FillContainer(const sync::PlanInput& input, const sync::Decision& d
   *apply.mutable_spec() = std::move(spec);
   apply.set_pull(target.resolved.deployment().pull());
   apply.set_leave_stopped(IsStopped(input, decision, target.declared));
+  apply.set_start_first(target.resolved.deployment().strategy() == v1::STRATEGY_START_FIRST);
   return absl::OkStatus();
 }
 
@@ -166,6 +167,7 @@ void FillFinish(const sync::PlanInput& input, const v1::Step& step, const sync::
     finish.set_name(entry->second->name());
     old_spec = entry->second->has_good() ? &entry->second->good() : &entry->second->applied();
   }
+  finish.set_must_run(step.action() == v1::STEP_ACTION_FINISH && decision.satisfied);
   const auto desired = input.desired->resources.find(decision.id);
   if (finish.name().empty() && desired != input.desired->resources.end()) {
     finish.set_name(desired->second->docker_name);
@@ -174,6 +176,9 @@ void FillFinish(const sync::PlanInput& input, const v1::Step& step, const sync::
   if (old_spec != nullptr && old_spec->has_deployment()) {
     finish.set_restart_policy(std::string(resources::TextOf(old_spec->deployment().restart())));
     finish.set_leave_stopped(IsStopped(input, decision, *old_spec));
+    // One that has served until now is given its time to end.
+    *action.mutable_deadline() = base::ToProto(
+        DeadlineOf(step.action()) + absl::Seconds(old_spec->deployment().termination_timeout()));
   }
 }
 

@@ -179,14 +179,16 @@ class CoreWorld {
     }
     if (action.has_apply_container()) {
       const auto& spec = action.apply_container().spec();
-      if (v1::Container* old = host.Find(spec.name())) {
+      v1::Container* old = host.Find(spec.name());
+      const bool beside = old != nullptr && action.apply_container().start_first();
+      if (old != nullptr && !beside) {
         old->set_name(spec.name() + ".fairlead-old");
         old->set_state(v1::CONTAINER_STATE_EXITED);
         old->set_killed(true);
       }
       v1::Container made;
       made.set_id(absl::StrCat(dispatch.server, "-", ++host.made));
-      made.set_name(spec.name());
+      made.set_name(spec.name() + (beside ? ".fairlead-new" : ""));
       made.set_image(spec.image());
       made.set_state(action.apply_container().leave_stopped() ? v1::CONTAINER_STATE_CREATED
                                                               : v1::CONTAINER_STATE_RUNNING);
@@ -204,6 +206,13 @@ class CoreWorld {
       const std::string name = action.finish_replacement().name();
       if (action.finish_replacement().keep() == v1::FinishReplacement::KEEP_NEW) {
         host.Remove(name + ".fairlead-old");
+        if (v1::Container* fresh = host.Find(name + ".fairlead-new")) {
+          host.Remove(name);
+          fresh->set_name(name);
+        }
+      } else if (host.Find(name + ".fairlead-new") != nullptr) {
+        host.Remove(name + ".fairlead-new");
+        outcome.set_container_id(host.Find(name)->id());
       } else {
         host.Remove(name);
         v1::Container* old = host.Find(name + ".fairlead-old");
