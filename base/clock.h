@@ -11,6 +11,8 @@ class Clock {
   virtual ~Clock() = default;
   // Wall time; may jump.
   virtual absl::Time Now() const = 0;
+  // Since some moment; no jump of the wall time moves it. A clock that never jumps needs no own.
+  virtual absl::Duration Uptime() const { return Now() - absl::UnixEpoch(); }
 
   // The machine's clock.
   static Clock& Real();

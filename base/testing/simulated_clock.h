@@ -17,7 +17,17 @@ class SimulatedClock final : public Clock {
     MutexLock lock(mutex_);
     return now_;
   }
+  absl::Duration Uptime() const override {
+    MutexLock lock(mutex_);
+    return uptime_;
+  }
   void Advance(absl::Duration by) {
+    MutexLock lock(mutex_);
+    now_ += by;
+    uptime_ += by;
+  }
+  // Somebody sets the wall time.
+  void Jump(absl::Duration by) {
     MutexLock lock(mutex_);
     now_ += by;
   }
@@ -25,6 +35,7 @@ class SimulatedClock final : public Clock {
  private:
   mutable Mutex mutex_;
   absl::Time now_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration uptime_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace fairlead::base

@@ -9,6 +9,8 @@ namespace fairlead::agents {
 namespace {
 
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
+// Less than this is a clock that is being adjusted, which the offsets of the hosts follow.
+constexpr absl::Duration kClockJump = absl::Milliseconds(500);
 
 template <typename... Cases>
 struct Overloaded : Cases... {
@@ -24,7 +26,10 @@ void FlushAll(const std::vector<std::shared_ptr<SessionLink>>& links) {
 }  // namespace
 
 AgentRegistry::AgentRegistry(SessionTerms terms, base::Clock& clock, loop::Observer* observer)
-    : clock_(clock), observer_(observer), table_(std::move(terms)) {}
+    : clock_(clock),
+      observer_(observer),
+      table_(std::move(terms)),
+      started_(clock.Now() - clock.Uptime()) {}
 
 AgentRegistry::~AgentRegistry() = default;
 
@@ -121,10 +126,23 @@ std::vector<AgentSummary> AgentRegistry::Agents() {
   return table_.Agents();
 }
 
+absl::Time AgentRegistry::NowLocked(Links* touched) {
+  const absl::Time now = clock_.Now();
+  const absl::Time started = now - clock_.Uptime();
+  const absl::Duration jump = started - started_;
+  if (absl::AbsDuration(jump) >= kClockJump) {
+    started_ = started;
+    base::LogWarning("agents", "the clock was set by ", absl::FormatDuration(jump));
+    CarryOutLocked(table_.OnClockJump(jump), touched);
+  }
+  return now;
+}
+
 void AgentRegistry::Tick(absl::Time now) {
   Links touched;
   {
     base::MutexLock lock(mutex_);
+    NowLocked(&touched);
     CarryOutLocked(table_.OnTick(now), &touched);
   }
   FlushAll(touched);
@@ -133,11 +151,16 @@ void AgentRegistry::Tick(absl::Time now) {
 
 SessionId AgentRegistry::Open(std::shared_ptr<SessionLink> link,
                               const std::string& certificate_server) {
-  base::MutexLock lock(mutex_);
-  if (shutting_down_) return 0;
-  const SessionId session = ++last_session_;
-  links_[session] = std::move(link);
-  table_.OnOpened(session, certificate_server, clock_.Now());
+  Links touched;
+  SessionId session = 0;
+  {
+    base::MutexLock lock(mutex_);
+    if (shutting_down_) return 0;
+    session = ++last_session_;
+    links_[session] = std::move(link);
+    table_.OnOpened(session, certificate_server, NowLocked(&touched));
+  }
+  FlushAll(touched);
   return session;
 }
 
@@ -145,7 +168,8 @@ void AgentRegistry::OnMessage(SessionId session, const v1::AgentMessage& message
   Links touched;
   {
     base::MutexLock lock(mutex_);
-    CarryOutLocked(table_.OnMessage(session, message, clock_.Now()), &touched);
+    const absl::Time now = NowLocked(&touched);
+    CarryOutLocked(table_.OnMessage(session, message, now), &touched);
   }
   FlushAll(touched);
   Deliver();
@@ -155,7 +179,8 @@ void AgentRegistry::OnClosed(SessionId session) {
   Links touched;
   {
     base::MutexLock lock(mutex_);
-    CarryOutLocked(table_.OnClosed(session, clock_.Now()), &touched);
+    const absl::Time now = NowLocked(&touched);
+    CarryOutLocked(table_.OnClosed(session, now), &touched);
   }
   FlushAll(touched);
   Deliver();
@@ -178,7 +203,8 @@ void AgentRegistry::Shutdown() {
   {
     base::MutexLock lock(mutex_);
     shutting_down_ = true;
-    CarryOutLocked(table_.Shutdown(clock_.Now()), &touched);
+    const absl::Time now = NowLocked(&touched);
+    CarryOutLocked(table_.Shutdown(now), &touched);
   }
   FlushAll(touched);
   Deliver();

@@ -94,6 +94,8 @@ class AgentRegistry final : public loop::AgentLink {
 
   // Hands sends to their links and queues what is to be told; `touched` are the links to flush.
   // False when a message was dropped.
+  // The time, after what a jump of the clock asks for.
+  absl::Time NowLocked(Links* touched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool CarryOutLocked(TableCommands commands, Links* touched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The session's link, noted as touched; null when it is gone.
   SessionLink* TouchLocked(SessionId session, Links* touched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -109,6 +111,8 @@ class AgentRegistry final : public loop::AgentLink {
   base::Mutex mutex_;
   base::CondVar all_done_;
   SessionTable table_ ABSL_GUARDED_BY(mutex_);
+  // The wall time at which the clock's uptime began.
+  absl::Time started_ ABSL_GUARDED_BY(mutex_);
   std::map<SessionId, std::shared_ptr<SessionLink>> links_ ABSL_GUARDED_BY(mutex_);
   SessionId last_session_ ABSL_GUARDED_BY(mutex_) = 0;
   bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;

@@ -274,6 +274,16 @@ TEST_F(AgentServiceTest, OtherInstanceIsTurnedAway) {
   EXPECT_TRUE(registry_->Live()->hosts.at("edge-1")->online);
 }
 
+TEST_F(AgentServiceTest, AClockThatIsSetCutsNobodyAndMakesNoHostOld) {
+  auto agent = DialOnline("edge-1", "i1");
+  const absl::Duration before = registry_->Live()->hosts.at("edge-1")->clock_offset;
+  clock_.Jump(absl::Hours(2));
+  registry_->Tick(clock_.Now());
+  events_.Until("edge-1 online 0");
+  EXPECT_TRUE(registry_->Live()->hosts.at("edge-1")->online);
+  EXPECT_EQ(registry_->Live()->hosts.at("edge-1")->clock_offset, before - absl::Hours(2));
+}
+
 TEST_F(AgentServiceTest, GapIsAnsweredWithRequestSnapshot) {
   auto agent = DialOnline("edge-1", "i1");
   agent->Delta(3, "b");

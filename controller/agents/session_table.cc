@@ -317,6 +317,24 @@ TableCommands SessionTable::OnTick(absl::Time now) {
   return commands;
 }
 
+TableCommands SessionTable::OnClockJump(absl::Duration jump) {
+  TableCommands commands;
+  for (auto& [id, session] : sessions_) {
+    session.last_message += jump;
+    session.closing_since += jump;
+    session.clock_offset -= jump;
+    for (absl::Duration& sample : session.clock_samples) sample -= jump;
+  }
+  for (auto& [server, host] : hosts_) {
+    auto corrected = std::make_shared<sync::HostLive>(*host);
+    corrected->clock_offset -= jump;
+    ++corrected->generation;
+    host = std::move(corrected);
+    commands.push_back(TellHost{host});
+  }
+  return commands;
+}
+
 TableCommands SessionTable::Shutdown(absl::Time now) {
   TableCommands commands;
   for (auto& [id, session] : sessions_) {

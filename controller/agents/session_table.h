@@ -111,6 +111,9 @@ class SessionTable {
   TableCommands OnClosed(SessionId session, absl::Time now);
   // Ends what was silent for three heartbeat intervals. Call about once a second.
   TableCommands OnTick(absl::Time now);
+  // Our own wall time was set forward by `jump`, or back: what is known of the hosts' clocks and
+  // silence is corrected at once, before anything of theirs is taken for old.
+  TableCommands OnClockJump(absl::Duration jump);
   // Says Goodbye to all.
   TableCommands Shutdown(absl::Time now);
 

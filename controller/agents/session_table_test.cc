@@ -504,6 +504,25 @@ TEST_F(SessionTableTest, LargeChangeOfTheClockOffsetIsToldWithAHeartbeat) {
   EXPECT_GT(Host("edge-1").generation, before);
 }
 
+TEST_F(SessionTableTest, AJumpOfTheOwnClockMakesNoHostOldOrSilent) {
+  table_.OnOpened(1, "", now_);
+  v1::AgentMessage hello = HelloOf("edge-1", "i1");
+  *hello.mutable_hello()->mutable_now() = base::ToProto(now_ + absl::Seconds(3));
+  Say(1, hello);
+  Say(1, EmptyJournal());
+  Say(1, SnapshotOf(1, {"a"}));
+  for (const absl::Duration jump : {absl::Hours(2), -absl::Hours(5)}) {
+    const absl::Time by_host = now_ + Host("edge-1").clock_offset;
+    now_ += jump;
+    EXPECT_THAT(Words(table_.OnClockJump(jump)), ElementsAre("edge-1 online"));
+    EXPECT_EQ(now_ + Host("edge-1").clock_offset, by_host);
+    EXPECT_THAT(table_.OnTick(now_ + absl::Seconds(1)), IsEmpty());
+    // Neither does a later sample bring the wrong one back.
+    Say(1, HeartbeatAt(by_host));
+    EXPECT_EQ(now_ + Host("edge-1").clock_offset, by_host);
+  }
+}
+
 TEST_F(SessionTableTest, LagIsTheAgeOfTheNewestChangeByTheHostsClock) {
   table_.OnOpened(1, "", now_);
   v1::AgentMessage hello = HelloOf("edge-1", "i1");

@@ -23,6 +23,7 @@ class JumpingClock final : public base::Clock {
   static absl::StatusOr<JumpingClock> Open(const std::string& file);
 
   absl::Time Now() const override;
+  absl::Duration Uptime() const override { return base::Clock::Real().Uptime(); }
 
  private:
   explicit JumpingClock(const std::atomic<int64_t>* offset) : offset_(offset) {}
