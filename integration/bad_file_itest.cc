@@ -59,6 +59,7 @@ class BadFileTest : public testing::Test {
 TEST_F(BadFileTest, SyntaxError) {
   PushBad("[[deployment]\nname = \"web\"\n");
   EXPECT_OK(fleet_.WaitStory("main", "web.toml"));
+  EXPECT_OK(fleet_.WaitCondition("deployment/web", "INVALID"));
   EXPECT_THAT(fleet_.SyncStory(), HasSubstr("\"line\":1"));
   EXPECT_THAT(Validate(), HasSubstr("web.toml:1:"));
   ExpectRestGoesOn();

@@ -1,6 +1,7 @@
 #include "controller/loop/source_loader.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -63,6 +64,23 @@ std::shared_ptr<const resources::ParsedFile> DescribeLink(const std::string& pat
 }
 
 bool HoldsResources(const resources::ParsedFile& file) { return !file.declarations.empty(); }
+
+// A resource of a file that cannot be read, with the mistake of the file.
+resources::Declaration SpoiltWith(const resources::ParsedFile& file,
+                                  const resources::ResourceId& id) {
+  resources::Declaration declaration;
+  declaration.id = id;
+  for (const v1::Problem& problem : file.problems) {
+    if (problem.severity() != v1::SEVERITY_ERROR) continue;
+    declaration.position.file = problem.file();
+    declaration.position.line = problem.line();
+    declaration.position.column = problem.column();
+    declaration.problems.push_back(problem);
+    declaration.problems.back().set_resource(id.ToString());
+    break;
+  }
+  return declaration;
+}
 
 }  // namespace
 
@@ -159,24 +177,56 @@ absl::Status SourceLoader::Patch(const Changes& changes, Tree& tree) {
   return absl::OkStatus();
 }
 
+SourceLoader::FilePointer SourceLoader::FileAt(const std::string& good_revision, const File& file) {
+  if (good_revision.empty()) return nullptr;
+  const absl::StatusOr<git::FileList> before = mirror_.ListFiles(good_revision, {file.path});
+  // After a force push the mirror may not have it any more: as on the first reading.
+  if (!before.ok() || before->size() != 1 || before->front().path != file.path ||
+      before->front().blob_id == file.blob_id || !IsResourceFile(before->front())) {
+    return nullptr;
+  }
+  absl::StatusOr<FilePointer> then = Parse(before->front());
+  return then.ok() && HoldsResources(*(*then)->parsed) ? *std::move(then) : nullptr;
+}
+
 // From what the last good revision held.
 std::string SourceLoader::PruneBlocker(const Tree& tree, const std::string& good_revision) {
   if (tree.empty.size() == tree.files.size()) return "the source holds no resource";
-  if (good_revision.empty()) return "";
   for (const FilePointer& file : tree.empty) {
-    const absl::StatusOr<git::FileList> before = mirror_.ListFiles(good_revision, {file->path});
-    // After a force push the mirror may not have it any more: as on the first reading.
-    if (!before.ok() || before->size() != 1 || before->front().path != file->path ||
-        before->front().blob_id == file->blob_id || !IsResourceFile(before->front())) {
-      continue;
-    }
-    const absl::StatusOr<FilePointer> then = Parse(before->front());
-    if (then.ok() && HoldsResources(*(*then)->parsed)) {
+    if (FileAt(good_revision, *file) != nullptr) {
       return absl::StrCat(file->path, " held resources at ", good_revision.substr(0, 7),
                           " and holds none now that can be read");
     }
   }
   return "";
+}
+
+std::vector<SourceLoader::ParsedFile> SourceLoader::CarryOver(const Tree& tree,
+                                                              const std::string& good_revision) {
+  std::vector<ParsedFile> files;
+  files.reserve(tree.files.size());
+  for (const FilePointer& file : tree.files) files.push_back(file->parsed);
+  if (std::none_of(tree.empty.begin(), tree.empty.end(),
+                   [](const FilePointer& file) { return file->parsed->spoilt; })) {
+    return files;
+  }
+  // What has moved to another file is declared there.
+  std::set<resources::ResourceId> declared;
+  for (const ParsedFile& file : files) {
+    for (const auto& declaration : file->declarations) declared.insert(declaration.id);
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!files[i]->spoilt) continue;
+    const FilePointer then = FileAt(good_revision, *tree.files[i]);
+    if (then == nullptr) continue;
+    auto carried = std::make_shared<resources::ParsedFile>(*files[i]);
+    for (const resources::Declaration& before : then->parsed->declarations) {
+      if (!declared.insert(before.id).second) continue;
+      carried->declarations.push_back(SpoiltWith(*files[i], before.id));
+    }
+    files[i] = std::move(carried);
+  }
+  return files;
 }
 
 absl::StatusOr<std::shared_ptr<const sync::SourceSnapshot>> SourceLoader::Load(
@@ -194,8 +244,7 @@ absl::StatusOr<std::shared_ptr<const sync::SourceSnapshot>> SourceLoader::Load(
   snapshot->revision = at.commit;
   snapshot->subject = at.subject;
   FillFromSpec(spec, *snapshot);
-  snapshot->files.reserve(tree.files.size());
-  for (const FilePointer& file : tree.files) snapshot->files.push_back(file->parsed);
+  snapshot->files = CarryOver(tree, good_revision);
   RETURN_IF_ERROR(AddStackFiles(changes.get(), tree, *snapshot));
   snapshot->prune_blocker = PruneBlocker(tree, good_revision);
   tree.snapshot = snapshot;

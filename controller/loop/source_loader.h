@@ -81,6 +81,11 @@ class SourceLoader {
                             const std::string& commit, sync::SourceSnapshot& snapshot);
   absl::StatusOr<sync::StackFiles> ReadStackFiles(const StackFileList& found);
   std::string PruneBlocker(const Tree& tree, const std::string& good_revision);
+  // The file as it was at the good revision; null when it held no resources there.
+  FilePointer FileAt(const std::string& good_revision, const File& file);
+  // The files as the snapshot shows them: one that cannot be read holds what it held at the good
+  // revision, each as a resource that cannot be read.
+  std::vector<ParsedFile> CarryOver(const Tree& tree, const std::string& good_revision);
 
   const std::string name_;
   git::Mirror& mirror_;

@@ -120,6 +120,27 @@ TEST_F(SourceLoaderTest, NamesTheFileThatHeldResourcesAndHoldsNoneNow) {
   EXPECT_THAT(Load(good)->prune_blocker, IsEmpty());
 }
 
+TEST_F(SourceLoaderTest, AFileThatCannotBeReadKeepsWhatItHeldAsInvalid) {
+  origin_.Write("a.toml", absl::StrCat(Variable("a"), Variable("moved")));
+  const std::string good = origin_.CommitFile("b.toml", Variable("b"));
+  Load();
+  origin_.Write("a.toml", absl::StrCat(Variable("a"), "[[variable\n"));
+  origin_.CommitFile("b.toml", absl::StrCat(Variable("b"), Variable("moved")));
+  const auto snapshot = Load(good);
+  ASSERT_EQ(snapshot->files.size(), 2u);
+  EXPECT_TRUE(snapshot->files[0]->spoilt);
+  ASSERT_EQ(snapshot->files[0]->declarations.size(), 1u) << "what has moved is declared there";
+  const resources::Declaration& held = snapshot->files[0]->declarations[0];
+  EXPECT_EQ(held.id.ToString(), "variable/a");
+  EXPECT_EQ(held.spec, nullptr);
+  ASSERT_EQ(held.problems.size(), 1u);
+  EXPECT_EQ(held.problems[0].file(), "a.toml");
+  EXPECT_GT(held.position.line, 1u);
+  EXPECT_THAT(snapshot->prune_blocker, HasSubstr("a.toml held resources"));
+  EXPECT_EQ(TextOf(*snapshot), LoadedAnew(good));
+  EXPECT_THAT(Load("")->files[0]->declarations, IsEmpty()) << "nobody knows what it held";
+}
+
 TEST_F(SourceLoaderTest, SaysThatTheSourceHoldsNoResource) {
   origin_.CommitFile("readme.md", "nothing yet\n");
   EXPECT_EQ(Load()->prune_blocker, "the source holds no resource");
