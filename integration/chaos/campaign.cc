@@ -122,23 +122,22 @@ bool Campaign::StartFleet() {
   rested_ = {};
   fleet_ = std::make_unique<Fleet>(options_.directory, options_.network);
   storm_ = std::make_unique<Storm>(*fleet_, by_hand_);
-  const absl::Status started = fleet_->Start(model.GoodWorld());
+  // What is flawed now shall find what was good before.
+  Model good;
+  good.Commit(model.GoodWorld());
+  const absl::StatusOr<std::string> first = fleet_->Start(good.world());
   options_.print(
       absl::StrFormat("processes up after %.1f s", absl::ToDoubleSeconds(Now() - began)));
   Violations violations;
-  if (!started.ok()) violations.push_back(started.ToString());
-  // What is flawed now shall find what was good before.
-  WaitFor(
-      "the good world",
-      [this] {
-        const auto status = fleet_->Cli({"wait", "--for", "converged", "main"});
-        return status.exit_code == 0;
-      },
-      options_.patience)
-      .IgnoreError();
-  if (started.ok()) {
+  if (first.ok()) {
+    head_ = *first;
+    violations = WaitForRest(good.Expect());
+  } else {
+    violations.push_back(first.status().ToString());
+  }
+  if (violations.empty()) {
     head_ = fleet_->Push(model.world(), "as before the round");
-    violations = WaitForRest();
+    violations = WaitForRest(model.Expect());
   }
   before_ = rested_;
   options_.print(
@@ -200,11 +199,10 @@ Violations Campaign::RunRound(const Round& round) {
   report_.restarts += static_cast<int>(round.restarts.size());
   Weather(round);
   storm_->Calm();
-  return WaitForRest();
+  return WaitForRest(script_.model().Expect());
 }
 
-Violations Campaign::WaitForRest() {
-  const Expectation expectation = script_.model().Expect();
+Violations Campaign::WaitForRest(const Expectation& expectation) {
   const absl::Time began = Now();
   Violations violations;
   std::string last;

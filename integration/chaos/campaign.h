@@ -66,7 +66,7 @@ class Campaign {
   Violations RunRound(const Round& round);
   void Weather(const Round& round);
   // Waits until all is at rest and stays so for a second.
-  Violations WaitForRest();
+  Violations WaitForRest(const Expectation& expectation);
   Violations CheckAll(const std::set<std::string>& untouched);
   // Starts again what has ended, at any time; what a signal has ended is a violation.
   void Supervise();

@@ -24,7 +24,6 @@ void Model::Commit(const World& world) {
     History& history = histories_[ResourceOf(name, item)];
     history.kind = item.kind;
     if (IsUnreadable(world, item)) continue;
-    history.was_read = true;
     if (item.flaw != Flaw::kNone) continue;
     std::erase(history.specs, item.spec);
     history.specs.push_back(item.spec);
@@ -65,7 +64,7 @@ Expectation Model::Expect() const {
     }
     expected.specs = history.specs;
     expected.may_be_missing = history.may_be_missing;
-    expected.may_be_unknown = !history.was_read;
+    expected.may_be_unknown = history.may_be_missing && IsUnreadable(world_, item);
     // What can be read but not run may be what is left of the last attempt.
     if (history.may_be_missing && !IsUnreadable(world_, item)) expected.specs.push_back(item.spec);
     expected.any_state = item.flaw == Flaw::kNone || history.may_be_missing;

@@ -20,7 +20,7 @@ struct Expected {
   bool must_converge = true;
   // Its containers may be in any state: it was never well, or waits for others.
   bool any_state = false;
-  // Nobody could ever read it: it may be unknown.
+  // Maybe nobody could ever read it: it may be unknown.
   bool may_be_unknown = false;
   Kind kind = Kind::kService;
 };
@@ -54,7 +54,6 @@ class Model {
     Kind kind = Kind::kService;
     std::vector<Spec> specs;
     bool may_be_missing = true;
-    bool was_read = false;
   };
   World world_;
   // By resource; also what is gone.

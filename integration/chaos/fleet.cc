@@ -1,6 +1,7 @@
 #include "integration/chaos/fleet.h"
 
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <system_error>
@@ -133,7 +134,7 @@ void Fleet::MakeController() {
       std::map<std::string, std::string>{{kClockFileVariable, clock}});
 }
 
-absl::Status Fleet::Start(const World& first) {
+absl::StatusOr<std::string> Fleet::Start(const World& first) {
   MakeController();
   std::vector<std::thread> hosts;
   for (int server = 1; server <= kServers; ++server) {
@@ -141,18 +142,25 @@ absl::Status Fleet::Start(const World& first) {
   }
   for (std::thread& one : hosts) one.join();
   WriteFiles(first);
-  repository_.Commit("first");
+  std::string commit = repository_.Commit("first");
   repository_.Push();
   RETURN_IF_ERROR(controller_->Start());
   for (const auto& host : hosts_) {
     RETURN_IF_ERROR(host->events->Start());
     RETURN_IF_ERROR(host->agent->Start());
   }
-  return absl::OkStatus();
+  return commit;
 }
 
 void Fleet::WriteFiles(const World& world) const {
-  for (const auto& [name, content] : Render(world)) repository_.Write(name, content);
+  for (const auto& [name, content] : Render(world)) {
+    // A file that is emptied holds up pruning, on purpose; one that is gone does not.
+    if (content.empty()) {
+      unlink(absl::StrCat(repository_.work(), "/", name).c_str());
+    } else {
+      repository_.Write(name, content);
+    }
+  }
 }
 
 std::string Fleet::Push(const World& world, const std::string& subject) {

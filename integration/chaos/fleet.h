@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "integration/chaos/links.h"
 #include "integration/chaos/observation.h"
@@ -73,8 +74,8 @@ class Fleet {
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
 
-  // With `first` as the first commit.
-  absl::Status Start(const World& first);
+  // With `first` as the first commit, which is returned.
+  absl::StatusOr<std::string> Start(const World& first);
 
   // Commits and pushes all files of the world, and asks the controller to fetch, without waiting.
   std::string Push(const World& world, const std::string& subject);

@@ -82,7 +82,7 @@ bool HasErrors(const World& world);
 // Whether it, or what it waits for, is flawed or stopped, so that it need not get its spec.
 bool IsHeldUp(const World& world, const std::string& name);
 
-// Name to content of every file, also of those that hold nothing.
+// Name to content of every file; empty: it is not there.
 std::map<std::string, std::string> Render(const World& world);
 
 }  // namespace fairlead::chaos
