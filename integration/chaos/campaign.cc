@@ -88,6 +88,7 @@ CampaignReport Campaign::Run(const std::function<void(Fleet&)>& plant) {
   const absl::Time began = Now();
   for (int skipped = 1; skipped < options_.first; ++skipped) script_.Next();
   for (int done = 0; done < options_.rounds; ++done) {
+    if (options_.should_stop != nullptr && options_.should_stop()) break;
     if (fleet_ == nullptr && !StartFleet()) break;
     const World before = script_.model().world();
     const Round round = script_.Next();

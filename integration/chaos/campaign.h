@@ -28,6 +28,8 @@ struct CampaignOptions {
   std::string network = "chaos";
   // How long a fleet may take to come to rest.
   absl::Duration patience = absl::Seconds(60);
+  // Asked before each round; true ends the run in order. Absent: never.
+  std::function<bool()> should_stop;
   // Gets each line that people are to read.
   std::function<void(const std::string&)> print;
 };

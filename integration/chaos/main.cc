@@ -1,6 +1,8 @@
 // Runs the chaos suite, or replays a part of it.
 #include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -14,6 +16,9 @@
 
 namespace fairlead::chaos {
 namespace {
+
+// Engines would go on without us: a signal ends the run after its round.
+std::atomic<bool> stopping = false;
 
 void PrintTotals(const CampaignReport& report) {
   std::cout << absl::StrFormat(
@@ -35,6 +40,7 @@ int Main(int argc, char** argv) {
   CampaignOptions options;
   options.directory = FAIRLEAD_BINARY_DIR "/chaos";
   options.print = [](const std::string& line) { std::cout << line << std::endl; };
+  options.should_stop = [] { return stopping.load(); };
   std::string report_file;
   app.add_option("--seed", options.seed, "Decides everything")->capture_default_str();
   app.add_option("--rounds", options.rounds, "How many")->capture_default_str();
@@ -48,6 +54,9 @@ int Main(int argc, char** argv) {
   if (geteuid() != 0) {
     std::cerr << "chaos: needs root, for network namespaces and small disks\n";
     return EXIT_FAILURE;
+  }
+  for (const int number : {SIGINT, SIGTERM}) {
+    std::signal(number, [](int) { stopping = true; });
   }
   const CampaignReport report = Campaign(options).Run();
   PrintTotals(report);
