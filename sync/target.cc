@@ -75,7 +75,8 @@ StandIn LastApplied(const v1::InventoryEntry& entry) {
 }
 
 StandIn LastGood(const v1::InventoryEntry& entry) {
-  if (!entry.has_good()) return LastApplied(entry);
+  // Of one hash they differ in what is changed in place, and the one applied last counts.
+  if (!entry.has_good() || entry.good_hash() == entry.applied_hash()) return LastApplied(entry);
   return {&entry.good(), entry.good_hash(), entry.good_revision(), &entry.good_files()};
 }
 

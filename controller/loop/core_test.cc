@@ -122,6 +122,23 @@ TEST(CoreTest, GoesBackToOneThatHasNeverStopped) {
   EXPECT_EQ(world.store->Load()->failed_specs[0].log_tail(), "boom");
 }
 
+TEST(CoreTest, AMistakeBehindAChangeInPlaceKeepsTheChange) {
+  const std::string web = "[[server]]\nname = \"edge\"\n[[deployment]]\nname = \"web\"\n";
+  const std::string config = "[deployment.config]\nserver = \"edge\"\nimage = \"web:1\"\n";
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(absl::StrCat(web, config), "r1");
+  world.Settle();
+  world.Commit(absl::StrCat(web, config, "restart = \"always\"\n"), "r2");
+  world.Pass();
+  world.Perform();
+  world.sent.clear();
+  world.Commit(absl::StrCat(web, config, "imgae = \"typo\"\n"), "r3");
+  world.Pass();
+  EXPECT_THAT(world.sent, IsEmpty());
+  EXPECT_EQ(world.hosts["edge"].Find("web")->restart_policy(), "always");
+}
+
 TEST(CoreTest, HealsAtOnceAndSaysSo) {
   CoreWorld world;
   world.Connect("edge");

@@ -228,6 +228,10 @@ class CoreWorld {
       for (auto& [id, container] : host.live.containers) {
         if (container->resource() != action.resource()) continue;
         v1::Container* changed = ModelHost::Own(container);
+        if (action.has_update()) {
+          changed->set_restart_policy(action.update().restart_policy());
+          continue;
+        }
         const bool stop = action.has_stop();
         changed->set_state(stop ? v1::CONTAINER_STATE_EXITED : v1::CONTAINER_STATE_RUNNING);
         changed->set_killed(stop);
