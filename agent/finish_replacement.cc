@@ -124,8 +124,9 @@ absl::Status Replacement::Retire(v1::Container& old) {
     const absl::StatusOr<boost::json::object> inspect =
         scope_.engine.InspectContainer(old.id(), scope_.limits);
     if (!inspect.ok() && !absl::IsNotFound(inspect.status())) return inspect.status();
-    if (inspect.ok())
+    if (inspect.ok()) {
       stop_seconds = static_cast<int>(NumberAt(*inspect, {"Config", "StopTimeout"}));
+    }
   }
   return Remove(old, stop_seconds);
 }
