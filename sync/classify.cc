@@ -184,12 +184,10 @@ absl::Time FirstDeadlineOf(const Facts& facts) {
                         facts.busy == v1::STEP_ACTION_NONE && facts.WasApplied() &&
                         facts.hash_matches;
   if (!can_fail) return absl::InfiniteFuture();
-  // What was made to be stopped has had no time to become healthy, however old it is.
-  const bool made_stopped = facts.inventory->applied().state() == v1::WANTED_STATE_STOPPED;
-  if (made_stopped && facts.vitals.first_down != nullptr &&
-      !facts.vitals.first_down->has_started_at()) {
-    return absl::InfiniteFuture();
-  }
+  // What was never started has had no time to become healthy, however old it is: it was made to be
+  // stopped, or its start was cut off. A start that fails has a backoff of its own.
+  const v1::Container* const down = facts.vitals.first_down;
+  if (down != nullptr && !down->has_started_at()) return absl::InfiniteFuture();
   return FirstDeadline(facts.pair.members, *facts.inventory, facts.health, facts.clock_offset());
 }
 
