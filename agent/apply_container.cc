@@ -41,6 +41,12 @@ absl::Status ContainerReplacement::Run() {
   return replaced;
 }
 
+absl::Status ContainerReplacement::Check() {
+  RETURN_IF_ERROR(Survey());
+  RETURN_IF_ERROR(EnsureImage());
+  return Preflight();
+}
+
 absl::StatusOr<std::optional<v1::Container>> ContainerReplacement::Holder(const std::string& name,
                                                                           bool is_needed) const {
   ASSIGN_OR_RETURN(std::optional<v1::Container> found,

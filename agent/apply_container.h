@@ -12,9 +12,10 @@
 
 namespace fairlead::agent {
 
-// One ApplyContainer. Looks at the engine first and goes on from what it finds, so that a second
-// run after a crash at any point ends as the first would have. What it changed is undone when a
-// later step fails: the container that ran before runs again. Lives for one Run.
+// One ApplyContainer, or the look ahead at one. Looks at the engine first and goes on from what it
+// finds, so that a second run after a crash at any point ends as the first would have. What it
+// changed is undone when a later step fails: the container that ran before runs again. Lives for
+// one Run.
 class ContainerReplacement {
  public:
   // Both outlive this.
@@ -24,6 +25,9 @@ class ContainerReplacement {
   // FailedPrecondition when somebody else's container holds the name. A failed pull changes
   // nothing.
   absl::Status Run();
+  // The same looks, and the image; no container is changed. Ok when a Run would find nothing in its
+  // way.
+  absl::Status Check();
 
  private:
   absl::Status Survey();

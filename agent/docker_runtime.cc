@@ -99,6 +99,8 @@ absl::Status DockerRuntime::Dispatch(ActionScope& scope) const {
   switch (action.body_case()) {
     case v1::Action::kApplyContainer:
       return ContainerReplacement(scope, action.apply_container()).Run();
+    case v1::Action::kCheck:
+      return ContainerReplacement(scope, action.check().apply()).Check();
     case v1::Action::kFinishReplacement:
       return FinishReplacement(scope, action.finish_replacement());
     case v1::Action::kStart:

@@ -133,7 +133,12 @@ EngineClient::EngineClient(std::shared_ptr<const EngineTransport> transport,
 
 absl::StatusOr<v1::EngineVersion> EngineClient::Version(const CallLimits& limits) const {
   ASSIGN_OR_RETURN(const HttpResponse response, http_->Call({.target = "/version"}, limits));
-  RETURN_IF_ERROR(StatusOfAnswer(response.status, response.body));
+  const absl::Status answered = StatusOfAnswer(response.status, response.body);
+  // Whoever asked for a container must not take this for its absence.
+  if (!answered.ok()) {
+    return absl::UnavailableError(absl::StrCat("the engine answers GET /version with ",
+                                               response.status, ": ", answered.message()));
+  }
   ASSIGN_OR_RETURN(const json::object object, ParseObject(response.body));
   v1::EngineVersion version = ToEngineVersion(object);
   const int newest = MinorOf(version.api_version());

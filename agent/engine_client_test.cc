@@ -37,6 +37,24 @@ TEST_F(EngineClientTest, DescribesTheEngine) {
   EXPECT_EQ(version->cpus(), 4u);
 }
 
+// As an engine that starts, or a proxy before it.
+class KnowsNothing final : public EngineTransport {
+ public:
+  absl::StatusOr<HttpResponse> Stream(const HttpRequest& /*request*/, const StreamHooks& /*hooks*/,
+                                      const CallLimits& /*limits*/) const override {
+    return HttpResponse{404, R"({"message":"page not found"})"};
+  }
+};
+
+TEST(EngineVersionTest, AnEngineThatDoesNotSayItsVersionHasNotLostTheContainer) {
+  const EngineClient client(std::make_shared<const KnowsNothing>(), base::Clock::Real());
+
+  const absl::Status status = client.InspectContainer("web", {}).status();
+
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("GET /version with 404: page not found"));
+}
+
 TEST_F(EngineClientTest, SumsTheProgressOfLayers) {
   std::vector<std::pair<uint64_t, uint64_t>> progress;
 

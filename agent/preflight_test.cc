@@ -70,6 +70,28 @@ TEST_F(PreflightTest, AFullDiskStopsNothing) {
   ExpectNothingChanged(Apply("a2", "two"), "0 MiB left in /proc");
 }
 
+TEST_F(PreflightTest, ALookAheadPullsTheImageAndLeavesTheContainer) {
+  v1::Action action = Apply("a2", "two");
+  v1::ApplyContainer apply = action.apply_container();
+  apply.mutable_spec()->set_image("app:9");
+  *action.mutable_check()->mutable_apply() = apply;
+
+  EXPECT_EQ(Run(action).status(), v1::ACTION_STATUS_SUCCEEDED);
+
+  const EngineClient client(engine_.address(), base::Clock::Real());
+  EXPECT_TRUE(client.ImageId("app:9", {}).ok());
+  EXPECT_EQ(engine_.LabelOf("web", kSpecHashLabel), "v1:k1:one");
+  EXPECT_THAT(engine_.Containers(), ElementsAre("web running"));
+}
+
+TEST_F(PreflightTest, ALookAheadFindsWhatTheStepWouldFind) {
+  v1::Action action = Apply("a2", "two");
+  v1::ApplyContainer apply = action.apply_container();
+  apply.mutable_spec()->set_network("backend");
+  *action.mutable_check()->mutable_apply() = apply;
+  ExpectNothingChanged(action, "there is no network backend");
+}
+
 TEST(CanRunArchitectureTest, TakesTheOlderOneOfAFamily) {
   EXPECT_TRUE(CanRunArchitecture("amd64", "amd64"));
   EXPECT_TRUE(CanRunArchitecture("amd64", "386"));

@@ -191,6 +191,8 @@ absl::string_view ActionText(v1::StepAction action) {
     case v1::STEP_ACTION_START:
     case v1::STEP_ACTION_RESTART:
       return "start";
+    case v1::STEP_ACTION_CHECK:
+      return "pre-flight";
     default:
       return "an action";
   }
@@ -218,6 +220,7 @@ bool IsForward(v1::StepAction action) {
     case v1::STEP_ACTION_ADOPT:
     case v1::STEP_ACTION_START:
     case v1::STEP_ACTION_RESTART:
+    case v1::STEP_ACTION_CHECK:
       return true;
     default:
       return false;

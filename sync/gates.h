@@ -11,8 +11,8 @@
 
 namespace fairlead::sync {
 
-// True for actions that make something new of the resource: they wait for `after`, and for a
-// failed attempt of any of them.
+// True for actions that make something new of the resource, and for the look ahead at one: they
+// wait for `after`, and for a failed attempt of any of them.
 bool IsForward(v1::StepAction action);
 
 // Gates that need only the resource itself: not yet, failed spec, failed attempt, busy. Sets

@@ -142,7 +142,16 @@ class Core {
   void Settle(absl::Time now);
   bool RecordNewFailures(absl::Time now);
   bool ForgetEntries(absl::Time now);
+  // Actions under way by server.
+  using Load = std::map<std::string, uint32_t>;
+  bool HasRoom(const Load& load, const std::string& server) const;
   void StartOpenSteps(absl::Time now, CoreOutput& output);
+  // Looks ahead at steps that belong together, and gates them until all can run.
+  void HoldForPreflight(absl::Time now, Load& load, CoreOutput& output);
+  // The member that the others wait for; null when all have passed.
+  const v1::Step* CheckGroup(const std::vector<int>& group, absl::Time now, Load& load,
+                             CoreOutput& output);
+  bool StartCheck(const v1::Step& step, absl::Time now, CoreOutput& output);
   bool StartStep(const v1::Step& step, absl::Time now, CoreOutput& output);
   // True when an entry changed, so that the plan must be looked at again.
   bool UpdateEntries(const std::vector<resources::ResourceId>& ids, absl::Time now);
@@ -198,6 +207,8 @@ class Core {
   // Resources whose last step could not even be made an action from what is declared (a variable
   // is missing): they are tried again as soon as anything is declared anew.
   std::set<std::string> never_sent_;
+  // By resource: the target that has passed its pre-flight.
+  std::map<std::string, std::string> checked_;
   // By resource: drift that is being healed, since when.
   std::map<std::string, absl::Time> healing_;
   // Collected until the next pass hands it out.

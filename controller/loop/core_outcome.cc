@@ -26,6 +26,13 @@ std::string OriginOf(const v1::ActionRecord& record) {
   return absl::StrCat("resource_sync/", name);
 }
 
+// An agent that is older cannot look ahead: what it would find, the step itself will find.
+bool HasPassedPreflight(const v1::ActionRecord& record, const v1::ActionOutcome& outcome) {
+  return record.step() == v1::STEP_ACTION_CHECK &&
+         (outcome.status() == v1::ACTION_STATUS_SUCCEEDED ||
+          outcome.code() == static_cast<int32_t>(absl::StatusCode::kUnimplemented));
+}
+
 }  // namespace
 
 void Core::OnOutcome(const std::string& server, const v1::ActionOutcome& outcome, absl::Time now) {
@@ -43,7 +50,10 @@ void Core::OnOutcome(const std::string& server, const v1::ActionOutcome& outcome
   for (const std::string& warning : outcome.warnings()) {
     Emit(now, resource, "warning", warning, true);
   }
-  if (outcome.status() == v1::ACTION_STATUS_SUCCEEDED) {
+  if (HasPassedPreflight(running.record, outcome)) {
+    checked_[resource] = running.record.action().spec_hash();
+    input_.failed_attempts.erase(resource);
+  } else if (outcome.status() == v1::ACTION_STATUS_SUCCEEDED) {
     ApplySuccess(running, outcome, now);
   } else {
     ApplyFailure(running, outcome, now);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/proto_time.h"
+#include "controller/loop/action_terms.h"
 #include "controller/loop/core.h"
 #include "controller/loop/step_action.h"
 #include "resources/container_spec.h"
@@ -156,9 +157,16 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
   return true;
 }
 
+bool Core::HasRoom(const Load& load, const std::string& server) const {
+  const auto at = load.find(server);
+  return running_.size() < options_.fleet_limit &&
+         (at == load.end() || at->second < HostLimit(server));
+}
+
 void Core::StartOpenSteps(absl::Time now, CoreOutput& output) {
-  std::map<std::string, uint32_t> per_host;
-  for (const auto& [id, running] : running_) ++per_host[running.record.server()];
+  Load load;
+  for (const auto& [id, running] : running_) ++load[running.record.server()];
+  HoldForPreflight(now, load, output);
   uint32_t open = 0;
   for (v1::Step& step : *result_.plan.mutable_steps()) {
     // A gate for the host's limit was set by an earlier pass and is judged anew.
@@ -167,13 +175,12 @@ void Core::StartOpenSteps(absl::Time now, CoreOutput& output) {
     if (!SendsAction(step.action()) || !may_start) continue;
     if (input_.busy.contains(step.resource())) continue;
     ++open;
-    if (running_.size() >= options_.fleet_limit ||
-        per_host[step.server()] >= HostLimit(step.server())) {
+    if (!HasRoom(load, step.server())) {
       step.mutable_gate()->set_kind(v1::Gate::KIND_HOST_LIMIT);
       step.mutable_gate()->set_reason(absl::StrCat("waits for other actions on ", step.server()));
       continue;
     }
-    if (StartStep(step, now, output)) ++per_host[step.server()];
+    if (StartStep(step, now, output)) ++load[step.server()];
   }
   options_.observer->OnQueueDepth(open);
 }
@@ -279,8 +286,9 @@ void Core::StartRestarts(absl::Time now, CoreOutput& output) {
       action.set_resource(wish->first);
       action.set_spec_hash(entry->second->applied_hash());
       action.set_guarantee(v1::ACTION_GUARANTEE_ONCE);
-      *action.mutable_deadline() = base::ToProto(DeadlineOf(v1::STEP_ACTION_RESTART));
-      action.mutable_restart()->set_timeout_seconds(10);
+      *action.mutable_deadline() =
+          base::ToProto(DeadlineOf(input_, wish->first, v1::STEP_ACTION_RESTART));
+      action.mutable_restart()->set_timeout_seconds(StopTermsOf(input_, wish->first).seconds);
       Emit(now, wish->first, "restarted", absl::StrCat("restart by ", wish->second.who));
       Send(std::move(record), now, output);
     }

@@ -10,6 +10,7 @@
 
 #include "base/proto_time.h"
 #include "base/status.h"
+#include "controller/loop/action_terms.h"
 #include "resources/container_spec.h"
 #include "resources/field_table.h"
 #include "resources/interpolation.h"
@@ -99,18 +100,6 @@ absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decis
   return absl::OkStatus();
 }
 
-// How the resource's containers are stopped, from the last applied spec.
-void FillStop(const sync::PlanInput& input, const sync::Decision& decision, std::string* signal,
-              int32_t* seconds) {
-  *signal = "SIGTERM";
-  *seconds = 10;
-  const auto entry = input.inventory.find(decision.id.ToString());
-  if (entry == input.inventory.end() || !entry->second->applied().has_deployment()) return;
-  const v1::Deployment& deployment = entry->second->applied().deployment();
-  *signal = std::string(resources::TextOf(deployment.termination_signal()));
-  *seconds = deployment.termination_timeout();
-}
-
 void FillRemove(const sync::PlanInput& input, const v1::Step& step, const sync::Decision& decision,
                 v1::Action& action) {
   const auto entry = input.inventory.find(decision.id.ToString());
@@ -127,9 +116,9 @@ void FillRemove(const sync::PlanInput& input, const v1::Step& step, const sync::
   if (step.action() == v1::STEP_ACTION_REMOVE_EXTRA) {
     for (const std::string& id : decision.container_ids) remove.add_ids(id);
   }
-  int32_t seconds = 0;
-  FillStop(input, decision, remove.mutable_signal(), &seconds);
-  remove.set_timeout_seconds(seconds);
+  const StopTerms stop = StopTermsOf(input, step.resource());
+  remove.set_signal(stop.signal);
+  remove.set_timeout_seconds(stop.seconds);
 }
 
 absl::Status FillApply(const sync::PlanInput& input, const v1::Step& step,
@@ -182,27 +171,33 @@ void FillFinish(const sync::PlanInput& input, const v1::Step& step, const sync::
   }
 }
 
-}  // namespace
-
-absl::Duration DeadlineOf(v1::StepAction action) {
-  switch (action) {
-    case v1::STEP_ACTION_CREATE:
-    case v1::STEP_ACTION_REPLACE:
-    case v1::STEP_ACTION_MOVE:
-      return absl::Minutes(15);
-    default:
-      return absl::Minutes(3);
-  }
-}
-
-absl::StatusOr<StepAction> ComputeStepAction(const sync::PlanInput& input, const v1::Step& step,
-                                             const sync::Decision& decision) {
+StepAction EnvelopeOf(const sync::PlanInput& input, const v1::Step& step) {
   StepAction result;
   result.server = step.server();
   result.action.set_resource(step.resource());
   result.action.set_spec_hash(step.target_hash());
   result.action.set_guarantee(v1::ACTION_GUARANTEE_ENSURE);
-  *result.action.mutable_deadline() = base::ToProto(DeadlineOf(step.action()));
+  *result.action.mutable_deadline() =
+      base::ToProto(DeadlineOf(input, step.resource(), step.action()));
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<StepAction> ComputeCheckAction(const sync::PlanInput& input, const v1::Step& step,
+                                              const sync::Decision& decision) {
+  StepAction result = EnvelopeOf(input, step);
+  ASSIGN_OR_RETURN(const Target target, TargetOf(input, decision));
+  for (const std::string& secret : target.secrets) result.action.add_secrets(secret);
+  v1::Action made;
+  RETURN_IF_ERROR(FillContainer(input, decision, target, made));
+  *result.action.mutable_check()->mutable_apply() = std::move(*made.mutable_apply_container());
+  return result;
+}
+
+absl::StatusOr<StepAction> ComputeStepAction(const sync::PlanInput& input, const v1::Step& step,
+                                             const sync::Decision& decision) {
+  StepAction result = EnvelopeOf(input, step);
   switch (step.action()) {
     case v1::STEP_ACTION_CREATE:
     case v1::STEP_ACTION_REPLACE:
@@ -214,18 +209,15 @@ absl::StatusOr<StepAction> ComputeStepAction(const sync::PlanInput& input, const
       result.action.mutable_start();
       return result;
     case v1::STEP_ACTION_STOP: {
-      int32_t seconds = 0;
-      FillStop(input, decision, result.action.mutable_stop()->mutable_signal(), &seconds);
-      result.action.mutable_stop()->set_timeout_seconds(seconds);
+      const StopTerms stop = StopTermsOf(input, step.resource());
+      result.action.mutable_stop()->set_signal(stop.signal);
+      result.action.mutable_stop()->set_timeout_seconds(stop.seconds);
       return result;
     }
-    case v1::STEP_ACTION_RESTART: {
-      std::string signal;
-      int32_t seconds = 0;
-      FillStop(input, decision, &signal, &seconds);
-      result.action.mutable_restart()->set_timeout_seconds(seconds);
+    case v1::STEP_ACTION_RESTART:
+      result.action.mutable_restart()->set_timeout_seconds(
+          StopTermsOf(input, step.resource()).seconds);
       return result;
-    }
     case v1::STEP_ACTION_MOVE: {
       // The old place first; the next pass finds it missing at the new one and creates it. It is
       // where the containers are seen, whatever the inventory says.

@@ -25,7 +25,9 @@ struct StepAction {
 absl::StatusOr<StepAction> ComputeStepAction(const sync::PlanInput& input, const v1::Step& step,
                                              const sync::Decision& decision);
 
-// Default deadline of an action of this kind.
-absl::Duration DeadlineOf(v1::StepAction action);
+// The look ahead at a step that makes a container (create, replace, move), at the server where it
+// is to be. As ComputeStepAction.
+absl::StatusOr<StepAction> ComputeCheckAction(const sync::PlanInput& input, const v1::Step& step,
+                                              const sync::Decision& decision);
 
 }  // namespace fairlead::loop
