@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/proto_time.h"
 #include "resources/container_spec.h"
 #include "sync/classify.h"
 #include "sync/prune_guard.h"
@@ -51,6 +52,14 @@ void ForgetOrWait(const Facts& facts, Decision& decision) {
       v1::CONDITION_ORPHANED);
 }
 
+// Until then what was made may be there although no look at the host has shown it yet: the one
+// after the action may have failed, and the next whole look is up to a minute away.
+absl::Time MayBeUnseenUntil(const v1::InventoryEntry& entry) {
+  const bool was_seen = !entry.section_hash().empty();
+  if (was_seen || entry.container_id().empty()) return absl::InfinitePast();
+  return base::FromProto(entry.applied_at()) + absl::Minutes(2);
+}
+
 void PruneIfAllowed(const Facts& facts, Decision& decision) {
   const Obstacle obstacle = ObstacleOf(facts.server_name, *facts.server);
   if (!obstacle.reason.empty()) {
@@ -63,6 +72,14 @@ void PruneIfAllowed(const Facts& facts, Decision& decision) {
     return;
   }
   if (facts.pair.here == nullptr) {
+    const absl::Time until = MayBeUnseenUntil(*facts.inventory);
+    if (facts.input().now < until) {
+      Act(decision, v1::STEP_ACTION_WAIT, "declared nowhere, and not seen since it was made",
+          v1::CONDITION_PROGRESSING);
+      SetUntil(decision, v1::Gate::KIND_BACKOFF, until,
+               "waits for a look at the host that shows it");
+      return;
+    }
     Act(decision, v1::STEP_ACTION_FORGET, "declared nowhere, and nothing is left of it",
         v1::CONDITION_ORPHANED);
     return;

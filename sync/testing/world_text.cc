@@ -326,8 +326,12 @@ absl::Status WorldReader::ReadInventory(const Words& words) {
     entry.set_good_hash(good->spec_hash);
   }
   entry.set_container_id(words.Get("container"));
-  for (const absl::string_view section : kSections) {
-    (*entry.mutable_section_hash())[std::string(section)] = "as-made";
+  if (words.Has("unseen")) {
+    *entry.mutable_applied_at() = ToProto(TimeOf(words.Get("unseen")));
+  } else {
+    for (const absl::string_view section : kSections) {
+      (*entry.mutable_section_hash())[std::string(section)] = "as-made";
+    }
   }
   for (const std::string& at : List(words.Get("restarted"))) {
     *entry.add_restarts() = ToProto(TimeOf(at));
