@@ -1,7 +1,6 @@
 // What the machine refuses: ports, locks, disk space; and who may connect.
 #include <unistd.h>
 
-#include <fstream>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -72,13 +71,7 @@ TEST(ProcessTest, DiskFullIsSaidAndRecoversByItself) {
   std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha"}));
   ASSERT_OK(fleet.WaitConverged(commit));
 
-  const std::string filler = fleet.controller_data() + "/filler";
-  {
-    std::ofstream file(filler, std::ios::binary);
-    const std::string block(4096, 'x');
-    while (file.write(block.data(), 4096) && file.flush()) {
-    }
-  }
+  fleet.controller_disk()->Fill();
   // More than what the database has free inside its pages.
   for (int n = 0; n < 5; ++n) {
     fleet.repository().Write(absl::StrCat("more-", n, ".toml"),
@@ -94,7 +87,7 @@ TEST(ProcessTest, DiskFullIsSaidAndRecoversByItself) {
   EXPECT_TRUE(fleet.controller().Running());
   EXPECT_NE(fleet.engine().IdOf("alpha"), "") << "what runs goes on";
 
-  ASSERT_EQ(unlink(filler.c_str()), 0);
+  fleet.controller_disk()->Empty();
   EXPECT_OK(fleet.WaitConverged(commit, absl::Seconds(90)));
   EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:2"));
   EXPECT_THAT(fleet.engine().Containers(), SizeIs(6));

@@ -1,6 +1,5 @@
 #include "integration/testing/mini_fleet.h"
 
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -82,9 +81,11 @@ MiniFleet::MiniFleet(FleetOptions options)
   const std::string data = controller_data();
   EXPECT_TRUE(base::MakeDirectories(data).ok());
   if (options_.controller_disk_kib > 0) {
-    const std::string size = absl::StrCat("size=", options_.controller_disk_kib, "k,mode=0700");
-    mounted_ = mount("tmpfs", data.c_str(), "tmpfs", 0, size.c_str()) == 0;
-    EXPECT_TRUE(mounted_) << "mount a tmpfs: needs root";
+    controller_disk_ = std::make_unique<SmallDisk>(data, options_.controller_disk_kib);
+  }
+  if (options_.last_agent_disk_kib > 0) {
+    last_agent_disk_ =
+        std::make_unique<SmallDisk>(AgentData(options_.servers), options_.last_agent_disk_kib);
   }
   EXPECT_TRUE(base::WriteFileAtomically(
                   absl::StrCat(directory_, "/bootstrap.toml"),
@@ -109,9 +110,6 @@ MiniFleet::~MiniFleet() {
   }
   controller_.Kill();
   unlink(SocketAddress().substr(5).c_str());
-  if (mounted_) {
-    umount2(controller_data().c_str(), MNT_DETACH);
-  }
 }
 
 std::vector<std::string> MiniFleet::ControllerArguments(const std::string& data_dir,
@@ -167,7 +165,7 @@ absl::Status MiniFleet::StartAgent(int server) {
                                    "--name",
                                    absl::StrCat("host-", server),
                                    "--data-dir",
-                                   absl::StrCat(directory_, "/agent-", server),
+                                   AgentData(server),
                                    "--docker-host",
                                    engine(server).host()};
   if (options_.agents_beside_containers) argv = engine(server).InNetwork(argv);
@@ -188,6 +186,10 @@ absl::Status MiniFleet::Start() {
         WaitFor(absl::StrCat("server host-", server, " online"), [&] { return IsOnline(server); }));
   }
   return absl::OkStatus();
+}
+
+std::string MiniFleet::AgentData(int server) const {
+  return absl::StrCat(directory_, "/agent-", server);
 }
 
 bool MiniFleet::IsOnline(int server) const {

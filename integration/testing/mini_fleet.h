@@ -14,6 +14,7 @@
 #include "integration/testing/engine.h"
 #include "integration/testing/git_repository.h"
 #include "integration/testing/process.h"
+#include "integration/testing/small_disk.h"
 
 namespace fairlead::integration {
 
@@ -34,6 +35,8 @@ struct FleetOptions {
   bool agents_beside_containers = false;
   // Mount a tmpfs of so many KiB as the controller's data directory; 0 is none. Needs root.
   int controller_disk_kib = 0;
+  // The same for the agent of the last server.
+  int last_agent_disk_kib = 0;
 };
 
 // One fleet per test, in a fresh folder below the build folder. The repository holds servers.toml
@@ -90,11 +93,15 @@ class MiniFleet {
   Engine& engine(int server = 1) const { return Engine::Shared(server); }
   Process& controller() { return controller_; }
   Process& agent(int server = 1) { return *agents_[static_cast<std::size_t>(server - 1)]; }
+  // Null unless asked for.
+  SmallDisk* controller_disk() { return controller_disk_.get(); }
+  SmallDisk* last_agent_disk() { return last_agent_disk_.get(); }
   // "127.0.0.1:PORT"
   const std::string& grpc() const { return grpc_; }
   const std::string& http() const { return http_; }
   const std::string& directory() const { return directory_; }
   std::string controller_data() const { return directory_ + "/controller"; }
+  std::string AgentData(int server) const;
 
   static boost::json::object AsObject(const boost::json::value& value);
 
@@ -109,7 +116,8 @@ class MiniFleet {
   std::vector<std::unique_ptr<Process>> agents_;
   std::string grpc_;
   std::string http_;
-  bool mounted_ = false;
+  std::unique_ptr<SmallDisk> controller_disk_;
+  std::unique_ptr<SmallDisk> last_agent_disk_;
 };
 
 // Path of one of our programs: in $FAIRLEAD_BIN, else of the same build.
