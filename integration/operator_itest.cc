@@ -94,6 +94,27 @@ TEST(OperatorTest, WhatIsInTheWayIsFoundBeforeTheOldContainerStops) {
   fleet.engine().Docker({"network", "rm", "backend"});
 }
 
+TEST(OperatorTest, WhatBelongsTogetherChangesTogetherOrNotAtAll) {
+  MiniFleet fleet;
+  ASSERT_OK(fleet.Start());
+  const auto both = [](const std::string& db, const std::string& web) {
+    return absl::StrCat(ToToml({.name = "db", .image = db}),
+                        ToToml({.name = "web", .image = web, .after = "\"db\""}));
+  };
+  ASSERT_OK(fleet.WaitConverged(fleet.PushFile("all.toml", both("fl/app:1", "fl/app:1"))));
+  const std::string db = fleet.engine().IdOf("db");
+
+  fleet.PushFile("all.toml", both("fl/app:2", "fl/app:typo"));
+  ASSERT_OK(fleet.WaitStory("deployment/web", "fl/app:typo"));
+  EXPECT_OK(HoldsFor(
+      "db stays as it is", [&] { return fleet.engine().IdOf("db") == db; }, absl::Seconds(2)));
+  EXPECT_THAT(fleet.Cli({"plan"}).out, HasSubstr("belongs to the same change"));
+
+  ASSERT_OK(fleet.WaitConverged(fleet.PushFile("all.toml", both("fl/app:2", "fl/app:2"))));
+  EXPECT_OK(fleet.WaitRunning("deployment/db", "fl/app:2"));
+  EXPECT_OK(fleet.WaitRunning("deployment/web", "fl/app:2"));
+}
+
 TEST(OperatorTest, ACancelledReplacementPutsTheOldContainerBack) {
   MiniFleet fleet;
   ASSERT_OK(fleet.Start());
