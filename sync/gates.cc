@@ -44,6 +44,18 @@ void GateOnFailedAttempt(const Facts& facts, Decision& decision) {
            attempt->not_before, std::move(message));
 }
 
+// One of the steps that belong together cannot be made: what runs stays as it is.
+void GateOnPreflight(const Facts& facts, Decision& decision) {
+  const auto hold = facts.input().preflight_holds.find(facts.key);
+  const bool makes = decision.action == v1::STEP_ACTION_CREATE ||
+                     decision.action == v1::STEP_ACTION_REPLACE ||
+                     decision.action == v1::STEP_ACTION_MOVE;
+  if (hold == facts.input().preflight_holds.end() || !makes || decision.heal) return;
+  SetGate(decision, v1::Gate::KIND_PREFLIGHT, hold->second.reason);
+  decision.gate.add_on(hold->second.on);
+  decision.condition = v1::CONDITION_BLOCKED;
+}
+
 // A dependency as the gate sees it; empty: nothing to wait for.
 std::string ObstacleOf(const ResourceId& id, const Decision* dependency, bool heal) {
   if (dependency == nullptr) return absl::StrCat(id.ToString(), ", which is not known");
@@ -250,6 +262,7 @@ void ApplyOwnGates(const Facts& facts, Decision& decision) {
             "the files of its last good spec are not kept: the declaration must be readable");
   } else if (decision.gate.kind() != v1::Gate::KIND_APPROVAL) {
     GateOnFailedAttempt(facts, decision);
+    if (decision.gate.kind() == v1::Gate::KIND_OPEN) GateOnPreflight(facts, decision);
   }
   if (decision.action != v1::STEP_ACTION_NONE || facts.busy != v1::STEP_ACTION_NONE) {
     GateOnBusy(facts, decision);

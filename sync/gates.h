@@ -15,8 +15,8 @@ namespace fairlead::sync {
 // wait for `after`, and for a failed attempt of any of them.
 bool IsForward(v1::StepAction action);
 
-// Gates that need only the resource itself: not yet, failed spec, failed attempt, busy. Sets
-// open_step.
+// Gates that need only the resource itself: not yet, failed spec, failed attempt, pre-flight, busy.
+// Sets open_step.
 void ApplyOwnGates(const Facts& facts, Decision& decision);
 
 // A removal that is part of this plan.

@@ -53,6 +53,15 @@ StandIn LastApplied(const v1::InventoryEntry& entry);
 // The one of the two that a decision with this target hash means.
 StandIn StandInOf(const v1::InventoryEntry& entry, absl::string_view target_hash);
 
+// The change of a resource waits for another one's, which met an obstacle in its pre-flight.
+struct PreflightHold {
+  // "deployment/web".
+  std::string on;
+  std::string reason;
+
+  bool operator==(const PreflightHold&) const = default;
+};
+
 // All that decides, at one moment. Everything is immutable while a plan is computed.
 struct PlanInput {
   std::shared_ptr<const DesiredState> desired;
@@ -66,6 +75,7 @@ struct PlanInput {
   // Resources with an action under way, and that action.
   std::map<std::string, v1::StepAction> busy;
   std::map<std::string, FailedAttempt> failed_attempts;
+  std::map<std::string, PreflightHold> preflight_holds;
   std::string installation;
   // To tell hashes that cannot be checked.
   const resources::SpecHasher* hasher = nullptr;

@@ -146,8 +146,11 @@ class Core {
   using Load = std::map<std::string, uint32_t>;
   bool HasRoom(const Load& load, const std::string& server) const;
   void StartOpenSteps(absl::Time now, CoreOutput& output);
-  // Looks ahead at steps that belong together, and gates them until all can run.
-  void HoldForPreflight(absl::Time now, Load& load, CoreOutput& output);
+  // Looks ahead at steps that belong together, and gates them until all can run. True when the plan
+  // must be looked at again.
+  bool HoldForPreflight(absl::Time now, Load& load, CoreOutput& output);
+  // True when they are others than so far.
+  bool SetPreflightHolds(std::map<std::string, sync::PreflightHold> holds);
   // The member that the others wait for; null when all have passed.
   const v1::Step* CheckGroup(const std::vector<int>& group, absl::Time now, Load& load,
                              CoreOutput& output);

@@ -1,4 +1,5 @@
 // The look ahead at groups of steps, before any of them starts.
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,34 +21,54 @@ void SetPreflightGate(v1::Step& step, std::string reason, const std::string& on)
   gate.add_on(on);
 }
 
-// By the core, not by the planner: judged anew in every pass.
 bool IsOpen(const v1::Gate& gate) {
-  return gate.kind() == v1::Gate::KIND_OPEN || gate.kind() == v1::Gate::KIND_HOST_LIMIT ||
-         gate.kind() == v1::Gate::KIND_PREFLIGHT;
+  return gate.kind() == v1::Gate::KIND_OPEN || gate.kind() == v1::Gate::KIND_HOST_LIMIT;
 }
 
 }  // namespace
 
-void Core::HoldForPreflight(absl::Time now, Load& load, CoreOutput& output) {
+bool Core::HoldForPreflight(absl::Time now, Load& load, CoreOutput& output) {
+  // Those that an earlier pass set are judged anew.
   for (v1::Step& step : *result_.plan.mutable_steps()) {
-    if (step.gate().kind() == v1::Gate::KIND_PREFLIGHT) step.mutable_gate()->Clear();
+    const bool by_core = step.gate().kind() == v1::Gate::KIND_PREFLIGHT &&
+                         !input_.preflight_holds.contains(step.resource());
+    if (by_core) step.mutable_gate()->Clear();
   }
-  for (const std::vector<int>& group : ComputePreflightGroups(input_, result_)) {
+  const std::vector<std::vector<int>> groups = ComputePreflightGroups(input_, result_);
+  std::map<std::string, sync::PreflightHold> holds;
+  for (const std::vector<int>& group : groups) {
     const v1::Step* const obstacle = CheckGroup(group, now, load, output);
     if (obstacle == nullptr) continue;
-    const auto failed = input_.failed_attempts.find(obstacle->resource());
     const bool has_failed = HasFailedPreflight(input_, *obstacle);
     for (const int index : group) {
       v1::Step& step = *result_.plan.mutable_steps(index);
-      if (&step == obstacle || !IsOpen(step.gate())) continue;
-      SetPreflightGate(
-          step,
-          has_failed ? absl::StrCat("waits for ", obstacle->resource(),
-                                    ", which belongs to the same change: ", failed->second.message)
-                     : absl::StrCat("waits for the pre-flight of ", obstacle->resource()),
-          obstacle->resource());
+      if (&step == obstacle) continue;
+      if (has_failed) {
+        holds[step.resource()] = {
+            obstacle->resource(),
+            absl::StrCat("waits for ", obstacle->resource(), ", which belongs to the same change: ",
+                         input_.failed_attempts.at(obstacle->resource()).message)};
+      }
+      if (IsOpen(step.gate())) {
+        SetPreflightGate(step, absl::StrCat("waits for the pre-flight of ", obstacle->resource()),
+                         obstacle->resource());
+      }
     }
   }
+  return SetPreflightHolds(std::move(holds));
+}
+
+bool Core::SetPreflightHolds(std::map<std::string, sync::PreflightHold> holds) {
+  if (input_.preflight_holds == holds) return false;
+  std::swap(input_.preflight_holds, holds);
+  for (const auto& [resource, hold] : holds) {
+    const auto now = input_.preflight_holds.find(resource);
+    if (now == input_.preflight_holds.end() || now->second != hold) MarkDirty(resource);
+  }
+  for (const auto& [resource, hold] : input_.preflight_holds) {
+    if (!holds.contains(resource)) MarkDirty(resource);
+  }
+  return true;
 }
 
 const v1::Step* Core::CheckGroup(const std::vector<int>& group, absl::Time now, Load& load,

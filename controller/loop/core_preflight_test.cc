@@ -73,6 +73,7 @@ TEST_F(CorePreflightTest, WhatIsInTheWayOfOneLeavesTheWholeGroupAsItIs) {
   EXPECT_EQ(Image("web"), "web:1");
   EXPECT_EQ(Image("lone"), "lone:2");
   EXPECT_EQ(world_.ConditionOf("deployment/web"), v1::CONDITION_DEGRADED);
+  EXPECT_EQ(world_.ConditionOf("deployment/db"), v1::CONDITION_BLOCKED);
   ASSERT_NE(StepOf("deployment/db"), nullptr);
   EXPECT_EQ(StepOf("deployment/db")->gate().kind(), v1::Gate::KIND_PREFLIGHT);
   EXPECT_EQ(StepOf("deployment/db")->gate().reason(),

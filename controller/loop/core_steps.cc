@@ -166,7 +166,10 @@ bool Core::HasRoom(const Load& load, const std::string& server) const {
 void Core::StartOpenSteps(absl::Time now, CoreOutput& output) {
   Load load;
   for (const auto& [id, running] : running_) ++load[running.record.server()];
-  HoldForPreflight(now, load, output);
+  if (HoldForPreflight(now, load, output)) {
+    Settle(now);
+    HoldForPreflight(now, load, output);
+  }
   uint32_t open = 0;
   for (v1::Step& step : *result_.plan.mutable_steps()) {
     // A gate for the host's limit was set by an earlier pass and is judged anew.

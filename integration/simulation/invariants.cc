@@ -36,7 +36,7 @@ bool IsStuck(const v1::Step* step) {
 bool WaitsForOthers(v1::Gate::Kind gate) {
   return gate == v1::Gate::KIND_AFTER || gate == v1::Gate::KIND_HOLD ||
          gate == v1::Gate::KIND_GUARD || gate == v1::Gate::KIND_NAME_TAKEN ||
-         gate == v1::Gate::KIND_RESOURCE;
+         gate == v1::Gate::KIND_RESOURCE || gate == v1::Gate::KIND_PREFLIGHT;
 }
 
 std::string Unrest(const World& world, const loop::LoopView& view, const sync::Decision& decision) {
@@ -97,6 +97,16 @@ bool WaitsForAnother(const World& world, const loop::LoopView& view, const Wish&
   return false;
 }
 
+// A change that belongs together cannot be made whole: one of it cannot be well.
+bool WaitsForItsGroup(const World& world, const sync::Decision& decision) {
+  if (decision.gate.kind() != v1::Gate::KIND_PREFLIGHT) return false;
+  return std::any_of(
+      decision.gate.on().begin(), decision.gate.on().end(), [&](const std::string& resource) {
+        const auto other = world.committed().find(resource.substr(resource.find('/') + 1));
+        return other != world.committed().end() && !other->second.CanBeWell();
+      });
+}
+
 // Why the wish need not be well; empty: it must be.
 std::string ExcuseOf(const World& world, const loop::LoopView& view, const Wish& wish,
                      const sync::Decision& decision) {
@@ -104,6 +114,7 @@ std::string ExcuseOf(const World& world, const loop::LoopView& view, const Wish&
   if (!wish.CanBeWell()) return "it cannot be well";
   if (view.input.holds.contains(resource)) return "held";
   if (WaitsForAnother(world, view, wish)) return "waits for another";
+  if (WaitsForItsGroup(world, decision)) return "waits for its group";
   const auto failed = view.input.failed_specs.find(resource);
   const auto desired = view.input.desired->resources.find(decision.id);
   if (failed != view.input.failed_specs.end() && desired != view.input.desired->resources.end() &&

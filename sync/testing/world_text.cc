@@ -378,6 +378,8 @@ absl::Status WorldReader::ReadMemory(const Words& words) {
                                          words.Get("message", "no space left"), 1,
                                          TimeOf(words.Get("until", "10"))};
     }
+  } else if (what == "waits-for-preflight") {
+    input.preflight_holds[resource] = {words.At(2), words.Get("reason")};
   } else if (what == "approved") {
     v1::Approval& approval = input.approvals[resource];
     const bool removal = words.At(2) == "removal";
