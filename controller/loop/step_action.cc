@@ -166,8 +166,9 @@ void FillFinish(const sync::PlanInput& input, const v1::Step& step, const sync::
     finish.set_restart_policy(std::string(resources::TextOf(old_spec->deployment().restart())));
     finish.set_leave_stopped(IsStopped(input, decision, *old_spec));
     // One that has served until now is given its time to end.
-    *action.mutable_deadline() = base::ToProto(
-        DeadlineOf(step.action()) + absl::Seconds(old_spec->deployment().termination_timeout()));
+    *action.mutable_deadline() =
+        base::ToProto(DeadlineOf(input, step.resource(), step.action()) +
+                      absl::Seconds(old_spec->deployment().termination_timeout()));
   }
 }
 
