@@ -43,7 +43,7 @@ absl::Status ContainerReplacement::Run() {
 
 absl::Status ContainerReplacement::Check() {
   RETURN_IF_ERROR(Survey());
-  RETURN_IF_ERROR(EnsureImage());
+  RETURN_IF_ERROR(EnsureImage(scope_, request_));
   return Preflight();
 }
 
