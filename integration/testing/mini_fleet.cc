@@ -1,5 +1,6 @@
 #include "integration/testing/mini_fleet.h"
 
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -30,7 +31,9 @@ std::string FreshDirectory() {
   }
   const std::string directory = absl::StrCat(FAIRLEAD_BINARY_DIR, "/itest/", name);
   // A killed run with a small disk leaves its mount.
-  umount2(absl::StrCat(directory, "/controller").c_str(), MNT_DETACH);
+  for (const char* disk : {"/controller", "/agent-1", "/agent-2"}) {
+    umount2(absl::StrCat(directory, disk).c_str(), MNT_DETACH);
+  }
   std::error_code ignored;
   std::filesystem::remove_all(directory, ignored);
   EXPECT_TRUE(base::MakeDirectories(directory, 0755).ok());
