@@ -95,8 +95,8 @@ TEST(CoreTest, StartsTheNewOneFirstWhenAskedTo) {
   world.Pass();
   ASSERT_EQ(world.pending.size(), 1u);
   EXPECT_TRUE(world.pending[0].action.finish_replacement().must_run());
-  EXPECT_EQ(world.pending[0].action.deadline().seconds(), 180 + 40)
-      << "what serves is given its time to end";
+  EXPECT_EQ(world.pending[0].action.deadline().seconds(), 180 + 40 + 40)
+      << "both have their time to end";
   world.Settle();
   EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:2");
   EXPECT_EQ(world.hosts["edge"].live.containers.size(), 1u);
