@@ -1,5 +1,8 @@
 #include "integration/chaos/world.h"
 
+#include <algorithm>
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -69,12 +72,33 @@ bool HasErrors(const World& world) {
   return !world.broken_files.empty();
 }
 
+namespace {
+
+// Of one change with something whose image is nowhere: until that is mended none of it begins.
+bool BelongsToMissingImage(const World& world, const std::string& name) {
+  std::set<std::string> group = {name};
+  for (std::size_t before = 0; before != group.size();) {
+    before = group.size();
+    for (const auto& [other, item] : world.items) {
+      for (const std::string& after : item.after) {
+        if (group.contains(other) || group.contains(after)) group.insert({other, after});
+      }
+    }
+  }
+  return std::any_of(group.begin(), group.end(), [&](const std::string& member) {
+    return world.items.at(member).flaw == Flaw::kNoImage;
+  });
+}
+
+}  // namespace
+
 bool IsHeldUp(const World& world, const std::string& name) {
   const auto found = world.items.find(name);
   if (found == world.items.end() || found->second.flaw != Flaw::kNone ||
       IsUnreadable(world, found->second)) {
     return true;
   }
+  if (BelongsToMissingImage(world, name)) return true;
   for (const std::string& other : found->second.after) {
     if (IsHeldUp(world, other) || world.items.at(other).spec.stopped) return true;
   }

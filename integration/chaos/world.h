@@ -79,7 +79,8 @@ std::string SecretOf(const World& world);
 bool IsUnreadable(const World& world, const Item& item);
 // Whether anything cannot be read; while that is so nothing is pruned.
 bool HasErrors(const World& world);
-// Whether it, or what it waits for, is flawed or stopped, so that it need not get its spec.
+// Whether it, what it waits for, or what changes together with it is flawed or stopped, so that it
+// need not get its spec.
 bool IsHeldUp(const World& world, const std::string& name);
 
 // Name to content of every file; empty: it is not there.
