@@ -65,7 +65,7 @@ class LayerTest(unittest.TestCase):
                 self.assert_breach(path, f"#include <{include}>\n", "outside its home")
         self.assert_fine("resources/toml_reader.cc", "#include <toml++/toml.h>\n")
         self.assert_fine("sync/git/mirror.cc", "#include <git2.h>\n")
-        self.assert_fine("controller/main.cc", '#include "CLI/CLI.hpp"\n')
+        self.assert_fine("controller/program.cc", '#include "CLI/CLI.hpp"\n')
 
     def test_banned_calls(self):
         for code in ("auto t = absl::Now();", "std::this_thread::sleep_for(x);",
