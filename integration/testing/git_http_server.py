@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """Serves git repositories over smart HTTP through git's own CGI program.
 
 Usage: git_http_server.py ROOT PORT_FILE    writes the port to PORT_FILE when it listens.
