@@ -13,12 +13,10 @@ namespace {
 
 constexpr absl::Duration kWindow = absl::Milliseconds(1800);
 
-// Each round its own chance, so that it does not depend on how much another one used. Mixed first:
-// seeds side by side have the same sequence, shifted by one.
+// Each round its own chance, so that it does not depend on how much another one used.
 simulation::SeededRandom ChanceOf(uint64_t seed, int round) {
-  const uint64_t mixed = simulation::SeededRandom(seed).Next();
-  return simulation::SeededRandom(
-      simulation::SeededRandom(mixed + static_cast<uint64_t>(round)).Next());
+  return simulation::SeededRandom(simulation::SeededRandom(seed).Next() +
+                                  static_cast<uint64_t>(round));
 }
 
 bool HasServer(FaultKind kind) {

@@ -13,15 +13,12 @@ namespace fairlead::simulation {
 // SplitMix64: small, and the same on every machine.
 class SeededRandom final : public base::Random {
  public:
-  explicit SeededRandom(uint64_t seed)
-      : state_(seed * 0x9e3779b97f4a7c15ull + 0x632be59bd9b4e019ull) {}
+  // Mixed, so that neighbouring seeds begin far from each other and not a step apart.
+  explicit SeededRandom(uint64_t seed) : state_(Mix(seed + kStep)) {}
 
   uint64_t Next() override {
-    state_ += 0x9e3779b97f4a7c15ull;
-    uint64_t mixed = state_;
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ull;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebull;
-    return mixed ^ (mixed >> 31);
+    state_ += kStep;
+    return Mix(state_);
   }
 
   // 0 to `bound` - 1; `bound` is at least 1.
@@ -40,6 +37,14 @@ class SeededRandom final : public base::Random {
   }
 
  private:
+  static constexpr uint64_t kStep = 0x9e3779b97f4a7c15ull;
+
+  static constexpr uint64_t Mix(uint64_t value) {
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebull;
+    return value ^ (value >> 31);
+  }
+
   uint64_t state_;
 };
 
