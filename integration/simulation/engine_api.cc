@@ -108,6 +108,7 @@ Engine::Answer Engine::Route(const std::string& method, const Query& query,
                   {"Os", "linux"}});
   }
   if (first == "info") return Reply({{"NCPU", 4}, {"MemTotal", 1024}});
+  if (first == "networks") return Reply({{"Name", query.path.back()}});
   if (first == "images") return Images(method, query);
   if (first == "containers") return RouteContainer(method, query, body);
   return Refuse(404, "page not found");

@@ -53,7 +53,7 @@ void Fleet::DependOnAnEarlierOne(Wish& wish) {
 
 void Fleet::AddWish() {
   Wish wish;
-  wish.name = absl::StrCat("d", absl::Dec(++made_, absl::kZeroPad3));
+  wish.name = absl::StrCat("dep", absl::Dec(++made_, absl::kZeroPad3));
   wish.server = random_.Pick(servers_);
   wish.file = static_cast<int>(random_.Below(kFiles));
   wish.checked = random_.Chance(0.3);
@@ -73,6 +73,7 @@ void Fleet::AddWish() {
   });
   if (!taken && random_.Chance(0.03)) wish.port = kForeignPort;
   if (random_.Chance(0.3)) DependOnAnEarlierOne(wish);
+  wish.start_first = wish.port == 0 && made_ % 2 == 0;
   wishes_[wish.name] = wish;
   if (!wishes_.contains(kForeignName) && random_.Chance(0.02)) {
     Wish thief = wish;
@@ -158,6 +159,9 @@ std::string Fleet::RenderWish(const Wish& wish) const {
                   "\nhealth_timeout = \"40s\"\nenvironment = \"\"\"\n  COLOR = [[COLOR]]\n",
                   wish.secret ? "  TOKEN = [[TOKEN]]\n" : "", "\"\"\"\n");
   if (!wish.rollback) absl::StrAppend(&text, "rollback = false\n");
+  if (wish.start_first) {
+    absl::StrAppend(&text, "network = \"apps\"\nstrategy = \"start_first\"\n");
+  }
   if (wish.port != 0) absl::StrAppend(&text, "ports = \"", wish.port, ": 80\"\n");
   if (wish.spoilt) absl::StrAppend(&text, "imgae = \"typo\"\n");
   if (wish.checked) absl::StrAppend(&text, "[deployment.config.healthcheck]\ncommand = \"true\"\n");

@@ -26,6 +26,8 @@ struct Wish {
   bool heal = true;
   // 0: none.
   int port = 0;
+  // Its successor starts beside it; not with a port, which both would need.
+  bool start_first = false;
   std::vector<std::string> after;
   int file = 0;
   // The declaration has a mistake.

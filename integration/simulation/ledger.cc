@@ -29,7 +29,8 @@ void Ledger::OnRequest(const std::string& server, const Engine& engine, const st
                        const agent::HttpRequest& request) {
   if (!ChangesContainers(request)) return;
   const auto [id, verb] = TargetOf(request);
-  if (store_.OpenAction(action) == nullptr) {
+  const v1::ActionRecord* const record = store_.OpenAction(action);
+  if (record == nullptr) {
     stage_.Violate(server, ": ", verb, " of ", id, " for action \"", action,
                    "\", which the controller does not have open");
   }
@@ -37,6 +38,31 @@ void Ledger::OnRequest(const std::string& server, const Engine& engine, const st
   const Engine::Container* const container = engine.Find(id);
   if (container != nullptr && container->Label(agent::kInstallationLabel).empty()) {
     stage_.Violate(server, ": ", verb, " of the foreign container ", container->name);
+  }
+  if (container != nullptr && record != nullptr && record->action().has_finish_replacement() &&
+      (verb == "rename" || verb == "stop" || verb == "remove")) {
+    CheckName(server, engine, record->action().finish_replacement(), *container);
+  }
+}
+
+void Ledger::CheckName(const std::string& server, const Engine& engine,
+                       const v1::FinishReplacement& finish, const Engine::Container& container) {
+  if (finish.keep() != v1::FinishReplacement::KEEP_NEW) return;
+  const auto answers = [&](const Engine::Container& one) {
+    return one.status == "running" && absl::EqualsIgnoreCase(one.name, finish.name());
+  };
+  if (!answers(container)) return;
+  bool another_runs = false;
+  for (const auto& [id, other] : engine.containers()) {
+    if (id == container.id) continue;
+    if (answers(other)) return;
+    const bool is_of_it =
+        other.Label(agent::kResourceLabel) == container.Label(agent::kResourceLabel);
+    another_runs = another_runs || (is_of_it && other.status == "running");
+  }
+  if (another_runs) {
+    stage_.Violate(server, ": nothing answers to ", finish.name(), " while it passes from ",
+                   container.name);
   }
 }
 

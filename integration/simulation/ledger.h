@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 
 #include "agent/engine_transport.h"
+#include "fairlead/v1/action.pb.h"
 #include "integration/simulation/engine.h"
 #include "integration/simulation/stage.h"
 #include "integration/simulation/store.h"
@@ -29,6 +30,10 @@ class Ledger {
                 const agent::HttpRequest& request, const Engine::Answer& answer);
 
  private:
+  // While a name passes from one container to another, one that runs has it.
+  void CheckName(const std::string& server, const Engine& engine,
+                 const v1::FinishReplacement& finish, const Engine::Container& container);
+
   Stage& stage_;
   const DurableStore& store_;
   // By action and container: restarts that took effect.
