@@ -78,6 +78,11 @@ absl::Status ContainerReplacement::FindStray() {
                    ListOwned(scope_.engine, scope_.installation, scope_.action.resource(),
                              scope_.records, scope_.limits));
   for (const v1::Container& container : owned) {
+    if (container.name() == spec_.name()) {
+      // Asked for by name it was not there: an engine at odds with itself. It is no stray.
+      current_ = container;
+      return absl::OkStatus();
+    }
     const bool has_part =
         resources::PartOf(container.name(), spec_.name()) != resources::ReplacementPart::kNone;
     if (has_part) continue;
