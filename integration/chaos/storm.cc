@@ -91,7 +91,9 @@ bool Storm::FillDisk(int server) {
 
 void Storm::StartDockerd(int server) {
   Host& host = fleet_.host(server);
-  if (host.again.Running()) return;
+  // One of two that were to kill it may have found it dead already; a second dockerd would take the
+  // socket of the first one with it.
+  if (host.again.Running() || host.engine->SignalDaemon(0)) return;
   EXPECT_OK(host.again.Start(host.engine->AgainCommand(),
                              absl::StrCat(fleet_.directory(), "/again-", server, ".log")));
 }
