@@ -59,6 +59,7 @@ void AgentNode::StopEngine(absl::Duration time, bool containers_die) {
   if (!host_.up) return;
   stage_.Fault(name_, "engine down", containers_die ? ", containers die" : "");
   host_.up = false;
+  host_.engine.Die();
   host_.WakeWatcher();
   stage_.timeline.After(time, [this, containers_die] {
     if (containers_die) host_.engine.Reboot();

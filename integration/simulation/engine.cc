@@ -53,6 +53,11 @@ Engine::Container* Engine::FindMutable(const std::string& key) {
   return const_cast<Container*>(std::as_const(*this).Find(key));
 }
 
+std::string Engine::HolderOf(const std::string& name) const {
+  if (const Container* const holder = Find(name)) return holder->id;
+  return reserved_names_.contains(name) ? "that is being made" : "";
+}
+
 void Engine::MarkDeceptive(const std::string& key) {
   if (Container* const container = FindMutable(key)) container->deceptive = true;
 }

@@ -63,6 +63,15 @@ class Engine {
   };
   Answer Handle(const agent::HttpRequest& request);
 
+  // For a request that is worked on later, by Handle after GiveName: a create has its name from
+  // now on, as in the real engine. False: it is a create whose name is not free.
+  bool TakeName(const agent::HttpRequest& request);
+  void GiveName(const agent::HttpRequest& request);
+  // The engine's process ends, and what it was asked is forgotten.
+  void Die();
+  // Counts its processes.
+  uint64_t process() const { return process_; }
+
   // Somebody's doings on the host itself.
   void AddForeign(const std::string& name, int port);
   void RemoveByHand(const std::string& name);
@@ -87,6 +96,7 @@ class Engine {
 
  private:
   struct Query;
+  static Query Parse(const agent::HttpRequest& request);
   Answer Route(const std::string& method, const Query& query, const boost::json::object& body);
   Answer RouteContainer(const std::string& method, const Query& query,
                         const boost::json::object& body);
@@ -99,6 +109,8 @@ class Engine {
   boost::json::object Inspect(const Container& container) const;
   std::string LogOf(const Container& container) const;
 
+  // Names the container or the request that has it; empty: free.
+  std::string HolderOf(const std::string& name) const;
   Container* FindMutable(const std::string& key);
   void Run(Container& container);
   void PlanRun(Container& container);
@@ -115,11 +127,14 @@ class Engine {
   const HostClock& clock_;
   const std::string server_;
   std::map<std::string, Container> containers_;
+  // By creates that are not done.
+  std::set<std::string> reserved_names_;
   std::set<std::string> images_;
   std::deque<std::string> events_;
   uint64_t first_event_ = 0;
   std::function<void()> told_;
   int made_ = 0;
+  uint64_t process_ = 1;
 };
 
 }  // namespace fairlead::simulation

@@ -54,6 +54,10 @@ Engine::Answer Refuse(unsigned status, const std::string& message) {
   return {status, std::string(json::serialize(json::object{{"message", message}}))};
 }
 
+Engine::Answer NameConflict(const std::string& holder) {
+  return Refuse(409, absl::StrCat("Conflict. The name is already in use by container ", holder));
+}
+
 Engine::Answer Reply(const json::value& body) { return {200, std::string(json::serialize(body))}; }
 
 std::vector<std::string> HostPorts(const Engine::Container& container) {
@@ -78,9 +82,15 @@ struct Engine::Query {
     const auto found = arguments.find(key);
     return found == arguments.end() ? "" : found->second;
   }
+
+  // Empty: it makes no container.
+  std::string NameToMake() const {
+    const bool creates = path[0] == "containers" && path.size() > 1 && path[1] == "create";
+    return creates ? Get("name") : "";
+  }
 };
 
-Engine::Answer Engine::Handle(const agent::HttpRequest& request) {
+Engine::Query Engine::Parse(const agent::HttpRequest& request) {
   Query query;
   const std::pair<std::string, std::string> parts =
       absl::StrSplit(request.target, absl::MaxSplits('?', 1));
@@ -93,6 +103,26 @@ Engine::Answer Engine::Handle(const agent::HttpRequest& request) {
     query.arguments[pair.first] = Unescape(pair.second);
   }
   if (absl::StartsWith(query.path[0], "v1.")) query.path.erase(query.path.begin());
+  return query;
+}
+
+bool Engine::TakeName(const agent::HttpRequest& request) {
+  const std::string name = Parse(request).NameToMake();
+  if (name.empty()) return true;
+  return HolderOf(name).empty() && reserved_names_.insert(name).second;
+}
+
+void Engine::GiveName(const agent::HttpRequest& request) {
+  reserved_names_.erase(Parse(request).NameToMake());
+}
+
+void Engine::Die() {
+  reserved_names_.clear();
+  ++process_;
+}
+
+Engine::Answer Engine::Handle(const agent::HttpRequest& request) {
+  const Query query = Parse(request);
   const json::value body = json::parse(request.body.empty() ? "{}" : request.body);
   return Route(request.method, query, body.as_object());
 }
@@ -170,11 +200,8 @@ Engine::Answer Engine::Change(Container& container, const std::string& verb, con
     return {204, ""};
   }
   if (verb == "rename") {
-    const Container* const holder = Find(query.Get("name"));
-    if (holder != nullptr) {
-      return Refuse(409,
-                    absl::StrCat("Conflict. The name is already in use by container ", holder->id));
-    }
+    const std::string holder = HolderOf(query.Get("name"));
+    if (!holder.empty()) return NameConflict(holder);
     container.name = query.Get("name");
     Publish(container, "rename");
     return {204, ""};
@@ -189,10 +216,8 @@ Engine::Answer Engine::Change(Container& container, const std::string& verb, con
 
 Engine::Answer Engine::Create(const Query& query, const json::object& body) {
   const std::string name = query.Get("name");
-  if (const Container* const holder = Find(name); holder != nullptr) {
-    return Refuse(409,
-                  absl::StrCat("Conflict. The name is already in use by container ", holder->id));
-  }
+  const std::string holder = HolderOf(name);
+  if (!holder.empty()) return NameConflict(holder);
   if (!images_.contains(TextAt(body, {"Image"}))) return Refuse(404, "No such image");
   Container container;
   container.id = absl::StrCat(server_, "c", absl::Dec(++made_, absl::kZeroPad8));

@@ -112,11 +112,14 @@ absl::StatusOr<agent::HttpResponse> EngineWire::Exchange(const agent::HttpReques
         stage_.timeline.now() + stage_.random.Between(absl::Seconds(5), absl::Minutes(2)), limits));
     return Gone();
   }
-  if (kind == 2) {
+  if (kind == 2 && host_.engine.TakeName(request)) {
     stage_.Fault(host_.server, "engine finishes late", " ", request.target);
     const absl::Duration late = stage_.random.Between(absl::Seconds(5), absl::Minutes(1));
     const auto answer = std::make_shared<Engine::Answer>();
-    stage_.timeline.After(late, [this_copy = *this, request, action, answer] {
+    const uint64_t asked = host_.engine.process();
+    stage_.timeline.After(late, [this_copy = *this, request, action, answer, asked] {
+      if (this_copy.host_.engine.process() != asked) return;
+      this_copy.host_.engine.GiveName(request);
       *answer = this_copy.Perform(request, action);
       if (answer->status == 201) {
         const boost::json::value made = boost::json::parse(answer->body);
@@ -124,6 +127,7 @@ absl::StatusOr<agent::HttpResponse> EngineWire::Exchange(const agent::HttpReques
       }
     });
     RETURN_IF_ERROR(Wait(stage_.timeline.now() + late + absl::Milliseconds(1), limits));
+    if (host_.engine.process() != asked) return Gone();
     return agent::HttpResponse{answer->status, answer->body};
   }
   Engine::Answer answer = Perform(request, action);
