@@ -47,10 +47,8 @@ void GateOnFailedAttempt(const Facts& facts, Decision& decision) {
 // One of the steps that belong together cannot be made: what runs stays as it is.
 void GateOnPreflight(const Facts& facts, Decision& decision) {
   const auto hold = facts.input().preflight_holds.find(facts.key);
-  const bool makes = decision.action == v1::STEP_ACTION_CREATE ||
-                     decision.action == v1::STEP_ACTION_REPLACE ||
-                     decision.action == v1::STEP_ACTION_MOVE;
-  if (hold == facts.input().preflight_holds.end() || !makes || decision.heal) return;
+  const bool is_held = hold != facts.input().preflight_holds.end() && !decision.heal;
+  if (!is_held || !MakesContainers(decision.action)) return;
   SetGate(decision, v1::Gate::KIND_PREFLIGHT, hold->second.reason);
   decision.gate.add_on(hold->second.on);
   decision.condition = v1::CONDITION_BLOCKED;
@@ -254,9 +252,7 @@ void ApplyOwnGates(const Facts& facts, Decision& decision) {
     decision.degraded = true;
   } else if (forward && facts.target.uses_good_spec &&
              !StandInOf(*facts.inventory, facts.target.hash).IsComplete() &&
-             (decision.action == v1::STEP_ACTION_CREATE ||
-              decision.action == v1::STEP_ACTION_REPLACE ||
-              decision.action == v1::STEP_ACTION_MOVE)) {
+             MakesContainers(decision.action)) {
     decision.gate.Clear();
     SetGate(decision, v1::Gate::KIND_RESOURCE,
             "the files of its last good spec are not kept: the declaration must be readable");
@@ -290,10 +286,7 @@ void ApplyCommonGates(const Facts& facts, const Removals& removals,
        facts.pair.current->name() != facts.docker_name);
   if (takes_name) GateOnName(facts, decision);
   if (decision.gate.kind() != v1::Gate::KIND_OPEN) return;
-  const bool takes_ports = decision.action == v1::STEP_ACTION_CREATE ||
-                           decision.action == v1::STEP_ACTION_MOVE ||
-                           decision.action == v1::STEP_ACTION_REPLACE;
-  if (takes_ports && !removals.empty()) GateOnPorts(facts, removals, decision);
+  if (MakesContainers(decision.action) && !removals.empty()) GateOnPorts(facts, removals, decision);
 }
 
 }  // namespace fairlead::sync

@@ -25,6 +25,11 @@ absl::Status CheckInput(const PlanInput& input) {
 
 }  // namespace
 
+bool MakesContainers(v1::StepAction action) {
+  return action == v1::STEP_ACTION_CREATE || action == v1::STEP_ACTION_REPLACE ||
+         action == v1::STEP_ACTION_MOVE;
+}
+
 absl::StatusOr<PlanResult> ComputePlan(const PlanInput& input) {
   if (const absl::Status status = CheckInput(input); !status.ok()) return status;
   PlanPass pass(input, PlanResult(), nullptr);

@@ -26,6 +26,9 @@ namespace fairlead::sync {
 // By resource ("deployment/web").
 using Inventory = absl::btree_map<std::string, std::shared_ptr<const v1::InventoryEntry>>;
 
+// Creates containers, for which it may pull images, and takes their names and ports.
+bool MakesContainers(v1::StepAction action);
+
 // An attempt that failed, kept until its time or until the target changes.
 struct FailedAttempt {
   std::string target_hash;

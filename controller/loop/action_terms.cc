@@ -31,12 +31,6 @@ absl::Duration TimeoutOf(const v1::Resource* spec) {
                                            : spec->deployment().action_timeout());
 }
 
-// Those that may pull images.
-bool MakesContainers(v1::StepAction action) {
-  return action == v1::STEP_ACTION_CREATE || action == v1::STEP_ACTION_REPLACE ||
-         action == v1::STEP_ACTION_MOVE;
-}
-
 }  // namespace
 
 StopTerms StopTermsOf(const sync::PlanInput& input, absl::string_view resource) {
@@ -51,7 +45,7 @@ absl::Duration DeadlineOf(const sync::PlanInput& input, absl::string_view resour
                           v1::StepAction action) {
   const absl::Duration given = TimeoutOf(SpecOf(input, resource));
   if (given > absl::ZeroDuration()) return given;
-  return (MakesContainers(action) ? absl::Minutes(15) : absl::Minutes(3)) +
+  return (sync::MakesContainers(action) ? absl::Minutes(15) : absl::Minutes(3)) +
          absl::Seconds(StopTermsOf(input, resource).seconds);
 }
 

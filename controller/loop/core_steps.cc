@@ -239,10 +239,8 @@ bool Core::StartStep(const v1::Step& step, absl::Time now, CoreOutput& output) {
 // A container may be made without anybody hearing of it (the host dies, the declaration goes): with
 // an entry it is ours to remove.
 void Core::ClaimBeforeMaking(const resources::ResourceId& id, const v1::ActionRecord& record) {
-  const bool makes =
-      record.step() == v1::STEP_ACTION_CREATE || record.step() == v1::STEP_ACTION_REPLACE;
   const auto desired = input_.desired->resources.find(id);
-  if (!makes || desired == input_.desired->resources.end()) return;
+  if (!sync::MakesContainers(record.step()) || desired == input_.desired->resources.end()) return;
   const auto known = input_.inventory.find(id.ToString());
   if (known != input_.inventory.end() && known->second->has_applied()) return;
   v1::InventoryEntry entry = EntryOf(id.ToString());

@@ -16,10 +16,8 @@ bool IsBeingChecked(const sync::PlanInput& input, const std::string& resource) {
   return busy != input.busy.end() && busy->second == v1::STEP_ACTION_CHECK;
 }
 
-bool MakesContainer(const v1::Step& step) {
-  return !step.heal() &&
-         (step.action() == v1::STEP_ACTION_CREATE || step.action() == v1::STEP_ACTION_REPLACE ||
-          step.action() == v1::STEP_ACTION_MOVE);
+bool MakesAfresh(const v1::Step& step) {
+  return !step.heal() && sync::MakesContainers(step.action());
 }
 
 // Waits for nothing, or for the others of its group.
@@ -44,13 +42,13 @@ bool WaitsAtMostForOthers(const sync::PlanInput& input, const v1::Step& step) {
 bool MayHaveGroups(const v1::Plan& plan) {
   return std::any_of(plan.steps().begin(), plan.steps().end(), [](const v1::Step& step) {
     const v1::Gate::Kind kind = step.gate().kind();
-    return MakesContainer(step) && kind != v1::Gate::KIND_OPEN && kind != v1::Gate::KIND_HOST_LIMIT;
+    return MakesAfresh(step) && kind != v1::Gate::KIND_OPEN && kind != v1::Gate::KIND_HOST_LIMIT;
   });
 }
 
 bool IsMember(const sync::PlanInput& input, const sync::PlanResult& result, const v1::Step& step,
               const ResourceId& id) {
-  if (id.kind != "deployment" || !MakesContainer(step) || !WaitsAtMostForOthers(input, step)) {
+  if (id.kind != "deployment" || !MakesAfresh(step) || !WaitsAtMostForOthers(input, step)) {
     return false;
   }
   const auto decision = result.decisions.find(id);
