@@ -30,7 +30,7 @@ using integration::RunCommand;
 namespace {
 
 constexpr char kPort[] = ":7400";
-constexpr char kDiskSize[] = "size=4m,mode=0700";
+constexpr int kDiskKib = 4096;
 
 std::string Emptied(const std::string& directory) {
   std::error_code ignored;
@@ -75,17 +75,16 @@ void Fleet::MakeHost(int server) {
                                "event=restart", "--filter", "event=health_status", "--format",
                                "{{json .}}"},
       absl::StrCat(directory_, "/events-", server, ".log"));
-  host->data = absl::StrCat(directory_, "/agent-", server);
-  EXPECT_OK(base::MakeDirectories(host->data));
-  EXPECT_EQ(mount("tmpfs", host->data.c_str(), "tmpfs", 0, kDiskSize), 0) << "needs root";
+  host->disk.emplace(absl::StrCat(directory_, "/agent-", server), kDiskKib);
   const std::string name = absl::StrCat("host-", server);
   host->agent = std::make_unique<Service>(
       absl::StrCat("agent-", server),
-      links_.AtServer(server, authority_.WithTls(
-                                  {ProgramPath("fairlead-agent"), "--controller",
-                                   absl::StrCat(Links::HubAddress(server), kPort), "--name", name,
-                                   "--data-dir", host->data, "--docker-host", host->engine->host()},
-                                  name)),
+      links_.AtServer(
+          server, authority_.WithTls(
+                      {ProgramPath("fairlead-agent"), "--controller",
+                       absl::StrCat(Links::HubAddress(server), kPort), "--name", name, "--data-dir",
+                       host->disk->folder(), "--docker-host", host->engine->host()},
+                      name)),
       absl::StrCat(directory_, "/agent-", server, ".log"));
 }
 

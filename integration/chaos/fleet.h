@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "integration/testing/engine.h"
 #include "integration/testing/git_repository.h"
 #include "integration/testing/process.h"
+#include "integration/testing/small_disk.h"
 
 namespace fairlead::chaos {
 
@@ -61,8 +63,8 @@ struct Host {
   std::unique_ptr<Service> events;
   // `private_engine again`, while it runs.
   integration::Process again;
-  // The agent's data, on a small disk of its own.
-  std::string data;
+  // The agent's data.
+  std::optional<integration::SmallDisk> disk;
 };
 
 // Everything ends with it; logs stay in its directory. Needs root. Confined to one thread.

@@ -1,5 +1,3 @@
-#include <sys/mount.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -33,7 +31,6 @@ std::string Service::Supervise() {
 
 Host::~Host() {
   if (agent != nullptr) agent->Kill();
-  if (!data.empty()) umount2(data.c_str(), MNT_DETACH);
 }
 
 }  // namespace fairlead::chaos

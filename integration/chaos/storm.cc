@@ -1,21 +1,12 @@
 #include "integration/chaos/storm.h"
 
 #include <signal.h>
-#include <unistd.h>
-
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "integration/testing/process.h"
 #include "integration/testing/wait.h"
 
 namespace fairlead::chaos {
-
-namespace {
-
-std::string FillerOf(const Host& host) { return host.data + "/filler"; }
-
-}  // namespace
 
 void Storm::Begin(const Fault& fault) {
   if (Do(fault)) ++counts_[NameOf(fault.kind)];
@@ -53,7 +44,8 @@ bool Storm::Do(const Fault& fault) {
       fleet_.links().Drop(fault.server);
       return true;
     case FaultKind::kFillDisk:
-      return FillDisk(fault.server);
+      host.disk->Fill();
+      return true;
     case FaultKind::kJumpClock:
       fleet_.MoveClock(fault.jump);
       return true;
@@ -79,14 +71,6 @@ bool Storm::HitContainers(const Fault& fault) {
     }
   }
   return hit;
-}
-
-bool Storm::FillDisk(int server) {
-  std::ofstream file(FillerOf(fleet_.host(server)), std::ios::binary);
-  const std::string block(1024, 'x');
-  while (file.write(block.data(), static_cast<std::streamsize>(block.size())) && file.flush()) {
-  }
-  return true;
 }
 
 void Storm::StartDockerd(int server) {
@@ -125,7 +109,7 @@ void Storm::End(const Fault& fault) {
       fleet_.links().Mend(fault.server);
       break;
     case FaultKind::kFillDisk:
-      unlink(FillerOf(host).c_str());
+      host.disk->Empty();
       break;
     case FaultKind::kKillContainer:
     case FaultKind::kRemoveContainer:
@@ -150,7 +134,7 @@ void Storm::Calm() {
       EXPECT_OK(host.again.WaitForEnd(absl::Seconds(60)));
     }
     fleet_.links().Mend(server);
-    unlink(FillerOf(host).c_str());
+    host.disk->Empty();
   }
 }
 

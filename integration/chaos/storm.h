@@ -27,7 +27,6 @@ class Storm {
  private:
   bool Do(const Fault& fault);
   bool HitContainers(const Fault& fault);
-  bool FillDisk(int server);
   void StartDockerd(int server);
 
   Fleet& fleet_;

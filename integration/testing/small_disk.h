@@ -13,8 +13,10 @@ class SmallDisk {
   SmallDisk(const SmallDisk&) = delete;
   SmallDisk& operator=(const SmallDisk&) = delete;
 
+  const std::string& folder() const { return folder_; }
   // Leaves no free block.
   void Fill() const;
+  // Takes back what Fill has put there, if anything.
   void Empty() const;
 
  private:
