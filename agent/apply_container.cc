@@ -153,7 +153,7 @@ absl::Status ContainerReplacement::Preflight() {
     if (container->has_value()) own.insert((*container)->id());
   }
   if (Overlaps()) RETURN_IF_ERROR(CheckCanPassName(scope_));
-  return CheckCanRun(scope_, spec_, own);
+  return CheckCanRun(scope_, NeedsOf(spec_), own);
 }
 
 absl::Status ContainerReplacement::MakeRoom() {

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -14,6 +15,7 @@
 
 #include "agent/engine_json.h"
 #include "base/status.h"
+#include "resources/container_spec.h"
 
 namespace fairlead::agent {
 namespace {
@@ -76,6 +78,34 @@ std::string VolumeSource(const json::value& volume) {
   if (!volume.is_string()) return "";
   const std::string text(volume.as_string().c_str());
   return text.substr(0, text.find(':'));
+}
+
+// A published port in its short form, as an older compose prints it, or its long form.
+std::vector<v1::ContainerSpec::Port> PortsOf(const json::object& service) {
+  std::vector<v1::ContainerSpec::Port> ports;
+  const json::array* listed = ArrayAt(service, {"ports"});
+  if (listed == nullptr) return ports;
+  for (const json::value& entry : *listed) {
+    if (entry.is_string()) {
+      const std::string text(entry.as_string().c_str());
+      for (auto& port : resources::ReadablePorts(text)) ports.push_back(std::move(port));
+    } else if (entry.is_object()) {
+      const json::object& port = entry.as_object();
+      v1::ContainerSpec::Port& added = ports.emplace_back();
+      added.set_host_ip(TextAt(port, {"host_ip"}));
+      added.set_container_port(static_cast<uint32_t>(NumberAt(port, {"target"})));
+      // A number or a text; a range is left to the engine.
+      uint32_t published = static_cast<uint32_t>(NumberAt(port, {"published"}));
+      if (published == 0 && !absl::SimpleAtoi(TextAt(port, {"published"}), &published)) {
+        published = 0;
+      }
+      added.set_host_port(published);
+      const std::string protocol = TextAt(port, {"protocol"});
+      added.set_protocol(protocol.empty() ? "tcp" : protocol);
+    }
+  }
+  std::erase_if(ports, [](const v1::ContainerSpec::Port& port) { return port.host_port() == 0; });
+  return ports;
 }
 
 int ReplicasOf(const json::object& service) {
@@ -176,6 +206,31 @@ class Analysis {
     return names;
   }
 
+  // The engine's name of a network or volume that somebody else is to make; empty: compose does.
+  std::string ExternalName(absl::string_view kind, const std::string& key) const {
+    const json::value* external = ValueAt(question_.config, {kind, key, "external"});
+    if (external == nullptr || (external->is_bool() && !external->as_bool())) return "";
+    std::string name = TextAt(question_.config, {kind, key, "name"});
+    if (name.empty()) name = TextAt(question_.config, {kind, key, "external", "name"});
+    return name.empty() ? key : name;
+  }
+
+  HostNeeds NeedsOf(const json::object& service) const {
+    HostNeeds needs;
+    const std::string image = TextAt(service, {"image"});
+    if (!image.empty() && ValueAt(service, {"build"}) == nullptr) needs.images.insert(image);
+    std::vector<std::string> networks = UsedNames(service, "networks");
+    if (networks.empty()) networks.emplace_back("default");
+    for (const std::string& key : networks) needs.networks.insert(ExternalName("networks", key));
+    for (const std::string& key : UsedNames(service, "volumes")) {
+      needs.volumes.insert(ExternalName("volumes", key));
+    }
+    needs.networks.erase("");
+    needs.volumes.erase("");
+    needs.ports = PortsOf(service);
+    return needs;
+  }
+
   // Behind what it depends on; compose itself refuses circles of depends_on.
   void Place(const std::string& name) {
     const auto found = services_.find(name);
@@ -190,6 +245,7 @@ class Analysis {
                         .replicas = ReplicasOf(service),
                         .image = TextAt(service, {"image"}),
                         .builds = ValueAt(service, {"build"}) != nullptr,
+                        .needs = NeedsOf(service),
                         .tied_to = tied});
   }
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "agent/host_needs.h"
 #include "resources/spec_hash.h"
 
 namespace fairlead::agent {
@@ -24,6 +25,8 @@ struct ComposeService {
   // Empty when it is built without a name.
   std::string image;
   bool builds = false;
+  // Of networks and volumes those that compose does not make itself.
+  HostNeeds needs;
   // Services whose containers this one shares namespaces or volumes with: it must be recreated
   // after them, which compose does not do.
   std::set<std::string> tied_to;

@@ -94,6 +94,44 @@ TEST(ComposeProjectTest, ReadsCountsImagesAndTies) {
   EXPECT_THAT(services[0].hash, StartsWith("v1:k1:"));
 }
 
+// As an older compose and a newer one print the same services.
+TEST(ComposeProjectTest, KnowsWhatComposeNeedsOfTheHost) {
+  World older;
+  older.config = R"({
+    "services": {"web": {"image": "web:1", "networks": {"edge": null, "own": null},
+      "ports": ["127.0.0.1:8080:80/tcp", "90"], "volumes": ["data:/data", "/etc/web:/etc/web"]}},
+    "networks": {"edge": {"external": true, "name": "the-edge"}, "own": {}},
+    "volumes": {"data": {"external": {"name": "the-data"}}}})";
+  World newer;
+  newer.config = R"({
+    "services": {"web": {"image": "web:1", "networks": {"edge": null, "own": null},
+      "ports": [{"host_ip": "127.0.0.1", "target": 80, "published": "8080", "protocol": "tcp"},
+                {"target": 90, "protocol": "tcp"}],
+      "volumes": [{"type": "volume", "source": "data", "target": "/data"}]}},
+    "networks": {"edge": {"external": true, "name": "the-edge"}, "own": {"external": false}},
+    "volumes": {"data": {"external": true, "name": "the-data"}}})";
+  for (const World& world : {older, newer}) {
+    const std::vector<ComposeService> services = *Analyse(world);
+    const HostNeeds& needs = services[0].needs;
+    EXPECT_THAT(needs.images, ElementsAre("web:1"));
+    EXPECT_THAT(needs.networks, ElementsAre("the-edge"));
+    EXPECT_THAT(needs.volumes, ElementsAre("the-data"));
+    ASSERT_EQ(needs.ports.size(), 1u);
+    EXPECT_EQ(needs.ports[0].host_ip(), "127.0.0.1");
+    EXPECT_EQ(needs.ports[0].host_port(), 8080u);
+    EXPECT_EQ(needs.ports[0].protocol(), "tcp");
+  }
+}
+
+TEST(ComposeProjectTest, AnExternalDefaultNetworkAndABuiltImageCount) {
+  World world;
+  world.config = R"({"services": {"web": {"image": "web:1", "build": {"context": "."}}},
+    "networks": {"default": {"external": true, "name": "edge"}}})";
+  const std::vector<ComposeService> services = *Analyse(world);
+  EXPECT_THAT(services[0].needs.networks, ElementsAre("edge"));
+  EXPECT_THAT(services[0].needs.images, ElementsAre()) << "it is there after the build only";
+}
+
 TEST(ComposeProjectTest, AChangeTouchesItsServiceAndThoseTiedToIt) {
   EXPECT_THAT(ChangedBy(With("db:1", "db:2")), ElementsAre("db"));
   EXPECT_THAT(ChangedBy(With("web:1", "web:2")), ElementsAre("web", "aside"));

@@ -271,6 +271,38 @@ TEST_F(ComposeRuntimeTest, AFailedPullOfAMissingImageStopsBeforeUp) {
   EXPECT_THAT(Calls(), ElementsAre("pull db"));
 }
 
+TEST_F(ComposeRuntimeTest, WhatTheHostLacksStopsBeforeUp) {
+  Deploy();
+  Write("config.yaml",
+        "services:\n  db:\n    image: app:1\n    ports:\n    - 9090:90/tcp\n    volumes:\n"
+        "    - d:/d\n"
+        "networks:\n  default:\n    external: true\n    name: edge\n"
+        "volumes:\n  d:\n    external: true\n    name: data\n");
+  v1::ContainerSpec other;
+  other.set_image("app:1");
+  v1::ContainerSpec::Port& port = *other.add_ports();
+  port.set_host_port(9090);
+  port.set_container_port(1);
+  port.set_protocol("tcp");
+  engine_.AddContainer("other", ToCreateBody(other, {}), "running");
+  const auto expect_refusal = [&](const std::string& why) {
+    const v1::ActionOutcome outcome = Run(Stack("a2", "v1:k1:s2"));
+    EXPECT_EQ(outcome.code(), static_cast<int>(absl::StatusCode::kFailedPrecondition));
+    EXPECT_THAT(outcome.message(), HasSubstr(why));
+    EXPECT_THAT(Calls(), IsEmpty());
+    EXPECT_THAT(engine_.Containers(), Contains("shop_web_1 running")) << "it goes once db is there";
+  };
+
+  expect_refusal("there is no network edge on this host");
+  engine_.AddNetwork("edge");
+  expect_refusal("there is no volume data on this host");
+  engine_.AddVolume("data");
+  expect_refusal("port 9090/tcp is taken by container other");
+  engine_.Exit("other", 0);
+  EXPECT_EQ(Run(Stack("a2", "v1:k1:s2")).message(), "");
+  EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d db"));
+}
+
 TEST_F(ComposeRuntimeTest, PassesArgumentsAndLeavesStopped) {
   v1::Action action = Stack("a1");
   action.mutable_apply_stack()->set_leave_stopped(true);

@@ -405,8 +405,17 @@ absl::StatusOr<std::vector<std::string>> EngineClient::ListNetworks(
 
 absl::StatusOr<bool> EngineClient::HasNetwork(const std::string& name,
                                               const CallLimits& limits) const {
-  const absl::Status found =
-      Do("GET", absl::StrCat("/networks/", Escape(name)), "", limits).status();
+  return IsThere(absl::StrCat("/networks/", Escape(name)), limits);
+}
+
+absl::StatusOr<bool> EngineClient::HasVolume(const std::string& name,
+                                             const CallLimits& limits) const {
+  return IsThere(absl::StrCat("/volumes/", Escape(name)), limits);
+}
+
+absl::StatusOr<bool> EngineClient::IsThere(const std::string& path,
+                                           const CallLimits& limits) const {
+  const absl::Status found = Do("GET", path, "", limits).status();
   if (absl::IsNotFound(found)) return false;
   RETURN_IF_ERROR(found);
   return true;

@@ -125,10 +125,12 @@ class EngineClient {
   absl::StatusOr<std::vector<std::string>> ListNetworks(const std::vector<std::string>& labels,
                                                         const CallLimits& limits) const;
   absl::StatusOr<bool> HasNetwork(const std::string& name, const CallLimits& limits) const;
+  absl::StatusOr<bool> HasVolume(const std::string& name, const CallLimits& limits) const;
   absl::Status RemoveNetwork(const std::string& name, const CallLimits& limits) const;
 
  private:
   absl::StatusOr<std::string> Prefix(const CallLimits& limits) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<bool> IsThere(const std::string& path, const CallLimits& limits) const;
   // The body of a successful answer.
   absl::StatusOr<std::string> Do(const std::string& method, const std::string& path,
                                  const std::string& body, const CallLimits& limits) const;

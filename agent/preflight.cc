@@ -63,12 +63,17 @@ bool Collides(const v1::ContainerSpec::Port& port, absl::string_view held) {
   return IsAnyAddress(port.host_ip()) || IsAnyAddress(address) || address == port.host_ip();
 }
 
-absl::Status CheckPorts(const ActionScope& scope, const v1::ContainerSpec& spec,
+absl::Status CheckVolume(const ActionScope& scope, const std::string& volume) {
+  ASSIGN_OR_RETURN(const bool there, scope.engine.HasVolume(volume, scope.limits));
+  return there
+             ? absl::OkStatus()
+             : InTheWay(absl::StrCat("there is no volume ", volume,
+                                     " on this host; make it with: docker volume create ", volume));
+}
+
+absl::Status CheckPorts(const ActionScope& scope,
+                        const std::vector<v1::ContainerSpec::Port>& wanted,
                         const std::set<std::string>& own) {
-  std::vector<const v1::ContainerSpec::Port*> wanted;
-  for (const v1::ContainerSpec::Port& port : spec.ports()) {
-    if (port.host_port() != 0) wanted.push_back(&port);
-  }
   if (wanted.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const boost::json::array listed, scope.engine.ListContainers({}, scope.limits));
   for (const boost::json::value& element : listed) {
@@ -76,8 +81,8 @@ absl::Status CheckPorts(const ActionScope& scope, const v1::ContainerSpec& spec,
     const v1::Container container = ToBriefContainer(element.as_object());
     if (own.contains(container.id()) || !IsUp(container)) continue;
     for (const std::string& held : container.host_ports()) {
-      for (const v1::ContainerSpec::Port* port : wanted) {
-        if (!Collides(*port, held)) continue;
+      for (const v1::ContainerSpec::Port& port : wanted) {
+        if (!Collides(port, held)) continue;
         return InTheWay(absl::StrCat("port ", held, " is taken by container ", container.name()));
       }
     }
@@ -110,11 +115,21 @@ absl::Status CheckCanPassName(const ActionScope& scope) {
                                " does not tell its DNS of a new name"));
 }
 
-absl::Status CheckCanRun(const ActionScope& scope, const v1::ContainerSpec& spec,
+HostNeeds NeedsOf(const v1::ContainerSpec& spec) {
+  HostNeeds needs{
+      .images = {spec.image()}, .networks = {spec.network()}, .volumes = {}, .ports = {}};
+  for (const v1::ContainerSpec::Port& port : spec.ports()) {
+    if (port.host_port() != 0) needs.ports.push_back(port);
+  }
+  return needs;
+}
+
+absl::Status CheckCanRun(const ActionScope& scope, const HostNeeds& needs,
                          const std::set<std::string>& own) {
-  RETURN_IF_ERROR(CheckArchitecture(scope, spec.image()));
-  RETURN_IF_ERROR(CheckNetwork(scope, spec.network()));
-  RETURN_IF_ERROR(CheckPorts(scope, spec, own));
+  for (const std::string& image : needs.images) RETURN_IF_ERROR(CheckArchitecture(scope, image));
+  for (const std::string& network : needs.networks) RETURN_IF_ERROR(CheckNetwork(scope, network));
+  for (const std::string& volume : needs.volumes) RETURN_IF_ERROR(CheckVolume(scope, volume));
+  RETURN_IF_ERROR(CheckPorts(scope, needs.ports, own));
   return CheckRoom(scope);
 }
 

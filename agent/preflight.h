@@ -1,4 +1,4 @@
-// What is looked at before a container is stopped for its successor.
+// What is looked at before containers are stopped for their successors.
 #pragma once
 
 #include <set>
@@ -7,15 +7,20 @@
 #include "absl/status/status.h"
 
 #include "agent/action_scope.h"
+#include "agent/host_needs.h"
 #include "fairlead/v1/action.pb.h"
 
 namespace fairlead::agent {
 
-// Whether the container of `spec` can be made and started on this host: its image is of an
-// architecture that the engine runs, its network is there, no other container publishes its ports,
-// and the engine's disk has room. FailedPrecondition says what is in the way; the engine is only
-// read. `own` are containers of the resource, which make room. Requires: the image is present.
-absl::Status CheckCanRun(const ActionScope& scope, const v1::ContainerSpec& spec,
+// Named volumes count for nothing: the engine makes them.
+HostNeeds NeedsOf(const v1::ContainerSpec& spec);
+
+// Whether containers with these needs can be made and started on this host: the images are of an
+// architecture that the engine runs, networks and volumes are there, no other container publishes
+// their ports, and the engine's disk has room. FailedPrecondition says what is in the way; the
+// engine is only read. `own` are containers of the resource, which make room. Requires: the images
+// are present.
+absl::Status CheckCanRun(const ActionScope& scope, const HostNeeds& needs,
                          const std::set<std::string>& own);
 
 // Whether a rename reaches the engine's DNS, so that a container can take over the name of one that

@@ -13,6 +13,7 @@
 
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
+#include "agent/preflight.h"
 #include "agent/section_hash.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -66,6 +67,7 @@ absl::Status StackUpdate::Run() {
   RETURN_IF_ERROR(WriteOverride());
   if (!touched_.empty()) {
     RETURN_IF_ERROR(EnsureImages());
+    RETURN_IF_ERROR(Preflight());
     RETURN_IF_ERROR(Up());
   }
   RETURN_IF_ERROR(RemoveGoneServices());
@@ -234,13 +236,27 @@ absl::Status StackUpdate::WriteOverride() {
   return absl::OkStatus();
 }
 
+bool StackUpdate::IsTouched(const ComposeService& service) const {
+  return std::find(touched_.begin(), touched_.end(), service.name) != touched_.end();
+}
+
+absl::Status StackUpdate::Preflight() const {
+  HostNeeds needs;
+  for (const ComposeService& service : services_) {
+    if (IsTouched(service) && service.replicas > 0) needs.Add(service.needs);
+  }
+  std::set<std::string> own;
+  for (const auto& [service, containers] : present_) {
+    for (const Present& present : containers) own.insert(present.container.id());
+  }
+  return CheckCanRun(scope_, needs, own);
+}
+
 absl::Status StackUpdate::EnsureImages() {
   std::vector<std::string> absent;
   std::vector<std::string> pullable;
   for (const ComposeService& service : services_) {
-    const bool is_touched =
-        std::find(touched_.begin(), touched_.end(), service.name) != touched_.end();
-    if (!is_touched || service.builds || service.image.empty()) continue;
+    if (!IsTouched(service) || service.builds || service.image.empty()) continue;
     const absl::Status present = scope_.engine.ImageId(service.image, scope_.limits).status();
     if (!present.ok() && !absl::IsNotFound(present)) return present;
     if (!present.ok()) absent.push_back(service.image);

@@ -67,7 +67,10 @@ class StackUpdate {
   bool HasHash(const Present& present, const ComposeService& service) const;
   void Decide();
   absl::Status WriteOverride();
+  bool IsTouched(const ComposeService& service) const;
   absl::Status EnsureImages();
+  // Whether compose will be able to make what it is to make.
+  absl::Status Preflight() const;
   absl::Status Up();
   absl::Status UpServices(const std::vector<std::string>& services, bool force);
   absl::Status RemoveGoneServices();

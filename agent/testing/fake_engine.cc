@@ -222,6 +222,11 @@ void FakeEngine::AddNetwork(const std::string& name) {
   networks_.insert(name);
 }
 
+void FakeEngine::AddVolume(const std::string& name) {
+  base::MutexLock lock(mutex_);
+  volumes_.insert(name);
+}
+
 void FakeEngine::SetDataRoot(const std::string& path) {
   base::MutexLock lock(mutex_);
   data_root_ = path;

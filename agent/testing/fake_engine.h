@@ -50,6 +50,7 @@ class FakeEngine {
   void AddImage(const std::string& reference, const std::string& architecture = "amd64")
       ABSL_LOCKS_EXCLUDED(mutex_);
   void AddNetwork(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
+  void AddVolume(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   // Where the engine says that its data is.
   void SetDataRoot(const std::string& path) ABSL_LOCKS_EXCLUDED(mutex_);
   // As `docker tag`: the reference stands for another image.
@@ -145,6 +146,7 @@ class FakeEngine {
   std::map<std::string, std::string> images_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> architectures_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> networks_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> volumes_ ABSL_GUARDED_BY(mutex_);
   std::string data_root_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> events_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> changes_ ABSL_GUARDED_BY(mutex_);

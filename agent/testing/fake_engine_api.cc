@@ -58,6 +58,11 @@ FakeEngine::Answer FakeEngine::Route(const std::string& method, const Query& que
     return {.status = 404, .body = Message(absl::StrCat("network ", query.path[1], " not found"))};
   }
   if (first == "networks") return {.body = json::array()};
+  if (first == "volumes" && query.path.size() > 1) {
+    if (volumes_.contains(query.path[1])) return {.body = {{"Name", query.path[1]}}};
+    return {.status = 404,
+            .body = Message(absl::StrCat("get ", query.path[1], ": no such volume"))};
+  }
   if (first == "images") return Images(method, query);
   if (first == "containers") return RouteContainer(method, query, body);
   return {.status = 404, .body = Message("page not found")};
