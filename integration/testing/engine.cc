@@ -1,5 +1,6 @@
 #include "integration/testing/engine.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #include <memory>
@@ -40,8 +41,9 @@ Engine& Engine::Shared(int index) {
   static std::unique_ptr<Engine> engines[3];
   auto& engine = engines[index];
   if (engine == nullptr) {
-    engine.reset(new Engine(absl::StrCat("test-", index),
-                            absl::StrCat(FAIRLEAD_BINARY_DIR, "/engines/", index)));
+    engine.reset(new Engine(
+        absl::StrCat("test-", index),
+        absl::StrCat(FAIRLEAD_BINARY_DIR, "/engines/", program_invocation_short_name, "-", index)));
     const absl::Status started = engine->Start();
     EXPECT_TRUE(started.ok()) << started;
     engine->MakeImages(/*for_long=*/false);
