@@ -160,13 +160,19 @@ bool DecideMissing(const Facts& facts, Decision& decision) {
     return true;
   }
   decision.heal = facts.WasApplied() || facts.target.invalid;
-  if (decision.heal && !facts.target.wish->heal()) {
+  // Taken from its old place, and not made at its new one yet.
+  const bool is_moving = facts.inventory != nullptr && facts.inventory->has_applied() &&
+                         !facts.inventory->has_applied_at();
+  if (decision.heal && !facts.target.wish->heal() && !is_moving) {
     Report(decision, "was removed");
     decision.condition = v1::CONDITION_MISSING;
     decision.degraded = true;
     return true;
   }
-  Act(decision, v1::STEP_ACTION_CREATE, decision.heal ? "was removed" : "missing");
+  Act(decision, v1::STEP_ACTION_CREATE,
+      !decision.heal ? "missing"
+      : is_moving    ? "moves here"
+                     : "was removed");
   return true;
 }
 

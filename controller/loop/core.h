@@ -166,6 +166,7 @@ class Core {
   static void NoteDuration(const Running& running, const v1::ActionOutcome& outcome,
                            v1::InventoryEntry& entry);
   void RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
+  void MoveEntry(const v1::ActionRecord& moved);
   void StartRestarts(absl::Time now, CoreOutput& output);
   void OnLost(const std::string& action_id);
   void ClaimBeforeMaking(const resources::ResourceId& id, const v1::ActionRecord& record);

@@ -147,16 +147,39 @@ void Core::ApplyRemoval(const Running& running, absl::Time now) {
     }
   }
   if (running.record.step() == v1::STEP_ACTION_MOVE) {
-    // It goes on at its new place.
-    EraseEntry(resource);
     input_.failed_specs.erase(resource);
     batch_.delete_failed_specs.emplace_back(resource, "");
+    MoveEntry(running.record);
     return;
   }
   ForgetResource(resource);
   if (running.record.step() == v1::STEP_ACTION_PRUNE) {
     Emit(now, resource, "pruned", "removed: declared nowhere any more");
   }
+}
+
+// It goes on at its new place, and what has begun is not held up there: the spec counts as applied,
+// by no action so far.
+void Core::MoveEntry(const v1::ActionRecord& moved) {
+  const std::string& resource = moved.action().resource();
+  const auto id = resources::ResourceId::Parse(resource);
+  const auto desired = input_.desired->resources.find(*id);
+  EraseEntry(resource);
+  if (desired == input_.desired->resources.end() || desired->second->spec == nullptr ||
+      desired->second->spec_hash != moved.action().spec_hash()) {
+    return;
+  }
+  v1::InventoryEntry entry;
+  entry.set_resource(resource);
+  entry.set_origin(desired->second->origin);
+  entry.set_server(desired->second->server);
+  entry.set_name(desired->second->docker_name);
+  *entry.mutable_applied() = *desired->second->spec;
+  entry.set_applied_hash(moved.action().spec_hash());
+  entry.set_applied_revision(moved.revision());
+  for (const auto& after : desired->second->after) entry.add_after(after.ToString());
+  *entry.mutable_applied_files() = FilesToKeep(entry);
+  PutEntry(std::move(entry));
 }
 
 void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now) {

@@ -221,6 +221,34 @@ TEST(CoreTest, RemovesWhatAFailedCreateHasLeft) {
   EXPECT_EQ(world.store->Load()->inventory.size(), 2u);
 }
 
+TEST(CoreTest, AMoveThatHasBegunIsFinishedWhateverHappensToItsDependency) {
+  const auto files = [](const std::string& server, const std::string& db, const std::string& heal) {
+    return absl::StrCat(
+        "[[server]]\nname = \"edge\"\n[[server]]\nname = \"far\"\n[[deployment]]\nname = \"db\"\n",
+        "state = \"", db, "\"\nconfig.image = \"db:1\"\nconfig.server = \"far\"\n",
+        "[[deployment]]\nname = \"web\"\nafter = [\"db\"]\nheal = ", heal,
+        "\nconfig.image = \"web:1\"\nconfig.server = \"", server, "\"\n");
+  };
+  for (const std::string heal : {"true", "false"}) {
+    CoreWorld world;
+    world.Connect("edge");
+    world.Connect("far");
+    world.Commit(files("edge", "running", heal), "r1");
+    world.Settle();
+    world.sent.clear();
+    world.Commit(files("far", "running", heal), "r2");
+    world.Pass();
+    ASSERT_THAT(world.sent, ElementsAre("remove deployment/web"));
+
+    world.Commit(files("far", "stopped", heal), "r3");
+    world.Settle();
+
+    EXPECT_NE(world.hosts["far"].Find("web"), nullptr) << "heal = " << heal;
+    EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+    EXPECT_EQ(world.ConditionOf("deployment/db"), v1::CONDITION_STOPPED);
+  }
+}
+
 TEST(CoreTest, AMoveRemovesWhereTheContainersAre) {
   const std::string servers = "[[server]]\nname = \"edge\"\n[[server]]\nname = \"far\"\n";
   const std::string web =
