@@ -6,9 +6,9 @@
 
 namespace fairlead::git {
 
-absl::StatusOr<std::string> UrlOf(const v1::ResourceSync& sync) {
-  if (!sync.url().empty()) return sync.url();
-  absl::string_view repo = sync.repo();
+absl::StatusOr<std::string> UrlOf(const RepositoryFields& fields) {
+  if (!fields.url.empty()) return fields.url;
+  absl::string_view repo = fields.repo;
   while (absl::ConsumePrefix(&repo, "/")) {
   }
   while (absl::ConsumeSuffix(&repo, "/")) {
@@ -18,8 +18,8 @@ absl::StatusOr<std::string> UrlOf(const v1::ResourceSync& sync) {
     return absl::NotFoundError("names no repository: set url, or git_provider and repo");
   }
   const absl::string_view provider =
-      sync.git_provider().empty() ? absl::string_view("github.com") : sync.git_provider();
-  return absl::StrCat(sync.git_https() ? "https://" : "http://", provider, "/", repo, ".git");
+      fields.git_provider.empty() ? absl::string_view("github.com") : fields.git_provider;
+  return absl::StrCat(fields.git_https ? "https://" : "http://", provider, "/", repo, ".git");
 }
 
 }  // namespace fairlead::git

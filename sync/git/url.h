@@ -10,9 +10,23 @@
 
 namespace fairlead::git {
 
-// The address a sync reads from: `url`, else http(s)://git_provider/repo.git. NotFound when the
-// sync names no repository.
-absl::StatusOr<std::string> UrlOf(const v1::ResourceSync& sync);
+// The fields by which resources name a repository.
+struct RepositoryFields {
+  std::string url;
+  std::string git_provider;
+  bool git_https = true;
+  std::string repo;
+  std::string git_account;
+};
+// Of a message that has them.
+template <typename Spec>
+RepositoryFields FieldsOf(const Spec& spec) {
+  return {spec.url(), spec.git_provider(), spec.git_https(), spec.repo(), spec.git_account()};
+}
+
+// The address that is meant: `url`, else http(s)://git_provider/repo.git. NotFound when no
+// repository is named.
+absl::StatusOr<std::string> UrlOf(const RepositoryFields& fields);
 
 // An address and what it says of the user, apart.
 struct SplitUrl {

@@ -24,11 +24,11 @@ TEST(UrlTest, SyncNamesItsRepository) {
     sync.set_git_provider(c.provider);
     sync.set_repo(c.repo);
     sync.set_git_https(c.https);
-    const auto url = UrlOf(sync);
+    const auto url = UrlOf(FieldsOf(sync));
     ASSERT_TRUE(url.ok()) << url.status();
     EXPECT_EQ(*url, c.expected);
   }
-  EXPECT_EQ(UrlOf(v1::ResourceSync()).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(UrlOf(RepositoryFields()).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST(UrlTest, CredentialsAreKeptApart) {
