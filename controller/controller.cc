@@ -225,6 +225,7 @@ absl::Status Controller::Parts::Build() {
 void Controller::Parts::BuildPoller(base::Clock& clock, base::Random& random) {
   poller = std::make_unique<loop::SyncPoller>(
       loop::PollerOptions{.directory = options.data_dir + "/mirrors",
+                          .repo_directory = options.data_dir + "/repositories",
                           .helper_program = options.program},
       clock, random, *metrics,
       [this](loop::SnapshotPointer snapshot, const v1::SyncRecord& record) {

@@ -143,7 +143,8 @@ TEST(ContainerSpecTest, NamesOtherErrors) {
 TEST(NotYetTest, NamesWhatIsNotActedOn) {
   EXPECT_EQ(NotYetReason(ReadDeployment("image = \"a\"")), "");
   EXPECT_EQ(NotYetReason(ReadStack("")), "");
-  EXPECT_EQ(NotYetReason(ReadStack("linked_repo = \"infra\"")), "linked_repo as a source");
+  EXPECT_EQ(NotYetReason(ReadStack("linked_repo = \"infra\"")), "");
+  EXPECT_EQ(NotYetReason(ReadStack("run_build = true")), "run_build");
   EXPECT_EQ(NotYetReason(ReadStack("registry_provider = \"a\"\nregistry_account = \"b\"")),
             "registry login");
   EXPECT_EQ(NotYetReason(ReadDeployment("extra_args = [\"-x\"]\nimage = { type = \"Build\" }")),

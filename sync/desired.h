@@ -52,9 +52,12 @@ struct SourceSnapshot {
   v1::Dialect dialect = v1::DIALECT_TOML;
   // In sorted order of path.
   std::vector<std::shared_ptr<const resources::ParsedFile>> files;
-  // Files of stacks whose source is this repository, and what is wrong with them.
+  // Files of stacks from this repository or another, and what is wrong with them.
   std::map<resources::ResourceId, StackFiles> stack_files;
   std::map<resources::ResourceId, std::vector<v1::Problem>> stack_problems;
+  // By stack: which files of another repository are its own, or why there are none. Differs when
+  // the files do.
+  std::map<resources::ResourceId, std::string> other_sources;
   // Remove what is no longer declared.
   bool prune = false;
   // Its changes wait for approval.

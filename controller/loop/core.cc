@@ -64,13 +64,25 @@ void Core::OnSource(std::shared_ptr<const sync::SourceSnapshot> source) {
 
 void Core::OnRevision(std::shared_ptr<const sync::SourceSnapshot> source, v1::SyncRecord record,
                       absl::Time now) {
-  v1::Event event;
-  event.set_resource(source->origin);
-  event.set_type("revision");
-  event.set_revision(source->revision);
-  event.set_message(
-      absl::StrCat("now at ", source->revision.substr(0, 7), " \"", source->subject, "\""));
-  AddEvent(std::move(event), now);
+  const auto known = sources_.find(source->origin);
+  const sync::SourceSnapshot* const before =
+      known == sources_.end() ? nullptr : known->second.get();
+  for (const auto& [id, text] : source->other_sources) {
+    if (before != nullptr) {
+      const auto was = before->other_sources.find(id);
+      if (was != before->other_sources.end() && was->second == text) continue;
+    }
+    Emit(now, id.ToString(), "repository", text);
+  }
+  if (before == nullptr || before->revision != source->revision) {
+    v1::Event event;
+    event.set_resource(source->origin);
+    event.set_type("revision");
+    event.set_revision(source->revision);
+    event.set_message(
+        absl::StrCat("now at ", source->revision.substr(0, 7), " \"", source->subject, "\""));
+    AddEvent(std::move(event), now);
+  }
   batch_.put_syncs.push_back(std::move(record));
   OnSource(std::move(source));
 }

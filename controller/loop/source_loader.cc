@@ -63,6 +63,19 @@ std::shared_ptr<const resources::ParsedFile> DescribeLink(const std::string& pat
   return file;
 }
 
+// The repo of that name as the same files declare it; null when they do not.
+const v1::Repo* FindRepo(const sync::SourceSnapshot& snapshot, const std::string& name) {
+  for (const auto& file : snapshot.files) {
+    for (const resources::Declaration& declaration : file->declarations) {
+      if (declaration.id.kind == "repo" && declaration.id.name == name &&
+          declaration.spec != nullptr) {
+        return &declaration.spec->repo();
+      }
+    }
+  }
+  return nullptr;
+}
+
 bool HoldsResources(const resources::ParsedFile& file) { return !file.declarations.empty(); }
 
 // A resource of a file that cannot be read, with the mistake of the file.
@@ -96,7 +109,9 @@ absl::StatusOr<SourceLoader::FilePointer> SourceLoader::Parse(const git::FileEnt
   file->parsed = std::make_shared<const resources::ParsedFile>(
       resources::ReadToml(entry.path, *content, tree_.dialect));
   const auto& declarations = file->parsed->declarations;
-  file->has_stacks = std::any_of(declarations.begin(), declarations.end(), HasStackFiles);
+  file->has_stacks = std::any_of(
+      declarations.begin(), declarations.end(),
+      [](const resources::Declaration& of) { return HasStackFiles(of) || HasOtherRepo(of); });
   return file;
 }
 
@@ -246,6 +261,7 @@ absl::StatusOr<std::shared_ptr<const sync::SourceSnapshot>> SourceLoader::Load(
   FillFromSpec(spec, *snapshot);
   snapshot->files = CarryOver(tree, good_revision);
   RETURN_IF_ERROR(AddStackFiles(changes.get(), tree, *snapshot));
+  AddOtherRepos(tree, *snapshot);
   snapshot->prune_blocker = PruneBlocker(tree, good_revision);
   tree.snapshot = snapshot;
   tree_ = std::move(tree);
@@ -286,6 +302,43 @@ absl::Status SourceLoader::AddStackFiles(const Changes* changes, Tree& tree,
     }
   }
   return absl::OkStatus();
+}
+
+void SourceLoader::AddOtherRepos(const Tree& tree, sync::SourceSnapshot& snapshot) {
+  questions_.clear();
+  for (const FilePointer& file : tree.with_stacks) {
+    for (const resources::Declaration& declaration : file->parsed->declarations) {
+      if (!HasOtherRepo(declaration)) continue;
+      const v1::Stack& stack = declaration.spec->stack();
+      const v1::Repo* linked = nullptr;
+      if (!stack.linked_repo().empty()) {
+        linked = FindRepo(snapshot, stack.linked_repo());
+        if (linked == nullptr) {
+          snapshot.stack_problems[declaration.id].push_back(
+              MissingRepoProblem(declaration, stack.linked_repo()));
+          continue;
+        }
+      }
+      const std::optional<RepoQuestion> question = RepoQuestionOf(stack, linked);
+      if (!question) {
+        snapshot.stack_problems[declaration.id].push_back(
+            MissingFilesProblem(declaration, "its repo names no repository"));
+        continue;
+      }
+      questions_.insert(*question);
+      const RepoAnswer answer = ask_(*question);
+      snapshot.other_sources[declaration.id] =
+          answer.files == nullptr ? answer.problem
+                                  : absl::StrCat("its files are those of ", Describe(*question),
+                                                 ", now ", answer.commit.substr(0, 7));
+      if (answer.files != nullptr) {
+        snapshot.stack_files[declaration.id] = answer.files;
+      } else {
+        snapshot.stack_problems[declaration.id].push_back(
+            MissingFilesProblem(declaration, answer.problem));
+      }
+    }
+  }
 }
 
 SourceLoader::StackFileList SourceLoader::FindFilesOf(const resources::Declaration& declaration,

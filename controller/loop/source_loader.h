@@ -1,8 +1,10 @@
 // Reads a sync's files at one revision of its mirror.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "controller/loop/repo_mirrors.h"
+#include "controller/loop/repo_source.h"
 #include "controller/loop/stack_place.h"
 #include "fairlead/v1/resource_sync.pb.h"
 #include "fairlead/v1/service.pb.h"
@@ -23,13 +27,19 @@ namespace fairlead::loop {
 // to one thread at a time.
 class SourceLoader {
  public:
-  // `mirror` outlives the loader.
-  SourceLoader(std::string name, git::Mirror& mirror) : name_(std::move(name)), mirror_(mirror) {}
+  using AskRepo = std::function<RepoAnswer(const RepoQuestion&)>;
+
+  // `mirror` outlives the loader. `ask` answers at once.
+  SourceLoader(std::string name, git::Mirror& mirror, AskRepo ask)
+      : name_(std::move(name)), mirror_(mirror), ask_(std::move(ask)) {}
 
   // NotFound when the revision or a path is not there. `good_revision` is the last one that was
   // read completely, for the prune guard; may be empty.
   absl::StatusOr<std::shared_ptr<const sync::SourceSnapshot>> Load(
       const v1::ResourceSync& spec, const std::string& revision, const std::string& good_revision);
+
+  // What the last load asked of other repositories.
+  const std::set<RepoQuestion>& questions() const { return questions_; }
 
  private:
   using ParsedFile = std::shared_ptr<const resources::ParsedFile>;
@@ -38,7 +48,7 @@ class SourceLoader {
     std::string path;
     std::string blob_id;
     ParsedFile parsed;
-    // Declares a stack whose files are in this repository.
+    // Declares a stack whose files are in a repository, in this one or another.
     bool has_stacks = false;
   };
   using FilePointer = std::shared_ptr<const File>;
@@ -76,6 +86,7 @@ class SourceLoader {
   absl::Status ReadWhole(Tree& tree);
   absl::Status Patch(const Changes& changes, Tree& tree);
   std::unique_ptr<Changes> FindChanges(const Tree& tree);
+  void AddOtherRepos(const Tree& tree, sync::SourceSnapshot& snapshot);
   absl::Status AddStackFiles(const Changes* changes, Tree& tree, sync::SourceSnapshot& snapshot);
   StackFileList FindFilesOf(const resources::Declaration& declaration, const StackPlace& place,
                             const std::string& commit, sync::SourceSnapshot& snapshot);
@@ -89,6 +100,8 @@ class SourceLoader {
 
   const std::string name_;
   git::Mirror& mirror_;
+  const AskRepo ask_;
+  std::set<RepoQuestion> questions_;
   // Of the last load.
   Tree tree_;
 };

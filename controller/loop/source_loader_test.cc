@@ -57,11 +57,17 @@ class SourceLoaderTest : public ::testing::Test {
     auto mirror = git::Mirror::Open(folder_.path() + "/mirror");
     EXPECT_TRUE(mirror.ok()) << mirror.status();
     mirror_ = *std::move(mirror);
-    loader_ = std::make_unique<SourceLoader>("main", *mirror_);
+    loader_ = MakeLoader();
     spec_.set_include_resources(true);
     spec_.set_include_variables(true);
   }
 
+  std::unique_ptr<SourceLoader> MakeLoader() {
+    return std::make_unique<SourceLoader>("main", *mirror_, [this](const RepoQuestion& question) {
+      const auto known = answers_.find(question.url);
+      return known == answers_.end() ? RepoAnswer{.problem = "is being fetched"} : known->second;
+    });
+  }
   void FetchOrigin() {
     const absl::Status fetched = git::Fetch({.url = origin_.url(),
                                              .directory = folder_.path() + "/mirror",
@@ -78,8 +84,8 @@ class SourceLoaderTest : public ::testing::Test {
   }
   // By a loader that has read nothing before.
   std::string LoadedAnew(const std::string& good_revision = "") {
-    SourceLoader fresh("main", *mirror_);
-    auto snapshot = fresh.Load(spec_, "main", good_revision);
+    const std::unique_ptr<SourceLoader> fresh = MakeLoader();
+    auto snapshot = fresh->Load(spec_, "main", good_revision);
     EXPECT_TRUE(snapshot.ok()) << snapshot.status();
     return snapshot.ok() ? TextOf(**snapshot) : "";
   }
@@ -88,6 +94,8 @@ class SourceLoaderTest : public ::testing::Test {
   git::GitOrigin origin_{folder_.path() + "/origin"};
   std::unique_ptr<git::Mirror> mirror_;
   std::unique_ptr<SourceLoader> loader_;
+  // Of other repositories, by address.
+  std::map<std::string, RepoAnswer> answers_;
   v1::ResourceSync spec_;
 };
 
@@ -237,6 +245,54 @@ TEST_F(SourceLoaderTest, PatchedEqualsReadWholeOverRandomCommits) {
     ASSERT_EQ(TextOf(*patched), LoadedAnew(good)) << "round " << round;
     if (patched->prune_blocker.empty()) good = patched->revision;
   }
+}
+
+// A stack with an own repository, and one that shares it by name.
+constexpr char kForeignStacks[] =
+    "[[repo]]\nname = \"infra\"\nconfig.url = \"file:///infra\"\n"
+    "[[stack]]\nname = \"api\"\nconfig.url = \"file:///infra\"\nconfig.run_directory = \"api\"\n"
+    "[[stack]]\nname = \"web\"\nconfig.linked_repo = \"infra\"\nconfig.commit = \"ignored\"\n";
+
+RepoAnswer AnswerOf(const std::string& commit, const std::string& content) {
+  auto files = std::make_shared<std::vector<v1::StackFile>>(1);
+  files->front().set_path("compose.yaml");
+  files->front().set_content(content);
+  return {.commit = commit, .files = std::move(files)};
+}
+
+TEST_F(SourceLoaderTest, AsksForTheFilesOfOtherRepositories) {
+  origin_.CommitFile("stacks.toml", kForeignStacks);
+
+  const auto waiting = Load();
+
+  EXPECT_THAT(TextOf(*waiting), HasSubstr("stack/api is being fetched"));
+  ASSERT_EQ(loader_->questions().size(), 2u);
+  const RepoQuestion& root = *loader_->questions().begin();
+  EXPECT_EQ(root.url, "file:///infra");
+  EXPECT_EQ(root.reference, "main") << "that of the repo, not of the stack";
+  EXPECT_THAT(root.place.paths, IsEmpty()) << "in its root everything belongs to the stack";
+  EXPECT_EQ(loader_->questions().rbegin()->place.prefix, "api/");
+
+  answers_["file:///infra"] = AnswerOf("1111111111", "services: {}");
+  const auto answered = Load();
+  EXPECT_THAT(TextOf(*answered), AllOf(HasSubstr("stack/api: compose.yaml=services: {}"),
+                                       HasSubstr("stack/web: compose.yaml=services: {}")));
+  EXPECT_EQ(answered->other_sources.at({"stack", "web"}),
+            "its files are those of file:///infra at main, now 1111111");
+
+  answers_["file:///infra"] = AnswerOf("2222222222", "services: {db: {}}");
+  EXPECT_THAT(TextOf(*Load()), HasSubstr("stack/web: compose.yaml=services: {db: {}}"))
+      << "nothing of the sync's own files has changed";
+}
+
+TEST_F(SourceLoaderTest, ALinkedRepoThatIsNotThereIsAnErrorOfItsStackAlone) {
+  origin_.CommitFile("stacks.toml", absl::StrCat(Variable("A"),
+                                                 "[[stack]]\nname = \"web\"\n"
+                                                 "config.linked_repo = \"infra\"\n"));
+  const auto snapshot = Load();
+  EXPECT_THAT(TextOf(*snapshot),
+              HasSubstr("stack/web linked_repo \"infra\" is not declared by the same sync"));
+  EXPECT_THAT(loader_->questions(), IsEmpty());
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ std::vector<std::string> NamedFiles(const v1::Stack& stack) {
   return names;
 }
 
+bool NamesRepo(const v1::Stack& stack) {
+  return !stack.repo().empty() || !stack.linked_repo().empty() || !stack.url().empty();
+}
+
 v1::Problem StackProblem(const resources::Declaration& declaration, const std::string& message,
                          const std::string& suggestion) {
   v1::Problem problem;
@@ -61,14 +65,25 @@ bool Holds(const StackPlace& place, absl::string_view path) {
 bool HasStackFiles(const resources::Declaration& declaration) {
   if (declaration.spec == nullptr || !declaration.spec->has_stack()) return false;
   const v1::Stack& stack = declaration.spec->stack();
-  return stack.repo().empty() && stack.linked_repo().empty() && !stack.files_on_host() &&
-         stack.file_contents().empty();
+  return !NamesRepo(stack) && !stack.files_on_host() && stack.file_contents().empty();
+}
+
+bool HasOtherRepo(const resources::Declaration& declaration) {
+  if (declaration.spec == nullptr || !declaration.spec->has_stack()) return false;
+  const v1::Stack& stack = declaration.spec->stack();
+  return NamesRepo(stack) && !stack.files_on_host();
 }
 
 v1::Problem MissingFilesProblem(const resources::Declaration& declaration, const std::string& why) {
   return StackProblem(
       declaration, why,
       "commit the compose file, or set run_directory and file_paths to where it is");
+}
+
+v1::Problem MissingRepoProblem(const resources::Declaration& declaration, const std::string& repo) {
+  return StackProblem(declaration,
+                      absl::StrCat("linked_repo \"", repo, "\" is not declared by the same sync"),
+                      "declare [[repo]] beside the stack, or give the stack url or repo itself");
 }
 
 v1::Problem TooManyBytesProblem(const resources::Declaration& declaration, const StackPlace& place,

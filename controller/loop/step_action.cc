@@ -79,12 +79,12 @@ absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decis
   if (compose_files.empty()) compose_files.emplace_back("compose.yaml");
   if (stack.files_on_host()) {
     apply.set_host_directory(stack.run_directory());
+  } else if (target.files != nullptr && !target.files->empty()) {
+    for (const v1::StackFile& file : *target.files) *apply.add_files() = file;
   } else if (!stack.file_contents().empty()) {
     v1::StackFile& file = *apply.add_files();
     file.set_path(compose_files.front());
     file.set_content(stack.file_contents());
-  } else if (target.files != nullptr) {
-    for (const v1::StackFile& file : *target.files) *apply.add_files() = file;
   } else {
     return absl::FailedPreconditionError("the stack has no files");
   }

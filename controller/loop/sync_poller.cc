@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/proto_time.h"
 #include "base/status.h"
+#include "controller/loop/mirror_folder.h"
 #include "sync/git/url.h"
 
 namespace fairlead::loop {
@@ -22,19 +23,10 @@ std::string ReferenceOf(const v1::ResourceSync& spec) {
   return spec.commit().empty() ? spec.branch() : spec.commit();
 }
 
-// A folder name that no two syncs share and that stays below the mirrors' folder.
-std::string FolderOf(const std::string& name) {
-  std::string folder;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_';
-    if (plain) {
-      folder.push_back(c);
-    } else {
-      absl::StrAppend(&folder, "%", absl::Hex(static_cast<uint8_t>(c), absl::kZeroPad2));
-    }
-  }
-  return folder;
+// Infinite: never.
+absl::Duration PollInterval(const v1::ResourceSync& spec) {
+  const absl::Duration interval = base::FromProto(spec.poll_interval());
+  return interval == absl::ZeroDuration() ? absl::InfiniteDuration() : interval;
 }
 
 }  // namespace
@@ -50,7 +42,9 @@ SyncPoller::SyncPoller(
       on_snapshot_(std::move(on_snapshot)),
       on_failure_(std::move(on_failure)),
       fetcher_(options_.helper_program),
-      queue_(clock, options_.workers, [this](const std::string& name) { Work(name); }) {}
+      queue_(clock, options_.workers, [this](const std::string& name) { Work(name); }),
+      repos_({.directory = options_.repo_directory, .helper_program = options_.helper_program},
+             clock, random, [this](const std::string& name) { OnRepoChange(name); }) {}
 
 SyncPoller::~SyncPoller() { Shutdown(); }
 
@@ -59,7 +53,18 @@ void SyncPoller::Shutdown() {
     base::MutexLock lock(mutex_);
     stopping_ = true;
   }
+  repos_.Shutdown();
   queue_.Shutdown();
+}
+
+void SyncPoller::OnRepoChange(const std::string& name) {
+  {
+    base::MutexLock lock(mutex_);
+    const auto found = syncs_.find(name);
+    if (found == syncs_.end()) return;
+    found->second->reload = true;
+  }
+  queue_.Add(name);
 }
 
 void SyncPoller::SetRecords(const std::vector<v1::SyncRecord>& records) {
@@ -69,6 +74,7 @@ void SyncPoller::SetRecords(const std::vector<v1::SyncRecord>& records) {
 
 void SyncPoller::SetSyncs(const std::map<std::string, v1::ResourceSync>& syncs) {
   std::vector<std::string> wake;
+  std::vector<std::string> gone;
   {
     base::MutexLock lock(mutex_);
     for (auto at = syncs_.begin(); at != syncs_.end();) {
@@ -77,6 +83,7 @@ void SyncPoller::SetSyncs(const std::map<std::string, v1::ResourceSync>& syncs) 
         continue;
       }
       at->second->removed = true;
+      gone.push_back(at->first);
       at = syncs_.erase(at);
     }
     for (const auto& [name, spec] : syncs) {
@@ -92,6 +99,7 @@ void SyncPoller::SetSyncs(const std::map<std::string, v1::ResourceSync>& syncs) 
       wake.push_back(name);
     }
   }
+  for (const std::string& name : gone) repos_.SetInterest(name, {});
   for (const std::string& name : wake) queue_.Add(name);
 }
 
@@ -138,7 +146,8 @@ absl::Status SyncPoller::OpenMirror(const std::string& name, const std::shared_p
   const std::string directory = absl::StrCat(options_.directory, "/", FolderOf(name));
   RETURN_IF_ERROR(base::MakeDirectories(options_.directory));
   ASSIGN_OR_RETURN(sync->mirror, git::Mirror::Open(directory));
-  sync->loader = std::make_unique<SourceLoader>(name, *sync->mirror);
+  sync->loader = std::make_unique<SourceLoader>(
+      name, *sync->mirror, [this](const RepoQuestion& question) { return repos_.Ask(question); });
   sync->mirror_url = url;
   return absl::OkStatus();
 }
@@ -168,18 +177,28 @@ v1::SyncRecord SyncPoller::NoteLocked(const sync::SourceSnapshot& snapshot,
   sync.state.revision = snapshot.revision;
   sync.handed_on = snapshot.revision;
   sync.handed_spec = spec.SerializeAsString();
+  sync.handed_others = snapshot.other_sources;
   sync.record = RecordOf(snapshot, sync.record.good_revision(), clock_.Now());
   return sync.record;
+}
+
+void SyncPoller::FollowRepos(const std::string& name, const v1::ResourceSync& spec,
+                             const SourceLoader& loader) {
+  repos_.SetInterest(name, {.questions = loader.questions(),
+                            .poll_interval = PollInterval(spec),
+                            .fetch_timeout = base::FromProto(spec.fetch_timeout())});
 }
 
 void SyncPoller::HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
                         SnapshotPointer snapshot) {
   v1::SyncRecord record;
+  FollowRepos(snapshot->name, spec, *sync->loader);
   {
     base::MutexLock lock(mutex_);
     if (sync->removed) return;
     sync->state.revision = snapshot->revision;
-    if (sync->handed_on == snapshot->revision && sync->handed_spec == spec.SerializeAsString()) {
+    if (sync->handed_on == snapshot->revision && sync->handed_spec == spec.SerializeAsString() &&
+        sync->handed_others == snapshot->other_sources) {
       return;
     }
     record = NoteLocked(*snapshot, spec, *sync);
@@ -208,7 +227,10 @@ void SyncPoller::Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSyn
         continue;
       }
     }
-    request.callback(sync->loader->Load(spec, reference, good_revision));
+    absl::StatusOr<SnapshotPointer> read = sync->loader->Load(spec, reference, good_revision);
+    // It is or will be in force.
+    if (own && read.ok()) FollowRepos((*read)->name, spec, *sync->loader);
+    request.callback(std::move(read));
   }
 }
 
@@ -219,6 +241,8 @@ void SyncPoller::Work(const std::string& name) {
   v1::SyncRecord record;
   std::vector<Request> requests;
   bool first = false;
+  bool reload = false;
+  std::string revision;
   {
     base::MutexLock lock(mutex_);
     spec = sync->spec;
@@ -226,15 +250,17 @@ void SyncPoller::Work(const std::string& name) {
     requests = std::move(sync->requests);
     sync->requests.clear();
     first = sync->handed_on.empty();
+    reload = std::exchange(sync->reload, false);
+    revision = first ? record.revision() : sync->handed_on;
   }
   const bool for_requests_only = !requests.empty();
-  const absl::StatusOr<std::string> url = git::UrlOf(spec);
+  const absl::StatusOr<std::string> url = git::UrlOf(git::FieldsOf(spec));
   absl::Status status = url.status();
   if (status.ok()) status = OpenMirror(name, sync, *url);
-  if (status.ok() && first && !record.revision().empty()) {
-    // What was read before a restart is in force until the fetch says otherwise.
+  if (status.ok() && (first || reload) && !revision.empty()) {
+    // What was read before, also before a restart, is in force until the fetch says otherwise.
     absl::StatusOr<SnapshotPointer> known =
-        sync->loader->Load(spec, record.revision(), record.good_revision());
+        sync->loader->Load(spec, revision, record.good_revision());
     if (known.ok()) HandOn(sync, spec, *std::move(known));
   }
   const absl::Time started = clock_.Now();
@@ -247,8 +273,7 @@ void SyncPoller::Work(const std::string& name) {
     if (read.ok()) loaded = *std::move(read);
   }
   observer_.OnFetched(name, clock_.Now() - started, status);
-  absl::Duration next = base::FromProto(spec.poll_interval());
-  if (next == absl::ZeroDuration()) next = absl::InfiniteDuration();
+  absl::Duration next = PollInterval(spec);
   bool failed_newly = false;
   {
     base::MutexLock lock(mutex_);

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/mutex.h"
 #include "controller/loop/observer.h"
+#include "controller/loop/repo_mirrors.h"
 #include "controller/loop/source_loader.h"
 #include "controller/loop/work_queue.h"
 #include "fairlead/v1/resource_sync.pb.h"
@@ -35,8 +36,10 @@ struct FetchState {
 };
 
 struct PollerOptions {
-  // Mirrors live below it.
+  // Mirrors of syncs live below it.
   std::string directory;
+  // Those of the repositories of stacks.
+  std::string repo_directory;
   // This very program, for the fetch in a child process.
   std::string helper_program;
   int workers = 4;
@@ -58,6 +61,8 @@ class SyncPoller {
 
   // Fetch soon; what is new goes to `on_snapshot`. False when there is no such sync.
   bool Trigger(const std::string& name);
+  // Fetch a repository of stacks soon. False when no stack is read from it.
+  bool TriggerRepo(const std::string& url) { return repos_.Trigger(url); }
 
   // Fetches, reads `revision` (empty: the sync's own) and calls back from a worker thread,
   // without handing it on.
@@ -84,8 +89,11 @@ class SyncPoller {
     FetchState state;
     int failures = 0;
     std::string handed_on;
-    // Spec under which it was handed on.
+    // Spec under which it was handed on, and what of other repositories was in it.
     std::string handed_spec;
+    std::map<resources::ResourceId, std::string> handed_others;
+    // Other repositories have changed since.
+    bool reload = false;
     // Of what was handed on last, also before a restart.
     v1::SyncRecord record;
     std::vector<Request> requests;
@@ -93,10 +101,14 @@ class SyncPoller {
   };
 
   void Work(const std::string& name);
+  void OnRepoChange(const std::string& name);
   absl::Status OpenMirror(const std::string& name, const std::shared_ptr<Sync>& sync,
                           const std::string& url);
   absl::Status FetchMirror(const v1::ResourceSync& spec, const std::string& url,
                            const std::string& reference, const git::Mirror& mirror);
+  // From now on what the loader has asked is kept up to date.
+  void FollowRepos(const std::string& name, const v1::ResourceSync& spec,
+                   const SourceLoader& loader);
   void HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
               SnapshotPointer snapshot);
   void Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSync& spec,
@@ -119,8 +131,9 @@ class SyncPoller {
   std::map<std::string, v1::SyncRecord> records_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   git::Fetcher fetcher_;
-  // Last: its threads use all of the above.
+  // Last: their threads use all of the above, and those of the repositories the queue.
   WorkQueue queue_;
+  RepoMirrors repos_;
 };
 
 }  // namespace fairlead::loop

@@ -1,0 +1,34 @@
+#include "controller/loop/repo_source.h"
+
+#include "absl/strings/str_cat.h"
+
+#include "sync/git/url.h"
+
+namespace fairlead::loop {
+namespace {
+
+template <typename Spec>
+std::string ReferenceOf(const Spec& spec) {
+  return spec.commit().empty() ? spec.branch() : spec.commit();
+}
+
+}  // namespace
+
+std::optional<RepoQuestion> RepoQuestionOf(const v1::Stack& stack, const v1::Repo* repo) {
+  if (stack.files_on_host()) return std::nullopt;
+  RepoQuestion question;
+  const absl::StatusOr<std::string> url =
+      git::UrlOf(repo != nullptr ? git::FieldsOf(*repo) : git::FieldsOf(stack));
+  if (!url.ok()) return std::nullopt;
+  question.url = *url;
+  question.reference = repo != nullptr ? ReferenceOf(*repo) : ReferenceOf(stack);
+  question.place = PlaceOf(stack);
+  if (question.place.prefix.empty()) question.place.paths.clear();
+  return question;
+}
+
+std::string Describe(const RepoQuestion& question) {
+  return absl::StrCat(git::SplitCredentials(question.url).url, " at ", question.reference);
+}
+
+}  // namespace fairlead::loop
