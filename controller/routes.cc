@@ -8,24 +8,32 @@
 
 #include "base/log.h"
 #include "controller/http/endpoints.h"
+#include "sync/git/url.h"
 
 namespace fairlead::controller {
 namespace {
 
-// The sync as webhooks see it, from the picture of the last pass.
-std::optional<http::WebhookTarget> TargetOf(const loop::LoopView& view, const std::string& name,
-                                            const std::string& default_secret) {
-  const auto found = view.input.desired->resources.find({"resource_sync", name});
-  if (found == view.input.desired->resources.end() || found->second->spec == nullptr) {
-    return std::nullopt;
-  }
-  const v1::ResourceSync& sync = found->second->spec->resource_sync();
+// Null when it is not declared or cannot be read.
+const v1::Resource* SpecOf(const loop::LoopView& view, const std::string& kind,
+                           const std::string& name) {
+  const auto found = view.input.desired->resources.find({kind, name});
+  return found == view.input.desired->resources.end() ? nullptr : found->second->spec.get();
+}
+
+// A resource that follows a branch, as webhooks see it.
+template <typename Spec>
+http::WebhookTarget TargetOf(const Spec& spec, const std::string& default_secret) {
   http::WebhookTarget target;
-  target.name = name;
-  target.secret = sync.webhook_secret().empty() ? default_secret : sync.webhook_secret();
-  target.branch = sync.branch();
+  target.secret = spec.webhook_secret().empty() ? default_secret : spec.webhook_secret();
+  target.branch = spec.branch();
+  target.enabled = spec.webhook_enabled();
+  return target;
+}
+
+http::WebhookTarget SyncTarget(const loop::LoopView& view, const std::string& name,
+                               const v1::ResourceSync& sync, const std::string& default_secret) {
+  http::WebhookTarget target = TargetOf(sync, default_secret);
   target.paths.assign(sync.resource_path().begin(), sync.resource_path().end());
-  target.enabled = sync.webhook_enabled();
   if (target.paths.empty()) return target;
   // Stacks of the sync take their files from its repository, maybe outside its resource paths.
   for (const auto& [id, desired] : view.input.desired->resources) {
@@ -38,6 +46,52 @@ std::optional<http::WebhookTarget> TargetOf(const loop::LoopView& view, const st
     target.paths.push_back(directory);
   }
   return target;
+}
+
+// From the picture of the last pass.
+std::optional<http::WebhookTarget> FindTarget(const loop::LoopView& view, const std::string& kind,
+                                              const std::string& name,
+                                              const std::string& default_secret) {
+  const v1::Resource* const spec = SpecOf(view, kind, name);
+  if (spec == nullptr) return std::nullopt;
+  http::WebhookTarget target;
+  if (kind == "resource_sync") {
+    target = SyncTarget(view, name, spec->resource_sync(), default_secret);
+  } else if (kind == "repo") {
+    target = TargetOf(spec->repo(), default_secret);
+  } else {
+    target = TargetOf(spec->stack(), default_secret);
+    // Only of its own repository the branch is its own.
+    const v1::Stack& stack = spec->stack();
+    if (stack.repo().empty() && stack.url().empty()) target.branch.clear();
+  }
+  target.name = name;
+  return target;
+}
+
+// Has the repository of the resource looked at: of a stack its own, that of its linked_repo, or
+// that of its sync.
+void Look(const loop::LoopView& view, const std::string& kind, const std::string& name,
+          loop::SyncPoller& poller) {
+  if (kind == "resource_sync") {
+    poller.Trigger(name);
+    return;
+  }
+  const v1::Resource* spec = SpecOf(view, kind, name);
+  if (spec == nullptr) return;
+  absl::StatusOr<std::string> url;
+  if (kind == "repo") {
+    url = git::UrlOf(git::FieldsOf(spec->repo()));
+  } else if (!spec->stack().linked_repo().empty()) {
+    return Look(view, "repo", spec->stack().linked_repo(), poller);
+  } else {
+    url = git::UrlOf(git::FieldsOf(spec->stack()));
+  }
+  if (url.ok()) {
+    poller.TriggerRepo(*url);
+  } else {
+    poller.Trigger(view.input.desired->resources.at({kind, name})->sync);
+  }
 }
 
 absl::Status Readiness(const loop::Reconciler& reconciler) {
@@ -65,12 +119,14 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
   http::Endpoints endpoints;
   endpoints.ready = [&reconciler] { return Readiness(reconciler); };
   endpoints.metrics = [&metrics] { return metrics.Text(); };
-  endpoints.find_sync = [&reconciler, secret = options.webhook_secret](const std::string& name) {
-    return TargetOf(*reconciler.View(), name, secret);
+  endpoints.find_target = [&reconciler, secret = options.webhook_secret](const std::string& kind,
+                                                                         const std::string& name) {
+    return FindTarget(*reconciler.View(), kind, name, secret);
   };
-  endpoints.on_webhook = [&poller, &metrics](const http::WebhookDecision& decision) {
+  endpoints.on_webhook = [&](const http::WebhookDecision& decision) {
     metrics.OnWebhook(decision.provider, http::WebhookOutcomeName(decision.outcome));
-    if (decision.outcome == http::WebhookOutcome::kAccepted) poller.Trigger(decision.sync);
+    if (decision.outcome != http::WebhookOutcome::kAccepted) return;
+    Look(*reconciler.View(), decision.kind, decision.name, poller);
   };
   http::Server::Options server_options;
   server_options.address = options.listen.substr(0, colon);

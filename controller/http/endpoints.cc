@@ -16,7 +16,7 @@ HttpReply Ready(const Endpoints& endpoints) {
 
 HttpReply Serve(const Endpoints& endpoints, const HttpRequest& request) {
   if (IsWebhookTarget(request.target)) {
-    WebhookDecision decision = DecideWebhook(request, endpoints.find_sync);
+    WebhookDecision decision = DecideWebhook(request, endpoints.find_target);
     if (endpoints.on_webhook) endpoints.on_webhook(decision);
     return std::move(decision.reply);
   }

@@ -17,7 +17,7 @@ struct Endpoints {
   std::function<absl::Status()> ready;
   // Prometheus text format. Empty: there is no /metrics.
   std::function<std::string()> metrics;
-  FindTarget find_sync;
+  FindTarget find_target;
   // Every decision, for metrics and to mark an accepted sync dirty; may be empty.
   std::function<void(const WebhookDecision&)> on_webhook;
 };

@@ -24,7 +24,11 @@ namespace json = boost::json;
 
 struct Route {
   std::string provider;
-  std::string sync;
+  std::string kind;
+  std::string name;
+
+  // As people call it.
+  std::string Noun() const { return kind == "resource_sync" ? "sync" : kind; }
 };
 
 struct OutcomeRow {
@@ -70,6 +74,13 @@ std::optional<std::string> Decode(absl::string_view text, bool is_form) {
   return decoded;
 }
 
+// The last part of an older path.
+bool IsListenerVerb(absl::string_view kind, absl::string_view verb) {
+  if (kind == "sync") return verb == "refresh" || verb == "sync";
+  if (kind == "stack") return verb == "refresh" || verb == "deploy";
+  return kind == "repo" && (verb == "clone" || verb == "pull");
+}
+
 std::optional<Route> ParseTarget(absl::string_view target) {
   const absl::string_view path = target.substr(0, target.find_first_of("?#"));
   // Split before decoding: a name may hold an encoded slash.
@@ -77,20 +88,26 @@ std::optional<Route> ParseTarget(absl::string_view target) {
   const auto is_one_of = [](absl::string_view text, std::initializer_list<const char*> texts) {
     return std::find(texts.begin(), texts.end(), text) != texts.end();
   };
+  absl::string_view kind = "sync";
   absl::string_view name;
-  if (parts.size() == 3 && parts[0] == "webhook" &&
-      is_one_of(parts[1], {"github", "gitlab", "gitea", "generic"})) {
+  const bool is_own = !parts.empty() && parts[0] == "webhook";
+  if (is_own && parts.size() == 3) {
     name = parts[2];
-  } else if (parts.size() == 5 && parts[0] == "listener" && parts[2] == "sync" &&
-             is_one_of(parts[1], {"github", "gitlab"}) &&
-             is_one_of(parts[4], {"refresh", "sync"})) {
+  } else if (is_own && parts.size() == 4 && is_one_of(parts[2], {"stack", "repo"})) {
+    kind = parts[2];
+    name = parts[3];
+  } else if (parts.size() == 5 && parts[0] == "listener" && IsListenerVerb(parts[2], parts[4])) {
+    kind = parts[2];
     name = parts[3];
   } else {
     return std::nullopt;
   }
+  const bool known = is_own ? is_one_of(parts[1], {"github", "gitlab", "gitea", "generic"})
+                            : is_one_of(parts[1], {"github", "gitlab"});
   std::optional<std::string> decoded = Decode(name, /*is_form=*/false);
-  if (!decoded.has_value()) return std::nullopt;
-  return Route{std::string(parts[1]), *std::move(decoded)};
+  if (!known || !decoded.has_value()) return std::nullopt;
+  return Route{std::string(parts[1]), kind == "sync" ? "resource_sync" : std::string(kind),
+               *std::move(decoded)};
 }
 
 bool IsAuthentic(const HttpRequest& request, const std::string& provider,
@@ -145,15 +162,16 @@ bool IsWithin(absl::string_view file, absl::string_view path) {
   return absl::ConsumePrefix(&file, path) && (file.empty() || file[0] == '/');
 }
 
-// Why the push does not concern the sync; empty when it does.
-std::string ReasonToIgnore(const PushEvent& event, const WebhookTarget& target) {
+// Why the push does not concern the resource; empty when it does.
+std::string ReasonToIgnore(const PushEvent& event, const WebhookTarget& target,
+                           const std::string& noun) {
   const auto short_name = [](absl::string_view ref) {
     absl::ConsumePrefix(&ref, "refs/heads/") || absl::ConsumePrefix(&ref, "refs/tags/");
     return ref;
   };
   if (!event.ref.empty() && !target.branch.empty() &&
       short_name(event.ref) != short_name(target.branch)) {
-    return absl::StrCat("the push is to ", event.ref, ", the sync follows ", target.branch);
+    return absl::StrCat("the push is to ", event.ref, ", the ", noun, " follows ", target.branch);
   }
   if (!event.changed.has_value() || target.paths.empty()) return "";
   for (const std::string& file : *event.changed) {
@@ -161,7 +179,7 @@ std::string ReasonToIgnore(const PushEvent& event, const WebhookTarget& target) 
       if (IsWithin(file, path)) return "";
     }
   }
-  return "no changed file is below the paths of the sync";
+  return absl::StrCat("no changed file is below the paths of the ", noun);
 }
 
 WebhookDecision Decided(WebhookOutcome outcome, const Route& route, const std::string& text) {
@@ -170,8 +188,9 @@ WebhookDecision Decided(WebhookOutcome outcome, const Route& route, const std::s
   json::object body;
   body["result"] = row.status < 300 ? row.name : "refused";
   if (outcome == WebhookOutcome::kAccepted || outcome == WebhookOutcome::kIgnored) {
-    decision.sync = route.sync;
-    body["sync"] = route.sync;
+    decision.kind = route.kind;
+    decision.name = route.name;
+    body[route.Noun()] = route.name;
   }
   if (!text.empty()) body["reason"] = text;
   if (outcome == WebhookOutcome::kIgnored) decision.reason = text;
@@ -203,7 +222,7 @@ WebhookDecision DecidePush(const HttpRequest& request, const Route& route,
     }
     event = *std::move(parsed);
   }
-  const std::string reason = ReasonToIgnore(event, target);
+  const std::string reason = ReasonToIgnore(event, target, route.Noun());
   WebhookDecision decision =
       Decided(reason.empty() ? WebhookOutcome::kAccepted : WebhookOutcome::kIgnored, route, reason);
   decision.commit = event.commit;
@@ -221,8 +240,9 @@ bool IsWebhookTarget(absl::string_view target) {
 WebhookDecision DecideWebhook(const HttpRequest& request, const FindTarget& find) {
   const std::optional<Route> route = ParseTarget(request.target);
   if (!route.has_value()) {
-    return Decided(WebhookOutcome::kUnknownPath, {"unknown", ""},
-                   "use /webhook/PROVIDER/SYNC with github, gitlab, gitea or generic");
+    return Decided(WebhookOutcome::kUnknownPath, {"unknown", "", ""},
+                   "use /webhook/PROVIDER/SYNC or /webhook/PROVIDER/stack/STACK with github, "
+                   "gitlab, gitea or generic");
   }
   if (request.method != "POST") {
     return Decided(WebhookOutcome::kBadMethod, *route, "webhooks are sent by POST");
@@ -230,18 +250,19 @@ WebhookDecision DecideWebhook(const HttpRequest& request, const FindTarget& find
   if (request.body.size() > kMaxWebhookBody) {
     return Decided(WebhookOutcome::kTooLarge, *route, "the body is larger than 1 MiB");
   }
-  const std::optional<WebhookTarget> target = find(route->sync);
+  const std::optional<WebhookTarget> target = find(route->kind, route->name);
   if (!target.has_value()) {
-    return Decided(WebhookOutcome::kUnknownSync, *route, "there is no such resource_sync");
+    return Decided(WebhookOutcome::kUnknownSync, *route,
+                   absl::StrCat("there is no such ", route->kind));
   }
   if (!target->enabled) {
     return Decided(WebhookOutcome::kDisabled, *route,
-                   "webhook_enabled is false for this resource_sync");
+                   absl::StrCat("webhook_enabled is false for this ", route->kind));
   }
   if (target->secret.empty()) {
     return Decided(WebhookOutcome::kNoSecret, *route,
-                   "no secret is set: set webhook_secret of the resource_sync or of the "
-                   "controller");
+                   absl::StrCat("no secret is set: set webhook_secret of the ", route->kind,
+                                " or of the controller"));
   }
   if (!IsAuthentic(request, route->provider, target->secret)) {
     return Decided(WebhookOutcome::kBadSignature, *route,

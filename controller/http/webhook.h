@@ -12,25 +12,26 @@
 
 namespace fairlead::http {
 
-// A sync as webhooks see it.
+// A resource with a repository, as webhooks see it.
 struct WebhookTarget {
   std::string name;
   // Shared with the forge; empty refuses every webhook.
   std::string secret;
-  // Branch or tag the sync follows, with or without "refs/heads/"; empty: any.
+  // Branch or tag it follows, with or without "refs/heads/"; empty: any.
   std::string branch;
   // Files and folders whose change matters, from the root of the repository; empty: any.
   std::vector<std::string> paths;
   bool enabled = true;
 };
 
-// nullopt when there is no sync of that name.
-using FindTarget = std::function<std::optional<WebhookTarget>(const std::string& name)>;
+// nullopt when there is none; `kind` is "resource_sync", "stack" or "repo".
+using FindTarget =
+    std::function<std::optional<WebhookTarget>(const std::string& kind, const std::string& name)>;
 
 enum class WebhookOutcome {
-  // The sync must look at its repository.
+  // The repository must be looked at.
   kAccepted,
-  // Authentic, but of no concern to the sync; `reason` says why.
+  // Authentic, but of no concern to the resource; `reason` says why.
   kIgnored,
   // The forge tries out the address.
   kPing,
@@ -39,7 +40,7 @@ enum class WebhookOutcome {
   kBadMethod,
   kTooLarge,
   kDisabled,
-  // The sync has no secret, so nothing can be authentic.
+  // There is no secret, so nothing can be authentic.
   kNoSecret,
   kBadSignature,
   kBadBody,
@@ -54,8 +55,9 @@ struct WebhookDecision {
   // the client, as it labels a metric.
   std::string provider = "unknown";
   HttpReply reply;
-  // With kAccepted and kIgnored: the sync's name.
-  std::string sync;
+  // With kAccepted and kIgnored: the resource.
+  std::string kind;
+  std::string name;
   // The new commit, 40 hexadecimal digits, when the forge names it.
   std::string commit;
   // Why it was ignored.
@@ -67,8 +69,10 @@ inline constexpr std::size_t kMaxWebhookBody = 1u << 20;
 // Whether the target belongs to DecideWebhook.
 bool IsWebhookTarget(absl::string_view target);
 
-// Pure. Understands POST /webhook/{github|gitlab|gitea|generic}/SYNC and the older
-// /listener/{github|gitlab}/sync/SYNC/{refresh|sync}, SYNC percent-encoded. Authentic is, compared
+// Pure. Understands POST /webhook/{github|gitlab|gitea|generic}/SYNC, the same with stack/NAME or
+// repo/NAME in the place of SYNC, and the older /listener/{github|gitlab}/KIND/NAME/VERB with sync
+// and {refresh|sync}, stack and {refresh|deploy}, or repo and {clone|pull}; names are
+// percent-encoded. Authentic is, compared
 // in constant time: an HMAC-SHA256 over the body in X-Hub-Signature-256 ("sha256=HEX"; github,
 // gitea, generic) or X-Gitea-Signature (HEX; gitea), or the secret itself in X-Gitlab-Token
 // (gitlab), X-Fairlead-Token or "Authorization: Bearer" (generic).

@@ -46,8 +46,9 @@ HttpRequest Signed(const std::string& target, const std::string& body, Headers h
   return Post(target, body, std::move(headers));
 }
 
-std::optional<WebhookTarget> Find(const std::string& name) {
+std::optional<WebhookTarget> Find(const std::string& kind, const std::string& name) {
   WebhookTarget target{.name = name, .secret = kSecret, .branch = "main"};
+  if (kind != "resource_sync") return name == "shop" ? std::optional(target) : std::nullopt;
   if (name == "main" || name == "team/a b") return target;
   if (name == "some") {
     target.paths = {"./stacks/", "top.toml"};
@@ -110,6 +111,12 @@ TEST(WebhookTest, AuthenticPushesAreAccepted) {
       {"older path, gitlab",
        Post("/listener/gitlab/sync/main/refresh", body, {{"x-gitlab-token", kSecret}}),
        WebhookOutcome::kAccepted, 202},
+      {"stack", Signed("/webhook/gitea/stack/shop", body), WebhookOutcome::kAccepted, 202},
+      {"repo", Signed("/webhook/github/repo/shop", body), WebhookOutcome::kAccepted, 202},
+      {"older path, stack", Signed("/listener/github/stack/shop/deploy", body),
+       WebhookOutcome::kAccepted, 202},
+      {"older path, repo", Signed("/listener/github/repo/shop/pull", body),
+       WebhookOutcome::kAccepted, 202},
       {"encoded name and query", Signed("/webhook/github/team%2Fa%20b?x=1", body),
        WebhookOutcome::kAccepted, 202},
       {"no branch wanted", Signed("/webhook/github/any", PushTo("refs/heads/dev")),
@@ -120,11 +127,20 @@ TEST(WebhookTest, AuthenticPushesAreAccepted) {
 TEST(WebhookTest, AcceptedNamesSyncAndCommit) {
   const WebhookDecision decision =
       DecideWebhook(Signed("/webhook/github/main", PushTo("refs/heads/main")), Find);
-  EXPECT_EQ(decision.sync, "main");
+  EXPECT_EQ(decision.name, "main");
   EXPECT_EQ(decision.commit, kCommit);
   EXPECT_EQ(decision.provider, "github");
   EXPECT_EQ(decision.reply.content_type, "application/json");
   EXPECT_EQ(decision.reply.body, "{\"result\":\"accepted\",\"sync\":\"main\"}\n");
+}
+
+TEST(WebhookTest, AStackIsNamedAsSuch) {
+  const WebhookDecision decision =
+      DecideWebhook(Signed("/webhook/github/stack/shop", PushTo("refs/heads/dev")), Find);
+  EXPECT_EQ(decision.kind, "stack");
+  EXPECT_EQ(decision.name, "shop");
+  EXPECT_EQ(decision.reason, "the push is to refs/heads/dev, the stack follows main");
+  EXPECT_THAT(decision.reply.body, HasSubstr("\"stack\":\"shop\""));
 }
 
 TEST(WebhookTest, ForgedOrUnknownIsRefused) {
@@ -166,7 +182,13 @@ TEST(WebhookTest, ForgedOrUnknownIsRefused) {
       {"unknown provider", Signed("/webhook/cvs/main", body), WebhookOutcome::kUnknownPath, 404},
       {"no name", Signed("/webhook/github/", body), WebhookOutcome::kUnknownPath, 404},
       {"broken escape", Signed("/webhook/github/ma%i", body), WebhookOutcome::kUnknownPath, 404},
-      {"other kind", Signed("/listener/github/stack/main/deploy", body),
+      {"unknown stack", Signed("/listener/github/stack/main/deploy", body),
+       WebhookOutcome::kUnknownSync, 404},
+      {"other kind", Signed("/listener/github/build/shop/build", body),
+       WebhookOutcome::kUnknownPath, 404},
+      {"other verb", Signed("/listener/github/repo/shop/deploy", body),
+       WebhookOutcome::kUnknownPath, 404},
+      {"other provider of older paths", Signed("/listener/gitea/stack/shop/deploy", body),
        WebhookOutcome::kUnknownPath, 404},
       {"method", get, WebhookOutcome::kBadMethod, 405},
       {"size", Signed("/webhook/github/main", large), WebhookOutcome::kTooLarge, 413},
@@ -241,7 +263,7 @@ TEST(EndpointsTest, AnswersByAddress) {
   const Endpoints endpoints = {
       .ready = [&] { return ready; },
       .metrics = [] { return std::string("up 1\n"); },
-      .find_sync = Find,
+      .find_target = Find,
       .on_webhook = [&](const WebhookDecision& decision) { seen.push_back(decision); }};
   const auto get = [&](const std::string& target) {
     return Serve(endpoints, {.method = "GET", .target = target});
@@ -262,7 +284,7 @@ TEST(EndpointsTest, AnswersByAddress) {
   EXPECT_EQ(Serve(endpoints, Signed("/webhook/github/main", body)).status, 202);
   EXPECT_EQ(Serve(endpoints, Post("/webhook/github/main", body, {})).status, 401);
   ASSERT_EQ(seen.size(), 2u);
-  EXPECT_EQ(seen[0].sync, "main");
+  EXPECT_EQ(seen[0].name, "main");
   EXPECT_EQ(WebhookOutcomeName(seen[1].outcome), "bad_signature");
 }
 
