@@ -25,6 +25,21 @@ class CountingRandom final : public base::Random {
   uint64_t value_ = 0;
 };
 
+// A deployment after another.
+inline constexpr char kPair[] = R"(
+[[server]]
+name = "edge"
+[[deployment]]
+name = "db"
+config.server = "edge"
+config.image = "db:1"
+[[deployment]]
+name = "web"
+after = ["db"]
+config.server = "edge"
+config.image = "web:1"
+)";
+
 // One host's containers, changed by actions as an engine would.
 struct ModelHost {
   sync::HostLive live;
