@@ -17,7 +17,10 @@ std::string MeaningOf(const Field& field) {
   if (rule.interpolate()) sentences.emplace_back("May hold [[NAME]] of variables.");
   if (rule.secret()) sentences.emplace_back("Never printed.");
   if (!rule.not_yet().empty()) {
-    sentences.emplace_back("Not acted on yet: setting it blocks the resource.");
+    const bool of_run =
+        absl::EndsWith(field.descriptor->file()->name(), "fairlead/v1/execution.proto");
+    sentences.emplace_back(of_run ? "Not acted on yet: a run that reaches it fails."
+                                  : "Not acted on yet: setting it blocks the resource.");
   }
   return absl::StrJoin(sentences, " ");
 }
