@@ -11,5 +11,7 @@ inline constexpr std::size_t kEventsKept = 10'000;
 inline constexpr std::size_t kEventsBetweenTrims = 100;
 // Of one resource.
 inline constexpr std::size_t kSpecsKept = 20;
+// Of one procedure or sync, those that have ended.
+inline constexpr std::size_t kRunsKept = 20;
 
 }  // namespace fairlead::store

@@ -37,6 +37,15 @@ CREATE TABLE approvals (
   resource TEXT PRIMARY KEY NOT NULL, record BLOB NOT NULL);
 )sql";
 
+constexpr char kRuns[] = R"sql(
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY NOT NULL, resource TEXT NOT NULL, created INTEGER NOT NULL,
+  ended INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE INDEX runs_of_resource ON runs (resource, created);
+CREATE TABLE schedules (
+  resource TEXT PRIMARY KEY NOT NULL, record BLOB NOT NULL);
+)sql";
+
 // A database with tables, but not ours, must not be written to.
 absl::Status CheckOwnership(SqliteConnection& connection) {
   ASSIGN_OR_RETURN(
@@ -85,7 +94,8 @@ absl::Status ApplyOneIfStillMissing(SqliteConnection& connection, const Migratio
 const std::vector<Migration>& Migrations() {
   static const std::vector<Migration>* const migrations =
       new std::vector<Migration>{{.version = 1, .name = "records", .sql = kRecords},
-                                 {.version = 2, .name = "history", .sql = kHistory}};
+                                 {.version = 2, .name = "history", .sql = kHistory},
+                                 {.version = 3, .name = "runs", .sql = kRuns}};
   return *migrations;
 }
 

@@ -104,6 +104,29 @@ absl::Status WriteHistory(SqliteConnection& connection,
   return absl::OkStatus();
 }
 
+absl::Status WriteRuns(SqliteConnection& connection, const std::vector<v1::Run>& runs) {
+  if (runs.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(SqliteStatement put,
+                   connection.Prepare("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)"));
+  ASSIGN_OR_RETURN(SqliteStatement trim,
+                   connection.Prepare(absl::StrCat(
+                       "DELETE FROM runs WHERE resource = ?1 AND ended = 1 AND id NOT IN (SELECT "
+                       "id FROM runs WHERE resource = ?1 AND ended = 1 ORDER BY created DESC, id "
+                       "LIMIT ",
+                       kRunsKept, ")")));
+  for (const v1::Run& run : runs) {
+    const bool ended = HasEnded(run);
+    RETURN_IF_ERROR(put.BindText(1, run.id())
+                        .BindText(2, run.resource())
+                        .BindInteger(3, absl::ToUnixMicros(base::FromProto(run.created_at())))
+                        .BindInteger(4, ended ? 1 : 0)
+                        .BindBlob(5, run.SerializeAsString())
+                        .Run());
+    if (ended) RETURN_IF_ERROR(trim.BindText(1, run.resource()).Run());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AppendEvents(SqliteConnection& connection, const std::vector<v1::Event>& events) {
   if (events.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(SqliteStatement statement,
@@ -139,8 +162,10 @@ absl::Status WriteDeletes(SqliteConnection& connection, const StoreBatch& batch)
       DeleteRecords(connection, "DELETE FROM origins WHERE resource = ?", batch.delete_origins));
   RETURN_IF_ERROR(DeleteRecords(connection, "DELETE FROM approvals WHERE resource = ?",
                                 batch.delete_approvals));
-  return DeleteRecords(connection, "DELETE FROM spec_history WHERE resource = ?",
-                       batch.delete_history);
+  RETURN_IF_ERROR(DeleteRecords(connection, "DELETE FROM spec_history WHERE resource = ?",
+                                batch.delete_history));
+  return DeleteRecords(connection, "DELETE FROM schedules WHERE resource = ?",
+                       batch.delete_schedules);
 }
 
 absl::Status WritePuts(SqliteConnection& connection, const StoreBatch& batch) {
@@ -168,6 +193,10 @@ absl::Status WritePuts(SqliteConnection& connection, const StoreBatch& batch) {
   RETURN_IF_ERROR(PutRecords(connection, "INSERT OR REPLACE INTO approvals VALUES (?, ?)",
                              batch.put_approvals,
                              [](const v1::Approval& r) { return Keys{r.resource()}; }));
+  RETURN_IF_ERROR(PutRecords(connection, "INSERT OR REPLACE INTO schedules VALUES (?, ?)",
+                             batch.put_schedules,
+                             [](const v1::ScheduleRecord& r) { return Keys{r.resource()}; }));
+  RETURN_IF_ERROR(WriteRuns(connection, batch.put_runs));
   return WriteHistory(connection, batch.put_history);
 }
 
@@ -252,6 +281,10 @@ absl::StatusOr<StoreImage> SqliteStore::ReadLocked() {
       ReadRecords(db, "SELECT record, resource FROM origins ORDER BY resource", image.origins));
   RETURN_IF_ERROR(
       ReadRecords(db, "SELECT record, resource FROM approvals ORDER BY resource", image.approvals));
+  RETURN_IF_ERROR(ReadRecords(
+      db, "SELECT record, id FROM runs WHERE ended = 0 ORDER BY created, id", image.runs));
+  RETURN_IF_ERROR(
+      ReadRecords(db, "SELECT record, resource FROM schedules ORDER BY resource", image.schedules));
   ASSIGN_OR_RETURN(const int64_t last, db.QueryInteger("SELECT coalesce(max(id), 0) FROM events"));
   image.last_event_id = static_cast<uint64_t>(last);
   return image;
@@ -276,6 +309,18 @@ absl::StatusOr<std::vector<v1::Event>> SqliteStore::ListEvents(const EventFilter
   }
   std::reverse(events.begin(), events.end());
   return events;
+}
+
+absl::StatusOr<std::vector<v1::Run>> SqliteStore::ListRuns(const RunFilter& filter) {
+  base::MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection_->Prepare("SELECT record, id FROM runs WHERE (?1 = '' OR id = ?1) AND (?2 = '' OR "
+                           "resource = ?2) ORDER BY created DESC, id LIMIT ?3"));
+  statement.BindText(1, filter.id).BindText(2, filter.resource).BindInteger(3, filter.limit);
+  std::vector<v1::Run> runs;
+  RETURN_IF_ERROR(ReadRows(statement, connection_->path(), runs));
+  return runs;
 }
 
 absl::StatusOr<std::vector<v1::SpecRecord>> SqliteStore::ListHistory(const std::string& resource) {

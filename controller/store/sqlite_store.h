@@ -32,6 +32,8 @@ class SqliteStore final : public Store {
   absl::Status Apply(const StoreBatch& batch) override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::vector<v1::Event>> ListEvents(const EventFilter& filter) override
       ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::vector<v1::Run>> ListRuns(const RunFilter& filter) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::vector<v1::SpecRecord>> ListHistory(const std::string& resource) override
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -26,6 +26,9 @@ struct StoreImage {
   std::vector<v1::SyncRecord> syncs;
   std::vector<v1::OriginRecord> origins;
   std::vector<v1::Approval> approvals;
+  // Those that have not ended, in order of creation.
+  std::vector<v1::Run> runs;
+  std::vector<v1::ScheduleRecord> schedules;
   // Of the newest event; 0 when there is none.
   uint64_t last_event_id = 0;
 };
@@ -56,6 +59,11 @@ struct StoreBatch {
   std::vector<v1::SpecRecord> put_history;
   // By resource.
   std::vector<std::string> delete_history;
+  // Of a resource all that have not ended and the newest kRunsKept others stay.
+  std::vector<v1::Run> put_runs;
+  std::vector<v1::ScheduleRecord> put_schedules;
+  // By resource.
+  std::vector<std::string> delete_schedules;
   // Ids are given by the caller, rising.
   std::vector<v1::Event> append_events;
 
@@ -65,15 +73,29 @@ struct StoreBatch {
            delete_holds.empty() && put_actions.empty() && delete_actions.empty() &&
            put_syncs.empty() && delete_syncs.empty() && put_origins.empty() &&
            delete_origins.empty() && put_approvals.empty() && delete_approvals.empty() &&
-           put_history.empty() && delete_history.empty() && append_events.empty();
+           put_history.empty() && delete_history.empty() && put_runs.empty() &&
+           put_schedules.empty() && delete_schedules.empty() && append_events.empty();
   }
 };
+
+// Nothing of the run happens any more.
+inline bool HasEnded(const v1::Run& run) {
+  return run.state() != v1::RUN_STATE_WAITING && run.state() != v1::RUN_STATE_RUNNING;
+}
 
 struct EventFilter {
   // Empty is all.
   std::string resource;
   // Newest so many; returned oldest first.
   uint32_t limit = 100;
+};
+
+struct RunFilter {
+  // Empty is all.
+  std::string id;
+  std::string resource;
+  // Newest so many.
+  uint32_t limit = 50;
 };
 
 // Thread-safe. Every method blocks on the disk; ResourceExhausted when it is full, Unavailable
@@ -88,6 +110,8 @@ class Store {
   virtual absl::StatusOr<std::vector<v1::Event>> ListEvents(const EventFilter& filter) = 0;
   // Specs of the resource that were applied, newest first.
   virtual absl::StatusOr<std::vector<v1::SpecRecord>> ListHistory(const std::string& resource) = 0;
+  // Newest first.
+  virtual absl::StatusOr<std::vector<v1::Run>> ListRuns(const RunFilter& filter) = 0;
 };
 
 }  // namespace fairlead::store

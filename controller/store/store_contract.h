@@ -85,6 +85,24 @@ inline v1::SpecRecord SpecOf(const std::string& resource, const std::string& has
   return record;
 }
 
+inline v1::Run RunOf(const std::string& id, int64_t created, v1::RunState state,
+                     const std::string& resource = "procedure/nightly") {
+  v1::Run run;
+  run.set_id(id);
+  run.set_resource(resource);
+  run.mutable_created_at()->set_seconds(created);
+  run.set_state(state);
+  run.add_stages()->add_executions()->set_request_id(id);
+  return run;
+}
+
+inline v1::ScheduleRecord ScheduleOf(const std::string& resource, int64_t last) {
+  v1::ScheduleRecord record;
+  record.set_resource(resource);
+  record.mutable_last()->set_seconds(last);
+  return record;
+}
+
 inline v1::Event EventOf(uint64_t id, const std::string& resource = "deployment/web") {
   v1::Event event;
   event.set_id(id);
@@ -132,6 +150,16 @@ class StoreContractTest : public ::testing::Test {
     return records.ok() ? Texts(*records) : std::vector<std::string>();
   }
 
+  std::vector<std::string> RunIds(const RunFilter& filter) {
+    const auto runs = store_->ListRuns(filter);
+    EXPECT_TRUE(runs.ok()) << runs.status();
+    std::vector<std::string> ids;
+    if (runs.ok()) {
+      for (const v1::Run& run : *runs) ids.push_back(run.id());
+    }
+    return ids;
+  }
+
   Factory factory_;
   std::unique_ptr<Store> store_ = factory_.Make();
 };
@@ -147,6 +175,9 @@ TYPED_TEST_P(StoreContractTest, IsEmptyAtFirst) {
   EXPECT_TRUE(image.syncs.empty());
   EXPECT_TRUE(image.origins.empty());
   EXPECT_TRUE(image.approvals.empty());
+  EXPECT_TRUE(image.runs.empty());
+  EXPECT_TRUE(image.schedules.empty());
+  EXPECT_THAT(this->RunIds({}), ::testing::IsEmpty());
   EXPECT_THAT(this->History("stack/a"), ::testing::IsEmpty());
   EXPECT_EQ(image.last_event_id, 0u);
   EXPECT_THAT(this->EventIds({}), ::testing::IsEmpty());
@@ -340,6 +371,44 @@ TYPED_TEST_P(StoreContractTest, TakesCallsFromSeveralThreads) {
   EXPECT_EQ(this->Load().inventory.size(), 80u);
 }
 
+TYPED_TEST_P(StoreContractTest, LoadsRunsThatHaveNotEndedAndListsAllNewestFirst) {
+  this->Apply(
+      {.put_runs = {RunOf("b", 20, v1::RUN_STATE_RUNNING), RunOf("a", 10, v1::RUN_STATE_WAITING),
+                    RunOf("c", 30, v1::RUN_STATE_RUNNING, "procedure/other")}});
+  const v1::Run ended = RunOf("c", 30, v1::RUN_STATE_INTERRUPTED, "procedure/other");
+  this->Apply({.put_runs = {ended}});
+  EXPECT_EQ(Texts(this->Load().runs), Texts<v1::Run>({RunOf("a", 10, v1::RUN_STATE_WAITING),
+                                                      RunOf("b", 20, v1::RUN_STATE_RUNNING)}));
+  EXPECT_THAT(this->RunIds({}), ::testing::ElementsAre("c", "b", "a"));
+  EXPECT_THAT(this->RunIds({.limit = 1}), ::testing::ElementsAre("c"));
+  EXPECT_THAT(this->RunIds({.resource = "procedure/nightly"}), ::testing::ElementsAre("b", "a"));
+  EXPECT_EQ(Texts(*this->store_->ListRuns({.id = "c"})), Texts<v1::Run>({ended}));
+}
+
+TYPED_TEST_P(StoreContractTest, KeepsABoundedNumberOfEndedRunsAndAllOthers) {
+  this->Apply({.put_runs = {RunOf("open", 1, v1::RUN_STATE_RUNNING),
+                            RunOf("other", 1, v1::RUN_STATE_FAILED, "procedure/other")}});
+  for (int i = 0; i < 40; ++i) {
+    this->Apply({.put_runs = {RunOf(absl::StrCat("r", 10 + i), 10 + i, v1::RUN_STATE_SUCCEEDED)}});
+  }
+  const std::vector<std::string> kept = this->RunIds({.resource = "procedure/nightly"});
+  ASSERT_EQ(kept.size(), kRunsKept + 1);
+  EXPECT_EQ(kept.front(), "r49");
+  EXPECT_EQ(kept.back(), "open");
+  EXPECT_THAT(this->RunIds({.resource = "procedure/other"}), ::testing::ElementsAre("other"));
+}
+
+TYPED_TEST_P(StoreContractTest, KeepsOneRecordOfASchedule) {
+  this->Apply({.put_schedules = {ScheduleOf("procedure/b", 1), ScheduleOf("procedure/a", 1)}});
+  this->Apply({.put_schedules = {ScheduleOf("procedure/b", 2)}});
+  EXPECT_EQ(
+      Texts(this->Load().schedules),
+      Texts<v1::ScheduleRecord>({ScheduleOf("procedure/a", 1), ScheduleOf("procedure/b", 2)}));
+  this->Apply({.delete_schedules = {"procedure/a", "procedure/c"}});
+  EXPECT_EQ(Texts(this->Load().schedules),
+            Texts<v1::ScheduleRecord>({ScheduleOf("procedure/b", 2)}));
+}
+
 REGISTER_TYPED_TEST_SUITE_P(
     StoreContractTest, IsEmptyAtFirst, GivesBackWhatWasPutInOrderOfKey,
     PutReplacesTheRecordOfTheSameKey, DeletesByKeyAndNothingElse, DeletingWhatIsNotThereIsNoError,
@@ -347,6 +416,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     ListsTheNewestSpecFirstAndOneOfEachHash, KeepsABoundedNumberOfSpecsAndTheNewestOnes,
     DeletesComeBeforePutsInOneBatch, FailedApplyLeavesNothingAndTheStoreUsable,
     ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
-    KeepsABoundedNumberOfEventsAndTheNewestOnes, TakesCallsFromSeveralThreads);
+    KeepsABoundedNumberOfEventsAndTheNewestOnes, LoadsRunsThatHaveNotEndedAndListsAllNewestFirst,
+    KeepsABoundedNumberOfEndedRunsAndAllOthers, KeepsOneRecordOfASchedule,
+    TakesCallsFromSeveralThreads);
 
 }  // namespace fairlead::store

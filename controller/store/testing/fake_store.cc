@@ -31,6 +31,34 @@ void PutHistory(const v1::SpecRecord& record, std::vector<v1::SpecRecord>& recor
   if (records.size() > kSpecsKept) records.resize(kSpecsKept);
 }
 
+bool IsOlder(const v1::Run& a, const v1::Run& b) {
+  const absl::Time time_a = base::FromProto(a.created_at());
+  const absl::Time time_b = base::FromProto(b.created_at());
+  return time_a != time_b ? time_a < time_b : a.id() < b.id();
+}
+
+bool IsNewer(const v1::Run& a, const v1::Run& b) {
+  const absl::Time time_a = base::FromProto(a.created_at());
+  const absl::Time time_b = base::FromProto(b.created_at());
+  return time_a != time_b ? time_a > time_b : a.id() < b.id();
+}
+
+std::vector<v1::Run> OpenRuns(const std::map<std::string, v1::Run>& table) {
+  std::vector<v1::Run> open = RecordsOf(table);
+  std::erase_if(open, HasEnded);
+  std::sort(open.begin(), open.end(), IsOlder);
+  return open;
+}
+
+void TrimRuns(const std::string& resource, std::map<std::string, v1::Run>& table) {
+  std::vector<v1::Run> ended = RecordsOf(table);
+  std::erase_if(ended, [&resource](const v1::Run& run) {
+    return run.resource() != resource || !HasEnded(run);
+  });
+  std::sort(ended.begin(), ended.end(), IsNewer);
+  for (std::size_t i = kRunsKept; i < ended.size(); ++i) table.erase(ended[i].id());
+}
+
 }  // namespace
 
 absl::StatusOr<StoreImage> FakeStore::Load() {
@@ -43,6 +71,8 @@ absl::StatusOr<StoreImage> FakeStore::Load() {
                     .syncs = RecordsOf(syncs_),
                     .origins = RecordsOf(origins_),
                     .approvals = RecordsOf(approvals_),
+                    .runs = OpenRuns(runs_),
+                    .schedules = RecordsOf(schedules_),
                     .last_event_id = events_.empty() ? 0 : events_.rbegin()->first};
 }
 
@@ -77,6 +107,7 @@ void FakeStore::DeleteLocked(const StoreBatch& batch) {
   for (const std::string& key : batch.delete_origins) origins_.erase(key);
   for (const std::string& key : batch.delete_approvals) approvals_.erase(key);
   for (const std::string& key : batch.delete_history) history_.erase(key);
+  for (const std::string& key : batch.delete_schedules) schedules_.erase(key);
 }
 
 void FakeStore::PutLocked(const StoreBatch& batch) {
@@ -91,6 +122,11 @@ void FakeStore::PutLocked(const StoreBatch& batch) {
   for (const auto& record : batch.put_origins) origins_[record.resource()] = record;
   for (const auto& record : batch.put_approvals) approvals_[record.resource()] = record;
   for (const auto& record : batch.put_history) PutHistory(record, history_[record.resource()]);
+  for (const auto& record : batch.put_schedules) schedules_[record.resource()] = record;
+  for (const auto& run : batch.put_runs) {
+    runs_[run.id()] = run;
+    TrimRuns(run.resource(), runs_);
+  }
   for (const auto& event : batch.append_events) events_[event.id()] = event;
 }
 
@@ -104,6 +140,18 @@ absl::StatusOr<std::vector<v1::Event>> FakeStore::ListEvents(const EventFilter& 
   }
   std::reverse(events.begin(), events.end());
   return events;
+}
+
+absl::StatusOr<std::vector<v1::Run>> FakeStore::ListRuns(const RunFilter& filter) {
+  base::MutexLock lock(mutex_);
+  std::vector<v1::Run> runs = RecordsOf(runs_);
+  std::erase_if(runs, [&filter](const v1::Run& run) {
+    return (!filter.id.empty() && run.id() != filter.id) ||
+           (!filter.resource.empty() && run.resource() != filter.resource);
+  });
+  std::sort(runs.begin(), runs.end(), IsNewer);
+  if (runs.size() > filter.limit) runs.resize(filter.limit);
+  return runs;
 }
 
 absl::StatusOr<std::vector<v1::SpecRecord>> FakeStore::ListHistory(const std::string& resource) {

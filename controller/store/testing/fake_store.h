@@ -23,6 +23,8 @@ class FakeStore final : public Store {
   absl::Status Apply(const StoreBatch& batch) override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::vector<v1::Event>> ListEvents(const EventFilter& filter) override
       ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::vector<v1::Run>> ListRuns(const RunFilter& filter) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::vector<v1::SpecRecord>> ListHistory(const std::string& resource) override
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -47,6 +49,8 @@ class FakeStore final : public Store {
   std::map<std::string, v1::Approval> approvals_ ABSL_GUARDED_BY(mutex_);
   // By resource; newest first.
   std::map<std::string, std::vector<v1::SpecRecord>> history_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::Run> runs_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::ScheduleRecord> schedules_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, v1::Event> events_ ABSL_GUARDED_BY(mutex_);
 };
 
