@@ -15,6 +15,7 @@
 #include "resources/host_ports.h"
 #include "resources/interpolation.h"
 #include "resources/kind_table.h"
+#include "resources/procedure_rules.h"
 #include "resources/reference.h"
 #include "resources/start_first.h"
 #include "resources/toml_reader.h"
@@ -48,6 +49,7 @@ class Validator {
     CollectDeclarations();
     CheckReferences();
     CheckCycles();
+    CheckProcedures();
     for (const auto& [id, declaration] : declarations_) {
       if (declaration->spec != nullptr) CheckContainer(*declaration);
     }
@@ -66,6 +68,7 @@ class Validator {
   void CollectDeclarations();
   void CheckReferences();
   void CheckCycles();
+  void CheckProcedures();
   void CheckContainer(const Declaration& declaration);
   void CheckName(const Declaration& declaration, const std::string& server,
                  const std::string& name);
@@ -157,6 +160,31 @@ void Validator::CheckCycles() {
         cycle, " -> ", [](std::string* out, const ResourceId& id) { *out += id.ToString(); });
     AddError(*declarations_.at(cycle.front()), "cycle", absl::StrCat("waits for itself: ", path),
              "take one of them out of \"after\"");
+  }
+}
+
+void Validator::CheckProcedures() {
+  std::vector<std::string> names;
+  for (const auto& [id, declaration] : declarations_) {
+    if (id.kind == "procedure") names.push_back(id.name);
+  }
+  resources::AfterGraph runs;
+  for (const auto& [id, declaration] : declarations_) {
+    if (declaration->spec == nullptr || !declaration->spec->has_procedure()) continue;
+    runs[id] = resources::ProceduresRunBy(declaration->spec->procedure(), names);
+  }
+  for (const auto& [id, unused] : runs) {
+    const Declaration& declaration = *declarations_.at(id);
+    for (const resources::ProcedureFault& fault :
+         resources::FindProcedureFaults(declaration.spec->procedure())) {
+      Add(declaration, fault.severity, fault.code.c_str(), fault.message, fault.suggestion);
+    }
+  }
+  for (const std::vector<ResourceId>& cycle : resources::FindCycles(runs)) {
+    if (cycle.empty()) continue;
+    AddError(*declarations_.at(cycle.front()), "cycle",
+             absl::StrCat("runs itself: ", resources::DescribeCycle(cycle)),
+             "take one of the RunProcedure executions out");
   }
 }
 

@@ -385,4 +385,10 @@ std::string NotYetReason(const v1::Resource& resource) {
   return absl::StrJoin(reasons, ", ");
 }
 
+std::string NotYetPartsOf(const google::protobuf::Message& message) {
+  std::vector<std::string> reasons;
+  AddNotYet(message, &reasons);
+  return absl::StrJoin(reasons, ", ");
+}
+
 }  // namespace fairlead::resources

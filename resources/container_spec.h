@@ -41,4 +41,7 @@ absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource);
 // of a build.
 std::string NotYetReason(const v1::Resource& resource);
 
+// The same of a message within a resource, such as one execution of a procedure.
+std::string NotYetPartsOf(const google::protobuf::Message& message);
+
 }  // namespace fairlead::resources

@@ -270,6 +270,7 @@ void Builder::Disentangle() {
   FindNameConflicts(resources_, problems);
   FindPortConflicts(resources_, problems);
   if (graph_changed_) FindAfterCycles(resources_, problems);
+  FindProcedureCycles(resources_, problems);
   for (const auto& [index, foreign] : problems) {
     auto resource = std::make_shared<DesiredResource>(*resources_[index]);
     AddForeignProblems(foreign, *resource);

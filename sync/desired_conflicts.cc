@@ -6,9 +6,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "resources/host_ports.h"
+#include "resources/procedure_rules.h"
 #include "resources/reference.h"
 #include "sync/desired_resource.h"
 
@@ -41,6 +41,23 @@ void AddPortConflict(const DesiredResource& resource, const DesiredResource& oth
       absl::StrCat("publishes port ", port.ToString(), " on server \"", resource.server,
                    "\", as does ", other.id.ToString(), " at ", PlaceText(other.position)),
       "change one of the ports, or bind them to different addresses"));
+}
+
+void AddCycles(const DesiredList& resources, const resources::AfterGraph& graph,
+               absl::string_view what, ForeignProblems& problems) {
+  if (graph.empty()) return;
+  for (const std::vector<ResourceId>& cycle : resources::FindCycles(graph)) {
+    const std::string path = resources::DescribeCycle(cycle);
+    const std::set<ResourceId> members(cycle.begin(), cycle.end());
+    for (const ResourceId& member : members) {
+      const auto it = std::lower_bound(
+          resources.begin(), resources.end(), member,
+          [](const auto& resource, const ResourceId& id) { return resource->id < id; });
+      if (it == resources.end() || (*it)->id != member) continue;
+      problems[static_cast<size_t>(it - resources.begin())].push_back(MakeProblem(
+          member, (*it)->position, v1::SEVERITY_ERROR, "cycle", absl::StrCat(what, path)));
+    }
+  }
 }
 
 }  // namespace
@@ -92,22 +109,24 @@ void FindAfterCycles(const DesiredList& resources, ForeignProblems& problems) {
   for (const auto& resource : resources) {
     if (!resource->after.empty()) graph.emplace_hint(graph.end(), resource->id, resource->after);
   }
-  if (graph.empty()) return;
-  for (const std::vector<ResourceId>& cycle : resources::FindCycles(graph)) {
-    const std::string path = absl::StrJoin(
-        cycle, " -> ",
-        [](std::string* out, const ResourceId& id) { absl::StrAppend(out, id.ToString()); });
-    const std::set<ResourceId> members(cycle.begin(), cycle.end());
-    for (const ResourceId& member : members) {
-      const auto it = std::lower_bound(
-          resources.begin(), resources.end(), member,
-          [](const auto& resource, const ResourceId& id) { return resource->id < id; });
-      if (it == resources.end() || (*it)->id != member) continue;
-      problems[static_cast<size_t>(it - resources.begin())].push_back(
-          MakeProblem(member, (*it)->position, v1::SEVERITY_ERROR, "cycle",
-                      absl::StrCat("waits for itself: ", path)));
-    }
+  AddCycles(resources, graph, "waits for itself: ", problems);
+}
+
+void FindProcedureCycles(const DesiredList& resources, ForeignProblems& problems) {
+  std::vector<std::string> names;
+  const auto first = std::lower_bound(
+      resources.begin(), resources.end(), ResourceId{"procedure", ""},
+      [](const auto& resource, const ResourceId& id) { return resource->id < id; });
+  auto end = first;
+  for (; end != resources.end() && (*end)->id.kind == "procedure"; ++end) {
+    names.push_back((*end)->id.name);
   }
+  resources::AfterGraph graph;
+  for (auto at = first; at != end; ++at) {
+    if ((*at)->spec == nullptr) continue;
+    graph[(*at)->id] = resources::ProceduresRunBy((*at)->spec->procedure(), names);
+  }
+  AddCycles(resources, graph, "runs itself: ", problems);
 }
 
 std::shared_ptr<const std::map<ResourceId, std::vector<ResourceId>>> ComputeDependents(

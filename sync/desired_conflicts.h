@@ -25,6 +25,10 @@ void FindPortConflicts(const DesiredList& resources, ForeignProblems& problems);
 // Cycles of `after`: an error of every member, with the path. Requires: sorted by id.
 void FindAfterCycles(const DesiredList& resources, ForeignProblems& problems);
 
+// Procedures that run each other in a circle: an error of every member, with the path. Requires:
+// sorted by id.
+void FindProcedureCycles(const DesiredList& resources, ForeignProblems& problems);
+
 // The reverse of `after`, sorted.
 std::shared_ptr<const std::map<resources::ResourceId, std::vector<resources::ResourceId>>>
 ComputeDependents(const DesiredList& resources);

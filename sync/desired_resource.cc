@@ -8,6 +8,7 @@
 
 #include "resources/container_spec.h"
 #include "resources/kind_table.h"
+#include "resources/procedure_rules.h"
 #include "resources/reference.h"
 #include "resources/start_first.h"
 
@@ -101,6 +102,13 @@ void FillIn(const v1::Resource& spec, const DesiredScope& scope, DesiredResource
     resource.resolved = std::make_shared<const v1::Resource>(std::move(filled.resource));
   }
   CheckResolved(*resource.resolved, resource);
+  if (spec.has_procedure()) {
+    for (const resources::ProcedureFault& fault :
+         resources::FindProcedureFaults(spec.procedure())) {
+      resource.problems.push_back(MakeProblem(resource.id, resource.position, fault.severity,
+                                              fault.code, fault.message, fault.suggestion));
+    }
+  }
   if (resource.not_yet.empty()) resource.ports = resources::HostPortsOf(*resource.resolved);
 }
 

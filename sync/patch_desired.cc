@@ -124,9 +124,11 @@ class Patcher {
   bool Add(const Candidate& candidate) {
     if (changed_.size() >= kMostChanges) return false;
     const Declaration& declaration = *candidate.declaration;
-    // Variables reach further than their own resource. A second declaration of one id is entangled.
+    // Variables and procedures reach further than their own resource. A second declaration of one
+    // id is entangled.
     if (declaration.spec == nullptr || !declaration.problems.empty() ||
-        declaration.spec->has_variable() || !IsIncluded(*candidate.source, declaration)) {
+        declaration.spec->has_variable() || declaration.spec->has_procedure() ||
+        !IsIncluded(*candidate.source, declaration)) {
       return false;
     }
     const auto before = previous_.resources.find(declaration.id);
