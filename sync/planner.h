@@ -79,6 +79,8 @@ struct PlanInput {
   std::map<std::string, v1::StepAction> busy;
   std::map<std::string, FailedAttempt> failed_attempts;
   std::map<std::string, PreflightHold> preflight_holds;
+  // Resources with deploy = false that are to be deployed this once.
+  std::set<std::string> deploy_requests;
   std::string installation;
   // To tell hashes that cannot be checked.
   const resources::SpecHasher* hasher = nullptr;

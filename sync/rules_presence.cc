@@ -185,7 +185,8 @@ bool DecideUnreachable(const Facts& facts, Decision& decision) {
 
 bool DecideObserved(const Facts& facts, Decision& decision) {
   const v1::Resource& wish = *facts.target.wish;
-  if (wish.deploy() && !wish.template_()) return false;
+  const bool asked = facts.input().deploy_requests.contains(facts.key);
+  if ((wish.deploy() || asked) && !wish.template_()) return false;
   if (wish.template_()) {
     Rest(decision, v1::CONDITION_OBSERVED, "a template is not deployed");
     return true;

@@ -178,6 +178,7 @@ void Core::OnJournal(const std::string& server, uint64_t session, const v1::Jour
 void Core::OnLost(const std::string& action_id) {
   // It never reached the agent: nothing was done, and the next plan decides anew.
   const v1::ActionRecord record = running_.at(action_id).record;
+  const bool cancelled = !running_.at(action_id).cancelled_by.empty();
   const std::string& resource = record.action().resource();
   running_.erase(action_id);
   batch_.delete_actions.push_back(action_id);
@@ -185,9 +186,23 @@ void Core::OnLost(const std::string& action_id) {
   MarkDirty(resource);
   // No plan knows of a restart that an operator asked for: the wish itself is taken up again.
   if (!record.operator_request()) return;
-  restarts_.try_emplace(resource, OperatorRequest{.kind = OperatorRequest::Kind::kRestart,
-                                                  .resource = resource,
-                                                  .who = record.who()});
+  if (cancelled) {
+    v1::ActionOutcome outcome;
+    outcome.set_status(v1::ACTION_STATUS_CANCELLED);
+    Report(record, RequestReport::State::kEnded, outcome);
+    return;
+  }
+  Report(record, RequestReport::State::kLost);
+  const std::vector<std::string> ids(record.request_ids().begin(), record.request_ids().end());
+  const auto [wish, is_new] = restarts_.try_emplace(
+      resource, RestartWish{.request = {.kind = OperatorRequest::Kind::kRestart,
+                                        .resource = resource,
+                                        .who = record.who(),
+                                        .request_id = ids.empty() ? "" : ids.front()},
+                            .request_ids = ids});
+  if (!is_new) {
+    wish->second.request_ids.insert(wish->second.request_ids.end(), ids.begin(), ids.end());
+  }
 }
 
 void Core::OnNotice(const std::string& server, const v1::AgentNotice& notice, absl::Time now) {
@@ -352,6 +367,8 @@ CoreOutput Core::Pass(absl::Time now) {
   acknowledge_.clear();
   output.cancel = std::move(cancel_);
   cancel_.clear();
+  output.reports = std::move(reports_);
+  reports_.clear();
   return output;
 }
 

@@ -43,12 +43,29 @@ struct AcknowledgeOutcome {
   std::string action_id;
 };
 
+// How far a request is that an action carries out.
+struct RequestReport {
+  enum class State {
+    // Its action is sent once the batch is durable.
+    kSent,
+    // The action never reached the agent; another one will follow.
+    kLost,
+    // `outcome` says how.
+    kEnded,
+  };
+  std::string request_id;
+  State state = State::kSent;
+  std::string action_id;
+  v1::ActionOutcome outcome;
+};
+
 // What one pass asks for: first the batch must be durable, then the rest happens.
 struct CoreOutput {
   store::StoreBatch batch;
   std::vector<DispatchAction> dispatch;
   std::vector<CancelAction> cancel;
   std::vector<AcknowledgeOutcome> acknowledge;
+  std::vector<RequestReport> reports;
 };
 
 struct CoreOptions {
@@ -61,12 +78,14 @@ struct CoreOptions {
 
 // An operator's wish.
 struct OperatorRequest {
-  enum class Kind { kStop, kStart, kRestart, kRelease, kRetry, kCancel };
+  enum class Kind { kStop, kStart, kRestart, kRelease, kRetry, kCancel, kDeploy };
   Kind kind = Kind::kStop;
   std::string resource;
   std::string who;
   std::string why;
   absl::Time expires_at = absl::InfiniteFuture();
+  // Of a run, which is told how a restart goes; else empty.
+  std::string request_id;
 };
 
 // An operator's wish to go back to an earlier spec.
@@ -97,6 +116,9 @@ class Core {
   void OnNotice(const std::string& server, const v1::AgentNotice& notice, absl::Time now);
   // Text for the operator, or NotFound / FailedPrecondition.
   absl::StatusOr<std::string> OnRequest(const OperatorRequest& request, absl::Time now);
+  // The request of this id is dealt with: a restart that was not sent is dropped, and what has
+  // deploy = false is only watched again.
+  void OnWithdrawn(const OperatorRequest& request);
   // Puts the declared spec aside for that of `request.target`. As OnRequest.
   absl::StatusOr<std::string> OnRollback(const RollbackRequest& request, absl::Time now);
   // Grants what waits for approval in the plan of the last pass, whose id begins with `plan_id`.
@@ -120,6 +142,11 @@ class Core {
       const std::shared_ptr<const sync::SourceSnapshot>& source) const;
 
  private:
+  // Requests for a restart of one resource are one restart.
+  struct RestartWish {
+    OperatorRequest request;
+    std::vector<std::string> request_ids;
+  };
   struct Running {
     v1::ActionRecord record;
     // The operator who cancelled it.
@@ -167,7 +194,11 @@ class Core {
                            v1::InventoryEntry& entry);
   void RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   void MoveEntry(const v1::ActionRecord& moved);
+  void ActOnce(const OperatorRequest& request);
+  void AddRestart(const OperatorRequest& request);
   void StartRestarts(absl::Time now, CoreOutput& output);
+  void Report(const v1::ActionRecord& record, RequestReport::State state,
+              const v1::ActionOutcome& outcome = {});
   void OnLost(const std::string& action_id);
   void ClaimBeforeMaking(const resources::ResourceId& id, const v1::ActionRecord& record);
   void Send(v1::ActionRecord record, absl::Time now, CoreOutput& output);
@@ -204,6 +235,8 @@ class Core {
   bool all_dirty_ = true;
   std::set<resources::ResourceId> dirty_;
 
+  // By resource: requests of runs that act on it although it may have deploy = false.
+  std::map<std::string, std::set<std::string>> deploy_requests_;
   // By action id.
   std::map<std::string, Running> running_;
   // By server: the session whose journal was taken in last.
@@ -219,8 +252,9 @@ class Core {
   store::StoreBatch batch_;
   std::vector<AcknowledgeOutcome> acknowledge_;
   std::vector<CancelAction> cancel_;
+  std::vector<RequestReport> reports_;
   // Restarts asked for by operators, by resource; each runs once the resource is not busy.
-  std::map<std::string, OperatorRequest> restarts_;
+  std::map<std::string, RestartWish> restarts_;
   uint64_t next_event_id_ = 1;
   ViewPublisher publisher_;
   absl::Time wake_at_ = absl::InfiniteFuture();

@@ -45,6 +45,7 @@ void Core::OnOutcome(const std::string& server, const v1::ActionOutcome& outcome
   const std::string& resource = running.record.action().resource();
   input_.busy.erase(resource);
   MarkDirty(resource);
+  Report(running.record, RequestReport::State::kEnded, outcome);
   options_.observer->OnActionFinished(running.record.step(), outcome.status(),
                                       base::FromProto(outcome.took()));
   for (const std::string& warning : outcome.warnings()) {

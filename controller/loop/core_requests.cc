@@ -38,19 +38,66 @@ absl::StatusOr<std::string> Core::OnRequest(const OperatorRequest& request, absl
   MarkDirty(request.resource);
   switch (request.kind) {
     case OperatorRequest::Kind::kStop:
+      ActOnce(request);
       return Hold(request, now);
     case OperatorRequest::Kind::kStart:
+      ActOnce(request);
+      return EndHold(request, now);
     case OperatorRequest::Kind::kRelease:
       return EndHold(request, now);
     case OperatorRequest::Kind::kRestart:
-      restarts_[request.resource] = request;
+      AddRestart(request);
       return absl::StrCat(request.resource, " is restarted");
     case OperatorRequest::Kind::kRetry:
       return Retry(request, now);
     case OperatorRequest::Kind::kCancel:
       return Cancel(request, now);
+    case OperatorRequest::Kind::kDeploy:
+      Retry(request, now);
+      EndHold(request, now);
+      ActOnce(request);
+      return absl::StrCat(request.resource, " is deployed");
   }
   return absl::InternalError("unknown request");
+}
+
+void Core::OnWithdrawn(const OperatorRequest& request) {
+  const auto acting = deploy_requests_.find(request.resource);
+  if (acting != deploy_requests_.end() && acting->second.erase(request.request_id) != 0 &&
+      acting->second.empty()) {
+    deploy_requests_.erase(acting);
+    input_.deploy_requests.erase(request.resource);
+    MarkDirty(request.resource);
+  }
+  const auto wish = restarts_.find(request.resource);
+  if (wish == restarts_.end()) return;
+  const bool was_asked = std::erase(wish->second.request_ids, request.request_id) != 0;
+  // Another's wish stays.
+  if (was_asked && wish->second.request_ids.empty() &&
+      wish->second.request.request_id == request.request_id) {
+    restarts_.erase(wish);
+  }
+}
+
+void Core::ActOnce(const OperatorRequest& request) {
+  if (request.request_id.empty()) return;
+  deploy_requests_[request.resource].insert(request.request_id);
+  input_.deploy_requests.insert(request.resource);
+}
+
+void Core::AddRestart(const OperatorRequest& request) {
+  RestartWish& wish = restarts_[request.resource];
+  // A wish without an id is a person's: it outlives the others.
+  if (wish.request.resource.empty() || request.request_id.empty()) wish.request = request;
+  if (!request.request_id.empty()) wish.request_ids.push_back(request.request_id);
+}
+
+void Core::Report(const v1::ActionRecord& record, RequestReport::State state,
+                  const v1::ActionOutcome& outcome) {
+  for (const std::string& id : record.request_ids()) {
+    reports_.push_back(
+        {.request_id = id, .state = state, .action_id = record.action().id(), .outcome = outcome});
+  }
 }
 
 std::string Core::Hold(const OperatorRequest& request, absl::Time now) {

@@ -265,6 +265,7 @@ void Core::Send(v1::ActionRecord record, absl::Time now, CoreOutput& output) {
   stored.mutable_action()->clear_secrets();
   batch_.put_actions.push_back(std::move(stored));
   const auto session = sessions_.find(record.server());
+  Report(record, RequestReport::State::kSent);
   output.dispatch.push_back(
       {record.server(), action, session == sessions_.end() ? 0 : session->second});
   running_[action.id()] = Running{.record = std::move(record)};
@@ -277,12 +278,19 @@ void Core::StartRestarts(absl::Time now, CoreOutput& output) {
       continue;
     }
     const auto entry = input_.inventory.find(wish->first);
-    if (entry != input_.inventory.end()) {
-      v1::ActionRecord record;
+    v1::ActionRecord record;
+    record.mutable_request_ids()->Assign(wish->second.request_ids.begin(),
+                                         wish->second.request_ids.end());
+    if (entry == input_.inventory.end()) {
+      v1::ActionOutcome nothing;
+      nothing.set_status(v1::ACTION_STATUS_FAILED);
+      nothing.set_message("it was never deployed");
+      Report(record, RequestReport::State::kEnded, nothing);
+    } else {
       record.set_server(entry->second->server());
       record.set_step(v1::STEP_ACTION_RESTART);
       record.set_operator_request(true);
-      record.set_who(wish->second.who);
+      record.set_who(wish->second.request.who);
       v1::Action& action = *record.mutable_action();
       action.set_resource(wish->first);
       action.set_spec_hash(entry->second->applied_hash());
@@ -290,7 +298,7 @@ void Core::StartRestarts(absl::Time now, CoreOutput& output) {
       *action.mutable_deadline() =
           base::ToProto(DeadlineOf(input_, wish->first, v1::STEP_ACTION_RESTART));
       action.mutable_restart()->set_timeout_seconds(StopTermsOf(input_, wish->first).seconds);
-      Emit(now, wish->first, "restarted", absl::StrCat("restart by ", wish->second.who));
+      Emit(now, wish->first, "restarted", absl::StrCat("restart by ", wish->second.request.who));
       Send(std::move(record), now, output);
     }
     wish = restarts_.erase(wish);

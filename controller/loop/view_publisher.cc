@@ -24,7 +24,7 @@ void CopyEntry(const Map& from, const Key& key, Map& to) {
 // All but the inventory. The bindings name every member, so that a new one is not forgotten.
 void CopyRest(const sync::PlanInput& from, sync::PlanInput& to) {
   const auto& [desired, live, inventory, failed_specs, holds, approvals, busy, failed_attempts,
-               preflight_holds, installation, hasher, now, allow_delete] = from;
+               preflight_holds, deploy_requests, installation, hasher, now, allow_delete] = from;
   to.desired = desired;
   to.live = live;
   to.failed_specs = failed_specs;
@@ -33,6 +33,7 @@ void CopyRest(const sync::PlanInput& from, sync::PlanInput& to) {
   to.busy = busy;
   to.failed_attempts = failed_attempts;
   to.preflight_holds = preflight_holds;
+  to.deploy_requests = deploy_requests;
   to.installation = installation;
   to.hasher = hasher;
   to.now = now;

@@ -126,6 +126,7 @@ class CoreWorld {
     std::swap(todo, pending);
     for (const auto& dispatch : todo) {
       v1::ActionOutcome outcome = PerformOne(dispatch);
+      unacknowledged.push_back(outcome);
       Report(dispatch.server);
       core->OnOutcome(dispatch.server, outcome, now);
     }
@@ -171,6 +172,8 @@ class CoreWorld {
   std::map<std::string, ModelHost> hosts;
   std::unique_ptr<Core> core;
   std::vector<DispatchAction> pending;
+  // Outcomes that the agents still hold; whoever stores a batch acknowledges them.
+  std::vector<v1::ActionOutcome> unacknowledged;
   std::vector<std::string> sent;
   std::vector<v1::Event> events;
   // Commits from now on ask for approval.
