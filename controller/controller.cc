@@ -20,6 +20,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "controller/actions/run_driver.h"
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/agent_service.h"
 #include "controller/installation.h"
@@ -136,6 +137,8 @@ struct Controller::Parts {
 
   absl::Status Build();
   absl::Status LockData();
+  // Fetches a sync for a run. Returns at once.
+  void Fetch(const actions::FetchOrder& order);
   void BuildPoller(base::Clock& clock, base::Random& random);
   absl::Status BuildGrpc();
   void StartTicker(base::Clock& clock);
@@ -149,6 +152,7 @@ struct Controller::Parts {
   std::unique_ptr<resources::SpecHasher> hasher;
   std::unique_ptr<metrics::PrometheusMetrics> metrics;
   std::unique_ptr<agents::AgentRegistry> registry;
+  std::unique_ptr<actions::RunDriver> runs;
   std::unique_ptr<loop::Reconciler> reconciler;
   std::unique_ptr<loop::SyncPoller> poller;
   std::unique_ptr<RegistryLogs> logs;
@@ -201,15 +205,18 @@ absl::Status Controller::Parts::Build() {
     ASSIGN_OR_RETURN(loop::SnapshotPointer bootstrap, ReadBootstrap(options.bootstrap));
     core.OnSource(std::move(bootstrap));
   }
+  runs = std::make_unique<actions::RunDriver>(
+      image, random, absl::LocalTimeZone(),
+      [this](const actions::FetchOrder& order) { Fetch(order); });
   reconciler =
-      std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core),
+      std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core), *runs,
                                          [this](const loop::LoopView& view) { OnPass(view); });
   registry->SetEvents(reconciler.get());
   BuildPoller(clock, random);
   poller->SetRecords(image.syncs);
   logs = std::make_unique<RegistryLogs>(*registry);
   context = std::make_unique<service::ServiceContext>(service::ServiceContext{
-      *reconciler, *poller, *store, clock, *logs, [this] { return AgentViews(); }});
+      *reconciler, *poller, *store, clock, *logs, *runs, [this] { return AgentViews(); }});
   reconciler->Start();
   reconciler->Post([](loop::Core&, absl::Time) {});
   RETURN_IF_ERROR(BuildGrpc());
@@ -245,6 +252,20 @@ void Controller::Parts::BuildPoller(base::Clock& clock, base::Random& random) {
           loop_core.AddEvent(std::move(event), now);
         });
       });
+}
+
+void Controller::Parts::Fetch(const actions::FetchOrder& order) {
+  const std::string id = order.request_id;
+  poller->Read(order.sync, "", [this, id](const absl::StatusOr<loop::SnapshotPointer>& read) {
+    reconciler->Post([this, id, read](loop::Core& loop_core, absl::Time now) {
+      if (!read.ok()) {
+        runs->engine().OnFetched(id, read.status(), now);
+        return;
+      }
+      loop_core.OnRevision(*read, poller->NoteInForce(**read), now);
+      runs->engine().OnFetched(id, (*read)->revision, now);
+    });
+  });
 }
 
 void Controller::Parts::StartTicker(base::Clock& clock) {

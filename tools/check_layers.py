@@ -20,7 +20,7 @@ LAYERS = {
     "sync/git": ("base", "resources", "sync"),
     "controller/loop": ("base", "resources", "sync", "sync/git", "controller/store"),
     "controller/agents": ("base", "resources", "sync", "controller/loop"),
-    "controller/actions": ("base", "resources", "sync", "controller/loop", "controller/agents"),
+    "controller/actions": ("base", "resources", "sync", "controller/loop", "controller/store"),
     "controller/store": ("base", "resources", "sync"),
     "controller/metrics": ("base", "controller/loop"),
     "controller/alerts": ("base", "controller/loop"),

@@ -12,12 +12,14 @@ constexpr absl::Duration kStoreRetry = absl::Milliseconds(500);
 }  // namespace
 
 Reconciler::Reconciler(store::Store& store, base::Clock& clock, AgentLink& agents,
-                       Observer& observer, Core core, std::function<void(const LoopView&)> on_pass)
+                       Observer& observer, Core core, Companion& companion,
+                       std::function<void(const LoopView&)> on_pass)
     : store_(store),
       clock_(clock),
       agents_(agents),
       observer_(observer),
       core_(std::move(core)),
+      companion_(companion),
       on_pass_(std::move(on_pass)),
       view_(core_.view()) {}
 
@@ -98,9 +100,9 @@ void Reconciler::Run() {
     {
       base::MutexLock lock(mutex_);
       while (!stopping_ && queue_.empty()) {
-        const absl::Duration wait = core_.wake_at() == absl::InfiniteFuture()
-                                        ? absl::InfiniteDuration()
-                                        : core_.wake_at() - clock_.Now();
+        const absl::Time wake = WakeAt();
+        const absl::Duration wait =
+            wake == absl::InfiniteFuture() ? absl::InfiniteDuration() : wake - clock_.Now();
         if (wait <= absl::ZeroDuration()) break;
         changed_.WaitFor(mutex_, wait);
       }
@@ -115,7 +117,9 @@ void Reconciler::Run() {
 
 void Reconciler::PassOnce() {
   const absl::Time started = clock_.Now();
+  companion_.BeforePass(core_, started);
   CoreOutput output = core_.Pass(started);
+  companion_.AfterPass(core_, output, started);
   observer_.OnPlanned(clock_.Now() - started,
                       static_cast<uint32_t>(core_.view()->result.plan.steps_size()));
   if (!output.batch.empty() && !Persist(output.batch)) return;
@@ -135,6 +139,7 @@ void Reconciler::PassOnce() {
     view_ = core_.view();
   }
   for (const v1::Event& event : output.batch.append_events) Tell(event);
+  for (const v1::Run& run : output.batch.put_runs) Tell(run);
   on_pass_(*core_.view());
 }
 

@@ -1,6 +1,7 @@
 // The thread around the core: events in, store and agents out.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "controller/loop/agent_link.h"
+#include "controller/loop/companion.h"
 #include "controller/loop/core.h"
 #include "controller/loop/observer.h"
 #include "controller/store/store.h"
@@ -22,7 +24,7 @@
 namespace fairlead::loop {
 
 // What subscribers see, in order.
-using WatchItem = std::variant<v1::Event, v1::ActionProgress>;
+using WatchItem = std::variant<v1::Event, v1::ActionProgress, v1::Run>;
 
 // Thread-safe. One thread named by its only duty: it feeds the core, makes the batch durable,
 // then sends. While the store refuses, nothing is sent and events wait.
@@ -30,7 +32,7 @@ class Reconciler final : public AgentEvents {
  public:
   // References outlive the reconciler. `on_pass` is called on its thread after each pass.
   Reconciler(store::Store& store, base::Clock& clock, AgentLink& agents, Observer& observer,
-             Core core, std::function<void(const LoopView&)> on_pass);
+             Core core, Companion& companion, std::function<void(const LoopView&)> on_pass);
   ~Reconciler() override;
 
   void Start();
@@ -60,6 +62,7 @@ class Reconciler final : public AgentEvents {
  private:
   void Run();
   void PassOnce();
+  absl::Time WakeAt() const { return std::min(core_.wake_at(), companion_.wake_at()); }
   // Tries until it is durable or the reconciler stops.
   bool Persist(const store::StoreBatch& batch);
   void Tell(const WatchItem& item);
@@ -70,6 +73,7 @@ class Reconciler final : public AgentEvents {
   Observer& observer_;
   // Confined to the thread.
   Core core_;
+  Companion& companion_;
   const std::function<void(const LoopView&)> on_pass_;
   std::thread thread_;
 

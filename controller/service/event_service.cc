@@ -43,9 +43,10 @@ class Relay {
   void PassLocked(const loop::WatchItem& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (const auto* event = std::get_if<v1::Event>(&item)) {
       if (resource_.empty() || event->resource() == resource_) SendLocked(*event);
-    } else if (progress_) {
+    } else if (const auto* progress = std::get_if<v1::ActionProgress>(&item);
+               progress != nullptr && progress_) {
       v1::WatchResponse response;
-      *response.mutable_progress() = std::get<v1::ActionProgress>(item);
+      *response.mutable_progress() = *progress;
       feed_->Send(std::move(response));
     }
   }

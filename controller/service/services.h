@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "controller/actions/run_driver.h"
 #include "controller/loop/reconciler.h"
 #include "controller/loop/sync_poller.h"
 #include "controller/service/status_view.h"
@@ -32,6 +33,7 @@ struct ServiceContext {
   store::Store& store;
   base::Clock& clock;
   LogSource& logs;
+  actions::RunDriver& runs;
   std::function<std::map<std::string, AgentView>()> agents;
 };
 
@@ -102,6 +104,19 @@ class ExecutionServiceImpl final : public v1::ExecutionService::CallbackService 
   grpc::ServerUnaryReactor* Rollback(grpc::CallbackServerContext* call,
                                      const v1::RollbackRequest* request,
                                      v1::ExecutionResponse* response) override;
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* call, const v1::RunRequest* request,
+                                v1::RunResponse* response) override;
+  grpc::ServerUnaryReactor* ListRuns(grpc::CallbackServerContext* call,
+                                     const v1::ListRunsRequest* request,
+                                     v1::ListRunsResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchRunsResponse>* WatchRuns(
+      grpc::CallbackServerContext* call, const v1::WatchRunsRequest* request) override;
+  grpc::ServerUnaryReactor* CancelRun(grpc::CallbackServerContext* call,
+                                      const v1::CancelRunRequest* request,
+                                      v1::ExecutionResponse* response) override;
+  grpc::ServerUnaryReactor* ListSchedules(grpc::CallbackServerContext* call,
+                                          const v1::ListSchedulesRequest* request,
+                                          v1::ListSchedulesResponse* response) override;
 
  private:
   grpc::ServerUnaryReactor* Request(grpc::CallbackServerContext* call, loop::OperatorRequest wish,

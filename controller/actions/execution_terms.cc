@@ -1,0 +1,143 @@
+#include "controller/actions/execution_terms.h"
+
+#include <google/protobuf/message.h>
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+#include "resources/container_spec.h"
+#include "resources/field_table.h"
+#include "resources/name_pattern.h"
+
+namespace fairlead::actions {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using resources::ResourceId;
+using Type = v1::Execution;
+
+struct Row {
+  Type::TypeCase type;
+  Verb verb;
+  // Of a batch: what it becomes for each resource.
+  Type::TypeCase single = Type::TYPE_NOT_SET;
+};
+
+constexpr std::array<Row, 18> kRows = {{
+    {Type::kNone, Verb::kNone},
+    {Type::kSleep, Verb::kSleep},
+    {Type::kDeploy, Verb::kDeploy},
+    {Type::kStartDeployment, Verb::kStart},
+    {Type::kRestartDeployment, Verb::kRestart},
+    {Type::kStopDeployment, Verb::kStop},
+    {Type::kDeployStack, Verb::kDeploy},
+    // What has not changed is not touched by a deploy either.
+    {Type::kDeployStackIfChanged, Verb::kDeploy},
+    {Type::kStartStack, Verb::kStart},
+    {Type::kRestartStack, Verb::kRestart},
+    {Type::kStopStack, Verb::kStop},
+    {Type::kRunSync, Verb::kRunSync},
+    {Type::kRunProcedure, Verb::kRunProcedure},
+    {Type::kCancelProcedure, Verb::kCancelProcedure},
+    {Type::kBatchDeploy, Verb::kDeploy, Type::kDeploy},
+    {Type::kBatchDeployStack, Verb::kDeploy, Type::kDeployStack},
+    {Type::kBatchDeployStackIfChanged, Verb::kDeploy, Type::kDeployStackIfChanged},
+    {Type::kBatchRunProcedure, Verb::kRunProcedure, Type::kRunProcedure},
+}};
+
+const Row* FindRow(Type::TypeCase type) {
+  const auto* found =
+      std::find_if(kRows.begin(), kRows.end(), [type](const Row& row) { return row.type == type; });
+  return found == kRows.end() ? nullptr : found;
+}
+
+const FieldDescriptor* MemberOf(Type::TypeCase type) {
+  return Type::descriptor()->FindFieldByNumber(static_cast<int>(type));
+}
+
+// The field of the parameters that names what is acted on; null when there is none.
+const resources::Field* NamingField(const google::protobuf::Descriptor* parameters) {
+  for (const resources::Field& field : resources::FieldsOf(parameters).fields) {
+    if (field.references.size() == 1 && !field.descriptor->is_repeated()) return &field;
+  }
+  return nullptr;
+}
+
+ResourceId TargetOf(const v1::Execution& execution, const FieldDescriptor* member) {
+  const resources::Field* const field = NamingField(member->message_type());
+  if (field == nullptr) return {};
+  const Message& parameters = execution.GetReflection()->GetMessage(execution, member);
+  return {field->references.front(),
+          parameters.GetReflection()->GetString(parameters, field->descriptor)};
+}
+
+bool HasTags(const v1::Resource& resource, const v1::BatchParams& batch) {
+  return std::all_of(batch.tags().begin(), batch.tags().end(), [&resource](const auto& tag) {
+    return std::find(resource.tags().begin(), resource.tags().end(), tag) != resource.tags().end();
+  });
+}
+
+const v1::BatchParams& BatchOf(const v1::Execution& execution) {
+  return static_cast<const v1::BatchParams&>(
+      execution.GetReflection()->GetMessage(execution, MemberOf(execution.type_case())));
+}
+
+}  // namespace
+
+ExecutionTerms ComputeTerms(const v1::Execution& execution) {
+  ExecutionTerms terms;
+  const FieldDescriptor* const member = MemberOf(execution.type_case());
+  if (member == nullptr) {
+    terms.verb = Verb::kNone;
+    terms.type = "None";
+    return terms;
+  }
+  for (const resources::Field& field : resources::FieldsOf(Type::descriptor()).fields) {
+    if (field.descriptor == member) terms.type = field.rule->type();
+  }
+  const Row* const row = FindRow(execution.type_case());
+  terms.not_yet = resources::NotYetPartsOf(execution);
+  if (row != nullptr && terms.not_yet.empty()) terms.verb = row->verb;
+  terms.batch = row != nullptr && row->single != Type::TYPE_NOT_SET;
+  terms.target = TargetOf(execution, member);
+  return terms;
+}
+
+std::string DescribeExecution(const v1::Execution& execution) {
+  const ExecutionTerms terms = ComputeTerms(execution);
+  if (terms.batch) {
+    return absl::StrCat(terms.type, " \"",
+                        absl::StrReplaceAll(BatchOf(execution).pattern(), {{"\n", ", "}}), "\"");
+  }
+  if (terms.target.kind.empty()) return terms.type;
+  return absl::StrCat(terms.type, " ", terms.target.ToString());
+}
+
+std::vector<v1::Execution> ExpandBatch(const v1::Execution& batch,
+                                       const sync::DesiredState& desired) {
+  std::vector<v1::Execution> executions;
+  const Row* const row = FindRow(batch.type_case());
+  const v1::BatchParams& parameters = BatchOf(batch);
+  const auto pattern = resources::NamePattern::Parse(parameters.pattern());
+  if (row == nullptr || !pattern.ok()) return executions;
+  const FieldDescriptor* const member = MemberOf(row->single);
+  const resources::Field* const field = NamingField(member->message_type());
+  const std::string& kind = field->references.front();
+  for (auto at = desired.resources.lower_bound(ResourceId{kind, ""});
+       at != desired.resources.end() && at->first.kind == kind; ++at) {
+    const auto& spec = at->second->spec;
+    if (spec == nullptr || !pattern->Matches(at->first.name) || !HasTags(*spec, parameters)) {
+      continue;
+    }
+    v1::Execution& one = executions.emplace_back();
+    Message* const single = one.GetReflection()->MutableMessage(&one, member);
+    single->GetReflection()->SetString(single, field->descriptor, at->first.name);
+  }
+  return executions;
+}
+
+}  // namespace fairlead::actions

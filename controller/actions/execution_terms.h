@@ -1,0 +1,48 @@
+// What an execution of a procedure means here.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fairlead/v1/execution.pb.h"
+#include "resources/resource_id.h"
+#include "sync/desired.h"
+
+namespace fairlead::actions {
+
+enum class Verb {
+  kNone,
+  kSleep,
+  kDeploy,
+  kStart,
+  kRestart,
+  kStop,
+  kRunSync,
+  kRunProcedure,
+  kCancelProcedure,
+  // This version does not carry it out.
+  kNotActedOn,
+};
+
+struct ExecutionTerms {
+  Verb verb = Verb::kNotActedOn;
+  // As files write it, such as "RestartDeployment".
+  std::string type;
+  // What it acts on; without a kind: nothing.
+  resources::ResourceId target;
+  // It stands for one execution of each resource that its pattern means.
+  bool batch = false;
+  // What of it is not acted on; empty: nothing.
+  std::string not_yet;
+};
+
+ExecutionTerms ComputeTerms(const v1::Execution& execution);
+
+// For people: `BatchDeploy "web-*"`, `RestartDeployment deployment/web`.
+std::string DescribeExecution(const v1::Execution& execution);
+
+// The executions that a batch stands for, in order of name. Requires: batch.
+std::vector<v1::Execution> ExpandBatch(const v1::Execution& batch,
+                                       const sync::DesiredState& desired);
+
+}  // namespace fairlead::actions

@@ -1,0 +1,40 @@
+// Runs and schedules beside the core.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "controller/actions/run_engine.h"
+#include "controller/actions/scheduler.h"
+#include "controller/loop/companion.h"
+
+namespace fairlead::actions {
+
+// Carries the engine's requests to the core and the core's reports to the engine, and begins what
+// the schedules say. Confined to the loop's thread.
+class RunDriver final : public loop::Companion {
+ public:
+  // `fetch` begins to fetch a sync and returns at once; OnFetched follows on the loop's thread.
+  // `random` outlives the driver.
+  RunDriver(const store::StoreImage& image, base::Random& random, absl::TimeZone local,
+            std::function<void(const FetchOrder&)> fetch);
+
+  void BeforePass(loop::Core& core, absl::Time now) override;
+  void AfterPass(loop::Core& core, loop::CoreOutput& output, absl::Time now) override;
+  absl::Time wake_at() const override;
+
+  RunEngine& engine() { return engine_; }
+  const Scheduler& scheduler() const { return scheduler_; }
+
+ private:
+  void BeginDue(loop::Core& core, absl::Time now);
+
+  RunEngine engine_;
+  Scheduler scheduler_;
+  const std::function<void(const FetchOrder&)> fetch_;
+};
+
+}  // namespace fairlead::actions

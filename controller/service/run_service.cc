@@ -1,0 +1,185 @@
+// Runs and schedules: the half of ExecutionService that does not act on one resource at once.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "controller/service/call.h"
+#include "controller/service/services.h"
+#include "controller/service/stream_reactor.h"
+
+namespace fairlead::service {
+namespace {
+
+constexpr uint32_t kDefaultRuns = 50;
+constexpr uint32_t kMostRuns = 1000;
+constexpr std::size_t kRunQueue = 1000;
+
+uint32_t LimitOf(uint32_t asked) { return asked == 0 ? kDefaultRuns : std::min(asked, kMostRuns); }
+
+// Past runs before their changes; what comes meanwhile is held back. Thread-safe.
+class RunRelay {
+ public:
+  RunRelay(std::shared_ptr<StreamFeed<v1::WatchRunsResponse>> feed,
+           const v1::WatchRunsRequest& request)
+      : feed_(std::move(feed)), id_(request.id()), resource_(request.resource()) {}
+
+  void Begin(const std::vector<v1::Run>& newest_first) {
+    base::MutexLock lock(mutex_);
+    for (auto run = newest_first.rbegin(); run != newest_first.rend(); ++run) SendLocked(*run);
+    v1::WatchRunsResponse caught_up;
+    caught_up.set_caught_up(true);
+    feed_->Send(std::move(caught_up));
+    begun_ = true;
+    for (const v1::Run& run : held_) SendLocked(run);
+    held_.clear();
+    // Ended before anybody looked: nothing more will come.
+    for (const v1::Run& run : newest_first) CloseIfOverLocked(run);
+  }
+
+  void Pass(const loop::WatchItem& item) {
+    const auto* run = std::get_if<v1::Run>(&item);
+    if (run == nullptr || (!id_.empty() && run->id() != id_) ||
+        (!resource_.empty() && run->resource() != resource_)) {
+      return;
+    }
+    base::MutexLock lock(mutex_);
+    if (!begun_) {
+      held_.push_back(*run);
+      return;
+    }
+    SendLocked(*run);
+    CloseIfOverLocked(*run);
+  }
+
+ private:
+  void SendLocked(const v1::Run& run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    v1::WatchRunsResponse response;
+    *response.mutable_run() = run;
+    feed_->Send(std::move(response));
+  }
+  void CloseIfOverLocked(const v1::Run& run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (run.id() == id_ && store::HasEnded(run)) feed_->Close(grpc::Status::OK);
+  }
+
+  const std::shared_ptr<StreamFeed<v1::WatchRunsResponse>> feed_;
+  const std::string id_;
+  const std::string resource_;
+  base::Mutex mutex_;
+  bool begun_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<v1::Run> held_ ABSL_GUARDED_BY(mutex_);
+};
+
+absl::StatusOr<std::vector<v1::Run>> Past(store::Store& store,
+                                          const v1::WatchRunsRequest& request) {
+  absl::StatusOr<std::vector<v1::Run>> past = store.ListRuns(
+      {.id = request.id(), .resource = request.resource(), .limit = LimitOf(request.limit())});
+  if (past.ok() && past->empty() && !request.id().empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("no run ", request.id(), " is kept. List them with: fairlead runs"));
+  }
+  return past;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ExecutionServiceImpl::Run(grpc::CallbackServerContext* call,
+                                                    const v1::RunRequest* request,
+                                                    v1::RunResponse* response) {
+  const absl::Status allowed = CheckPerson(*call);
+  if (!allowed.ok()) return FinishWith(call, allowed);
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  actions::RunOrder order{.resource = request->resource(),
+                          .trigger = v1::RUN_TRIGGER_USER,
+                          .who = CallerOf(*call),
+                          .why = request->why(),
+                          .parent = ""};
+  context_.reconciler.Post(
+      [this, reactor, response, order = std::move(order)](loop::Core& core, absl::Time now) {
+        absl::StatusOr<v1::Run> run = context_.runs.engine().Start(order, *core.view(), now);
+        if (!run.ok()) {
+          reactor->Finish(ToGrpc(run.status()));
+          return;
+        }
+        *response->mutable_run() = *std::move(run);
+        // Durable by then.
+        context_.reconciler.Post(
+            [reactor](loop::Core&, absl::Time) { reactor->Finish(grpc::Status::OK); });
+      });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ExecutionServiceImpl::ListRuns(grpc::CallbackServerContext* call,
+                                                         const v1::ListRunsRequest* request,
+                                                         v1::ListRunsResponse* response) {
+  const absl::Status allowed = CheckPerson(*call);
+  if (!allowed.ok()) return FinishWith(call, allowed);
+  absl::StatusOr<std::vector<v1::Run>> runs = context_.store.ListRuns(
+      {.id = request->id(), .resource = request->resource(), .limit = LimitOf(request->limit())});
+  if (runs.ok()) {
+    for (v1::Run& run : *runs) *response->add_runs() = std::move(run);
+  }
+  return FinishWith(call, runs.status());
+}
+
+grpc::ServerWriteReactor<v1::WatchRunsResponse>* ExecutionServiceImpl::WatchRuns(
+    grpc::CallbackServerContext* call, const v1::WatchRunsRequest* request) {
+  auto feed = std::make_shared<StreamFeed<v1::WatchRunsResponse>>(kRunQueue);
+  const absl::Status allowed = CheckPerson(*call);
+  if (!allowed.ok()) {
+    feed->Close(ToGrpc(allowed));
+    return new StreamReactor<v1::WatchRunsResponse>(feed, nullptr);
+  }
+  // Subscribed before the past is read, so that nothing falls between.
+  auto relay = std::make_shared<RunRelay>(feed, *request);
+  const uint64_t subscription =
+      context_.reconciler.Subscribe([relay](const loop::WatchItem& item) { relay->Pass(item); });
+  const absl::StatusOr<std::vector<v1::Run>> past = Past(context_.store, *request);
+  if (past.ok()) {
+    relay->Begin(*past);
+  } else {
+    feed->Close(ToGrpc(past.status()));
+  }
+  return new StreamReactor<v1::WatchRunsResponse>(
+      feed, [this, subscription] { context_.reconciler.Unsubscribe(subscription); });
+}
+
+grpc::ServerUnaryReactor* ExecutionServiceImpl::CancelRun(grpc::CallbackServerContext* call,
+                                                          const v1::CancelRunRequest* request,
+                                                          v1::ExecutionResponse* response) {
+  const absl::Status allowed = CheckPerson(*call);
+  if (!allowed.ok()) return FinishWith(call, allowed);
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  context_.reconciler.Post([this, reactor, response, id = request->id(), why = request->why(),
+                            who = CallerOf(*call)](loop::Core&, absl::Time now) {
+    const absl::StatusOr<std::string> text = context_.runs.engine().Cancel(id, who, why, now);
+    if (!text.ok()) {
+      reactor->Finish(ToGrpc(text.status()));
+      return;
+    }
+    response->set_message(*text);
+    context_.reconciler.Post(
+        [reactor](loop::Core&, absl::Time) { reactor->Finish(grpc::Status::OK); });
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ExecutionServiceImpl::ListSchedules(
+    grpc::CallbackServerContext* call, const v1::ListSchedulesRequest* request,
+    v1::ListSchedulesResponse* response) {
+  const absl::Status allowed = CheckPerson(*call);
+  if (!allowed.ok()) return FinishWith(call, allowed);
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  context_.reconciler.Post(
+      [this, reactor, response, resource = request->resource()](loop::Core&, absl::Time now) {
+        *response = context_.runs.scheduler().List(resource, now);
+        reactor->Finish(grpc::Status::OK);
+      });
+  return reactor;
+}
+
+}  // namespace fairlead::service
