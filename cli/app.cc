@@ -53,6 +53,7 @@ class CommandLine {
     AddResourceCommands();
     AddExecutionCommands();
     AddHistoryCommands();
+    AddRunCommands();
     AddStreamCommands();
     AddImportCommands();
     AddOtherCommands();
@@ -130,6 +131,7 @@ class CommandLine {
   void AddResourceCommands();
   void AddExecutionCommands();
   void AddHistoryCommands();
+  void AddRunCommands();
   void AddStreamCommands();
   void AddImportCommands();
   void AddOtherCommands();
@@ -220,10 +222,10 @@ void CommandLine::AddResourceCommands() {
   group_ = "Resources";
   const auto get = std::make_shared<GetOptions>();
   CLI::App* command = Add("get", "List resources, or print one",
-                          "  fairlead get all\n  fairlead get stacks\n"
+                          "  fairlead get all\n  fairlead get stacks\n  fairlead get schedules\n"
                           "  fairlead get deployment web -o toml",
                           get, &RunGet);
-  command->add_option("kind", get->kind, "Kind, KIND/NAME, or all")->required();
+  command->add_option("kind", get->kind, "Kind, KIND/NAME, schedules, or all")->required();
   command->add_option("name", get->name, "Only this one");
   AddOutput(command, get->output,
             {{"table", OutputFormat::kText},
@@ -279,8 +281,10 @@ void CommandLine::AddExecutionCommands() {
            Row{"release", "End a stop hold", "  fairlead release deployment/web", Verb::kRelease},
            Row{"retry", "Try again what failed, was cancelled or put aside",
                "  fairlead retry deployment/web", Verb::kRetry},
-           Row{"cancel", "End the action under way; it is not tried again by itself",
-               "  fairlead cancel deployment/web --why \"wrong window\"", Verb::kCancel},
+           Row{"cancel", "End the action or the run under way; it is not tried again by itself",
+               "  fairlead cancel deployment/web --why \"wrong window\"\n"
+               "  fairlead cancel run/4k2m9x7q1a",
+               Verb::kCancel},
        }) {
     const auto options = std::make_shared<ExecuteOptions>();
     options->verb = row.verb;
@@ -325,11 +329,36 @@ void CommandLine::AddHistoryCommands() {
   AddTableOrJson(command, history->output);
 }
 
+void CommandLine::AddRunCommands() {
+  group_ = "Actions";
+  const auto run = std::make_shared<RunOptions>();
+  CLI::App* command = Add("run", "Run a procedure, or fetch and apply a resource_sync",
+                          "  fairlead run procedure/nightly --wait\n"
+                          "  fairlead run procedure/nightly --why \"before the holidays\"",
+                          run, &RunRun);
+  AddResource(command, run->resource);
+  command->add_flag("-w,--wait", run->wait, "Print its log until it ends; exit 1 when it fails");
+  command->add_option("--why", run->why, kWhyHelp);
+  AddTableOrJson(command, run->output);
+
+  group_ = "What happens";
+  const auto runs = std::make_shared<RunsOptions>();
+  command =
+      Add("runs", "List runs of procedures and syncs, newest first",
+          "  fairlead runs\n  fairlead runs procedure/nightly\n  fairlead runs -w", runs, &RunRuns);
+  AddResource(command, runs->resource, false);
+  command->add_flag("-w,--watch", runs->watch, "Stay and print what changes");
+  command->add_option("--tail", runs->tail, "Newest runs to print (default 50)")->type_name("N");
+  AddTableOrJson(command, runs->output);
+}
+
 void CommandLine::AddStreamCommands() {
   group_ = "What happens";
   const auto logs = std::make_shared<LogsOptions>();
-  CLI::App* command = Add("logs", "Print the logs of a resource's containers",
-                          "  fairlead logs deployment/web -f --tail 20", logs, &RunLogs);
+  CLI::App* command = Add("logs", "Print the logs of a resource's containers, or of a run",
+                          "  fairlead logs deployment/web -f --tail 20\n"
+                          "  fairlead logs run/4k2m9x7q1a -f",
+                          logs, &RunLogs);
   AddResource(command, logs->resource);
   command->add_flag("-f,--follow", logs->follow, "Stay and print what comes");
   command->add_option("--tail", logs->tail, "Lines from the end (default 100); -1 is all")

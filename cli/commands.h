@@ -149,6 +149,25 @@ struct ExecuteOptions {
 };
 absl::StatusOr<int> RunExecute(Session& session, const ExecuteOptions& options);
 
+struct RunOptions {
+  // A procedure or a resource_sync.
+  ResourceArguments resource;
+  std::string why;
+  bool wait = false;
+  OutputFormat output = OutputFormat::kText;
+};
+// With `wait` 1 when it does not succeed.
+absl::StatusOr<int> RunRun(Session& session, const RunOptions& options);
+
+struct RunsOptions {
+  // Only of this procedure or sync; none is all.
+  ResourceArguments resource;
+  bool watch = false;
+  uint32_t tail = 0;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunRuns(Session& session, const RunsOptions& options);
+
 struct RollbackOptions {
   ResourceArguments resource;
   // A commit or a spec hash; empty is the last other spec that was healthy.

@@ -217,6 +217,38 @@ absl::StatusOr<v1::ListHistoryResponse> ControllerClient::ListHistory(
                            request);
 }
 
+absl::StatusOr<v1::RunResponse> ControllerClient::Run(const v1::RunRequest& request) {
+  return connection_->Call(*connection_->executions, &v1::ExecutionService::Stub::Run, request);
+}
+
+absl::StatusOr<v1::ListRunsResponse> ControllerClient::ListRuns(
+    const v1::ListRunsRequest& request) {
+  return connection_->Call(*connection_->executions, &v1::ExecutionService::Stub::ListRuns,
+                           request);
+}
+
+absl::StatusOr<v1::ExecutionResponse> ControllerClient::CancelRun(
+    const v1::CancelRunRequest& request) {
+  return connection_->Call(*connection_->executions, &v1::ExecutionService::Stub::CancelRun,
+                           request);
+}
+
+absl::StatusOr<v1::ListSchedulesResponse> ControllerClient::ListSchedules(
+    const v1::ListSchedulesRequest& request) {
+  return connection_->Call(*connection_->executions, &v1::ExecutionService::Stub::ListSchedules,
+                           request);
+}
+
+absl::Status ControllerClient::WatchRuns(
+    const v1::WatchRunsRequest& request,
+    const std::function<void(const v1::WatchRunsResponse&)>& on_run) {
+  grpc::ClientContext context;
+  const auto reader = connection_->executions->WatchRuns(&context, request);
+  v1::WatchRunsResponse response;
+  while (reader->Read(&response)) on_run(response);
+  return DescribeRpcError(reader->Finish(), connection_->address, connection_->timeout);
+}
+
 absl::StatusOr<v1::ApproveResponse> ControllerClient::Approve(const v1::ApproveRequest& request) {
   return connection_->Call(*connection_->syncs, &v1::SyncService::Stub::Approve, request);
 }

@@ -48,6 +48,13 @@ class ControllerClient {
   absl::StatusOr<v1::ExecutionResponse> Stop(const v1::StopRequest& request);
   absl::StatusOr<v1::ExecutionResponse> Rollback(const v1::RollbackRequest& request);
   absl::StatusOr<v1::ListHistoryResponse> ListHistory(const v1::ListHistoryRequest& request);
+  absl::StatusOr<v1::RunResponse> Run(const v1::RunRequest& request);
+  absl::StatusOr<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request);
+  absl::StatusOr<v1::ExecutionResponse> CancelRun(const v1::CancelRunRequest& request);
+  absl::StatusOr<v1::ListSchedulesResponse> ListSchedules(const v1::ListSchedulesRequest& request);
+  // Calls `on_run` with each answer until the end.
+  absl::Status WatchRuns(const v1::WatchRunsRequest& request,
+                         const std::function<void(const v1::WatchRunsResponse&)>& on_run);
   absl::StatusOr<v1::ApproveResponse> Approve(const v1::ApproveRequest& request);
 
   // Calls `on_lines` with each answer until the end.

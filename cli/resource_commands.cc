@@ -11,6 +11,7 @@
 #include "cli/render/resource_text.h"
 #include "cli/render/resource_toml.h"
 #include "cli/resource_lookup.h"
+#include "cli/run_commands.h"
 #include "cli/source_files.h"
 #include "resources/problem_text.h"
 
@@ -96,6 +97,9 @@ absl::StatusOr<v1::ExecutionResponse> SendExecution(ControllerClient& controller
 }  // namespace
 
 absl::StatusOr<int> RunGet(Session& session, const GetOptions& options) {
+  if (options.kind == "schedule" || options.kind == "schedules") {
+    return PrintSchedules(session, options.name, options.output);
+  }
   v1::ListResourcesResponse list;
   const std::size_t slash = options.kind.find('/');
   if (options.name.empty() && slash == std::string::npos) {
@@ -116,6 +120,9 @@ absl::StatusOr<int> RunGet(Session& session, const GetOptions& options) {
 }
 
 absl::StatusOr<int> RunDescribe(Session& session, const DescribeOptions& options) {
+  if (const auto run = RunIdOf(options.resource)) {
+    return DescribeRun(session, *run, options.output);
+  }
   ASSIGN_OR_RETURN(const resources::ResourceId id, FindResource(session, options.resource));
   ASSIGN_OR_RETURN(const v1::GetResourceResponse response, Fetch(session, id));
   if (options.output == OutputFormat::kJson) {
@@ -148,6 +155,9 @@ absl::StatusOr<int> RunApply(Session& session, const ApplyOptions& options) {
 }
 
 absl::StatusOr<int> RunExecute(Session& session, const ExecuteOptions& options) {
+  if (options.verb == ExecuteOptions::Verb::kCancel) {
+    if (const auto run = RunIdOf(options.resource)) return CancelRun(session, *run, options);
+  }
   absl::Duration span;
   if (!options.span.empty()) {
     ASSIGN_OR_RETURN(span, ParseSpan("--for", options.span));

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/render/resource_text.h"
 #include "cli/resource_lookup.h"
+#include "cli/run_commands.h"
 
 namespace fairlead::cli {
 namespace {
@@ -38,6 +39,7 @@ absl::Status PrintEvent(Session& session, const v1::Event& event, OutputFormat o
 }  // namespace
 
 absl::StatusOr<int> RunLogs(Session& session, const LogsOptions& options) {
+  if (const auto run = RunIdOf(options.resource)) return PrintRunLog(session, *run, options);
   ASSIGN_OR_RETURN(const resources::ResourceId id, FindResource(session, options.resource));
   v1::LogsRequest request;
   request.set_resource(id.ToString());

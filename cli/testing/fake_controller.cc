@@ -117,6 +117,34 @@ class FakeController::Executions final : public v1::ExecutionService::Service {
     fake_.rollback_request = *request;
     return Note("Rollback", response);
   }
+  Status CancelRun(ServerContext*, const v1::CancelRunRequest* request,
+                   v1::ExecutionResponse* response) override {
+    fake_.cancel_run_request = *request;
+    return Note("CancelRun", response);
+  }
+  Status Run(ServerContext*, const v1::RunRequest* request, v1::RunResponse* response) override {
+    fake_.run_request = *request;
+    *response = fake_.run;
+    return fake_.error;
+  }
+  Status ListRuns(ServerContext*, const v1::ListRunsRequest* request,
+                  v1::ListRunsResponse* response) override {
+    fake_.runs_request = *request;
+    *response = fake_.runs;
+    return fake_.error;
+  }
+  Status ListSchedules(ServerContext*, const v1::ListSchedulesRequest* request,
+                       v1::ListSchedulesResponse* response) override {
+    fake_.schedules_request = *request;
+    *response = fake_.schedules;
+    return fake_.error;
+  }
+  Status WatchRuns(ServerContext*, const v1::WatchRunsRequest* request,
+                   ServerWriter<v1::WatchRunsResponse>* writer) override {
+    fake_.watch_runs_request = *request;
+    for (const v1::WatchRunsResponse& change : fake_.run_changes) writer->Write(change);
+    return fake_.error;
+  }
 
  private:
   Status Note(const char* name, v1::ExecutionResponse* response) {

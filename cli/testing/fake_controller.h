@@ -38,6 +38,11 @@ class FakeController {
   v1::ExecutionResponse execution;
   v1::ApproveResponse approve;
   v1::ListHistoryResponse history;
+  v1::RunResponse run;
+  v1::ListRunsResponse runs;
+  v1::ListSchedulesResponse schedules;
+  // Changes of runs, in order; then the stream ends.
+  std::vector<v1::WatchRunsResponse> run_changes;
   // Past events, then `caught_up`, then with `watch` the later ones; then the stream stays open.
   std::vector<v1::Event> past;
   std::vector<v1::WatchResponse> later;
@@ -56,6 +61,11 @@ class FakeController {
   v1::ApproveRequest approve_request;
   v1::ListHistoryRequest history_request;
   v1::WatchRequest watch_request;
+  v1::RunRequest run_request;
+  v1::ListRunsRequest runs_request;
+  v1::WatchRunsRequest watch_runs_request;
+  v1::CancelRunRequest cancel_run_request;
+  v1::ListSchedulesRequest schedules_request;
   // "Stop", "Start", ... in order.
   std::vector<std::string> executed;
 

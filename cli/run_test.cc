@@ -1,0 +1,143 @@
+// fairlead run, runs, cancel, logs and get schedule.
+#include "cli/testing/command_test.h"
+
+namespace fairlead::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+v1::Run RunOf(v1::RunState state) {
+  v1::Run run;
+  run.set_id("4k2m9x7q1a");
+  run.set_resource("procedure/nightly");
+  run.set_state(state);
+  run.set_who("ann");
+  run.mutable_created_at()->set_seconds(1'700'000'000);
+  v1::RunStage& stage = *run.add_stages();
+  stage.set_name("restart");
+  stage.set_state(state);
+  v1::RunExecution& execution = *stage.add_executions();
+  execution.set_type("RestartDeployment");
+  execution.set_target("deployment/web");
+  execution.set_state(state);
+  return run;
+}
+
+void Say(const std::string& text, v1::Run& run) { run.add_log()->set_text(text); }
+
+class RunTest : public CommandTest {
+ protected:
+  RunTest() { *controller_.run.mutable_run() = RunOf(v1::RUN_STATE_WAITING); }
+  void Change(const v1::Run& run) { *controller_.run_changes.emplace_back().mutable_run() = run; }
+};
+
+TEST_F(RunTest, SaysHowToFollowIt) {
+  const Outcome outcome = RunCommand({"run", "procedure/nightly", "--why", "before the holidays"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out,
+            "run/4k2m9x7q1a of procedure/nightly begins; to follow it: fairlead logs "
+            "run/4k2m9x7q1a -f\n");
+  EXPECT_EQ(controller_.run_request.resource(), "procedure/nightly");
+  EXPECT_EQ(controller_.run_request.why(), "before the holidays");
+}
+
+TEST_F(RunTest, WaitsPrintsEachLineOnceAndFailsWithTheRun) {
+  v1::Run run = RunOf(v1::RUN_STATE_RUNNING);
+  Say("one", run);
+  Change(run);
+  Say("two", run);
+  run.set_state(v1::RUN_STATE_FAILED);
+  Change(run);
+  const Outcome outcome = RunCommand({"run", "procedure/nightly", "--wait"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.out, "run/4k2m9x7q1a\none\ntwo\n");
+  EXPECT_EQ(controller_.watch_runs_request.id(), "4k2m9x7q1a");
+  controller_.run_changes.back().mutable_run()->set_state(v1::RUN_STATE_SUCCEEDED);
+  EXPECT_EQ(RunCommand({"run", "procedure/nightly", "--wait"}).code, 0);
+}
+
+TEST_F(RunTest, AControllerThatGoesAwayIsAnError) {
+  Change(RunOf(v1::RUN_STATE_RUNNING));
+  controller_.error = {grpc::StatusCode::UNAVAILABLE, "the controller is stopping"};
+  EXPECT_EQ(RunCommand({"run", "procedure/nightly", "--wait"}).code, 1);
+}
+
+TEST_F(RunTest, ListsRunsAsATable) {
+  v1::Run run = RunOf(v1::RUN_STATE_RUNNING);
+  run.mutable_stages(0)->mutable_executions(0)->set_message("waits for health");
+  *controller_.runs.add_runs() = run;
+  const Outcome outcome = RunCommand({"runs", "procedure/nightly", "--tail", "5"});
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("RUN"), HasSubstr("run/4k2m9x7q1a"),
+                                 HasSubstr("running"), HasSubstr("ann"),
+                                 HasSubstr("RestartDeployment deployment/web: waits for health")));
+  EXPECT_EQ(controller_.runs_request.resource(), "procedure/nightly");
+  EXPECT_EQ(controller_.runs_request.limit(), 5u);
+}
+
+TEST_F(RunTest, WatchingPrintsALineForEachChange) {
+  Change(RunOf(v1::RUN_STATE_RUNNING));
+  Change(RunOf(v1::RUN_STATE_SUCCEEDED));
+  const Outcome outcome = RunCommand({"runs", "-w"});
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("run/4k2m9x7q1a  procedure/nightly  running  RestartDeployment"),
+                    HasSubstr("procedure/nightly  succeeded\n")));
+}
+
+TEST_F(RunTest, CancelsARunAndStillAnAction) {
+  controller_.execution.set_message("run/4k2m9x7q1a of procedure/nightly is cancelled");
+  const Outcome outcome = RunCommand({"cancel", "run/4k2m9x7q1a", "--why", "oops"});
+  EXPECT_EQ(outcome.out, "run/4k2m9x7q1a of procedure/nightly is cancelled\n");
+  EXPECT_EQ(controller_.cancel_run_request.id(), "4k2m9x7q1a");
+  EXPECT_EQ(controller_.cancel_run_request.why(), "oops");
+  RunCommand({"cancel", "deployment/web"});
+  EXPECT_THAT(controller_.executed, ElementsAre("CancelRun", "Cancel"));
+}
+
+TEST_F(RunTest, PrintsAndFollowsTheLog) {
+  v1::Run run = RunOf(v1::RUN_STATE_RUNNING);
+  Say("one", run);
+  Say("two \x1b[31m", run);
+  *controller_.runs.add_runs() = run;
+  EXPECT_EQ(RunCommand({"logs", "run/4k2m9x7q1a", "--tail", "1"}).out, "two \\x1b[31m\n");
+  run.set_lines_dropped(2);
+  run.set_state(v1::RUN_STATE_SUCCEEDED);
+  Change(run);
+  EXPECT_EQ(RunCommand({"logs", "run", "4k2m9x7q1a", "-f"}).out, "one\ntwo \\x1b[31m\n");
+  controller_.runs.Clear();
+  EXPECT_EQ(RunCommand({"logs", "run/none"}).err,
+            "fairlead: no run none is kept. List them with: fairlead runs\n");
+}
+
+TEST_F(RunTest, DescribesARunByStageAndExecution) {
+  v1::Run run = RunOf(v1::RUN_STATE_FAILED);
+  run.set_message("stage \"restart\": engine on fire");
+  run.mutable_stages(0)->mutable_executions(0)->set_attempts(3);
+  *controller_.runs.add_runs() = run;
+  EXPECT_THAT(RunCommand({"describe", "run/4k2m9x7q1a"}).out,
+              AllOf(HasSubstr("run/4k2m9x7q1a of procedure/nightly   failed"),
+                    HasSubstr("stage restart"), HasSubstr("RestartDeployment deployment/web"),
+                    HasSubstr("attempt 3"), HasSubstr("engine on fire")));
+}
+
+TEST_F(RunTest, ShowsSchedulesWithTheirNextTimes) {
+  auto& schedule = *controller_.schedules.add_schedules();
+  schedule.set_resource("procedure/nightly");
+  schedule.set_schedule("Every day at 03:00");
+  schedule.set_timezone("Europe/Berlin");
+  schedule.set_enabled(true);
+  schedule.add_next()->set_seconds(1'700'000'000);
+  auto& other = *controller_.schedules.add_schedules();
+  other.set_resource("procedure/off");
+  const Outcome outcome = RunCommand({"get", "schedule"});
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("procedure/nightly"), HasSubstr("Every day at 03:00"),
+                                 HasSubstr("Europe/Berlin"), HasSubstr("never"),
+                                 HasSubstr("disabled"), HasSubstr("2023-11-1")));
+  RunCommand({"get", "schedule", "procedure/nightly", "-o", "json"});
+  EXPECT_EQ(controller_.schedules_request.resource(), "procedure/nightly");
+}
+
+}  // namespace
+}  // namespace fairlead::cli
