@@ -262,7 +262,11 @@ void Controller::Parts::Fetch(const actions::FetchOrder& order) {
         runs->engine().OnFetched(id, read.status(), now);
         return;
       }
-      loop_core.OnRevision(*read, poller->NoteInForce(**read), now);
+      const auto& sources = loop_core.view()->input.desired->sources;
+      const auto known = sources.find((*read)->origin);
+      if (known == sources.end() || known->second.revision != (*read)->revision) {
+        loop_core.OnRevision(*read, poller->NoteInForce(**read), now);
+      }
       runs->engine().OnFetched(id, (*read)->revision, now);
     });
   });

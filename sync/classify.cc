@@ -71,7 +71,8 @@ void DecidePlain(const Facts& facts, Decision& decision) {
          absl::StrCat("read and checked; not yet: ", not_acted_on));
   } else {
     Rest(decision, v1::CONDITION_READY);
-    decision.satisfied = true;
+    // That a procedure could run says nothing of whether it has.
+    decision.satisfied = facts.id.kind != "procedure";
   }
 }
 

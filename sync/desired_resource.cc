@@ -81,7 +81,8 @@ void CheckResolved(const v1::Resource& resolved, DesiredResource& resource) {
 void FillIn(const v1::Resource& spec, const DesiredScope& scope, DesiredResource& resource) {
   resource.server = resources::ServerOf(spec);
   resource.docker_name = resources::DockerNameOf(spec);
-  resource.not_yet = resources::NotYetReason(spec);
+  // A run fails where it reaches what is missing; the rest of a procedure works.
+  if (!spec.has_procedure()) resource.not_yet = resources::NotYetReason(spec);
   resource.placeholders = resources::PlaceholdersOf(spec);
   resource.references = resources::ReferencesOf(spec);
   ResolveReferences(scope, resource);

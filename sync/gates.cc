@@ -62,6 +62,9 @@ std::string ObstacleOf(const ResourceId& id, const Decision* dependency, bool he
   }
   if (dependency->satisfied && !dependency->degraded) return "";
   if (!dependency->reason.empty()) return absl::StrCat(id.ToString(), ": ", dependency->reason);
+  if (id.kind == "procedure") {
+    return absl::StrCat(id.ToString(), ": not yet: a run of a procedure opens no gate");
+  }
   return absl::StrCat(id.ToString(), dependency->satisfied ? ": degraded" : ": not ready");
 }
 
