@@ -110,6 +110,30 @@ TEST_F(RunCrashTest, AnActionThatNobodyKnowsAnyMoreIsInterrupted) {
   EXPECT_EQ(world_.Sent("restart deployment/db"), 1);
 }
 
+TEST_F(RunCrashTest, WaitsUntilTheSourcesAreReadAgain) {
+  auto source = std::make_shared<sync::SourceSnapshot>();
+  source->origin = "resource_sync/main";
+  source->name = "main";
+  source->revision = "4f2a91c";
+  source->files.push_back(std::make_shared<const resources::ParsedFile>(resources::ReadToml(
+      "a.toml",
+      DeploymentOf("far") +
+          ProcedureOf("far", {StageOf({SleepOf(1000)}), StageOf({DeployOf("far")})}),
+      v1::DIALECT_TOML)));
+  world_.Declare("[[resource_sync]]\nname = \"main\"\nconfig.url = \"file:///nowhere\"\n");
+  world_.core.core->OnRevision(source, {}, world_.core.now);
+  world_.Settle();
+  const std::string id = world_.Start("procedure/far");
+  world_.Pass();
+  Reboot();
+  world_.Settle();
+  EXPECT_EQ(world_.Run(id).state(), v1::RUN_STATE_RUNNING) << world_.Run(id).DebugString();
+  EXPECT_THAT(world_.Run(id).stages(1).executions(0).message(), HasSubstr("all sources are read"));
+  world_.core.core->OnRevision(source, {}, world_.core.now);
+  world_.Settle();
+  EXPECT_EQ(world_.Run(id).state(), v1::RUN_STATE_SUCCEEDED) << world_.Run(id).DebugString();
+}
+
 TEST_F(RunCrashTest, ASleepEndsWhenItWouldHaveEnded) {
   const std::string id = world_.Start("procedure/p");
   world_.Settle(absl::Seconds(4));

@@ -41,6 +41,11 @@ std::string Took(const v1::RunExecution& execution, absl::Time now) {
       absl::Trunc(now - base::FromProto(execution.started_at()), absl::Milliseconds(1)));
 }
 
+bool IsKnownNow(const loop::LoopView& view, const v1::RunExecution& execution) {
+  const Verdict verdict = JudgeBeforehand(view, ComputeTerms(execution.execution()).target);
+  return verdict.state == Verdict::State::kFailed || verdict.message.empty();
+}
+
 }  // namespace
 
 loop::OperatorRequest RunEngine::RequestOf(const Place& place, Kind kind) {
@@ -253,8 +258,12 @@ void RunEngine::Judge(const loop::LoopView& view, absl::Time now) {
     if (stage == nullptr) continue;
     for (v1::RunExecution& execution : *stage->mutable_executions()) {
       if (execution.state() != v1::RUN_STATE_RUNNING) continue;
-      if (!asked_.contains(execution.request_id())) continue;
-      JudgeOne({active.get(), stage, &execution}, view, now);
+      if (asked_.contains(execution.request_id())) {
+        JudgeOne({active.get(), stage, &execution}, view, now);
+      } else if (IsKnownNow(view, execution)) {
+        // It waited for the sources, and this pass has read them.
+        stale_ = true;
+      }
     }
   }
 }
