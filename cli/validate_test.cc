@@ -61,6 +61,23 @@ TEST_F(ValidateTest, DuplicateInAnotherFileIsFoundToo) {
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("d/b.toml:1:1: error"), HasSubstr("d/a.toml:4")));
 }
 
+TEST_F(ValidateTest, ProceduresThatRunEachOtherAndWhatIsNotActedOnAreNamed) {
+  const auto procedure = [](const std::string& name, const std::string& execution) {
+    return absl::StrCat("[[procedure]]\nname = \"", name,
+                        "\"\n[[procedure.config.stage]]\nname = \"one\"\nexecutions = [{ ",
+                        "execution = { type = ", execution, " } }]\n");
+  };
+  const Outcome outcome =
+      Validate(absl::StrCat(procedure("a", "\"RunProcedure\", params = { procedure = \"b\" }"),
+                            procedure("b", "\"RunProcedure\", params = { procedure = \"a\" }"),
+                            procedure("c", "\"BackupCoreDatabase\"")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("runs itself: procedure/a -> procedure/b -> procedure/a [cycle]"),
+                    HasSubstr("warning: stage \"one\": BackupCoreDatabase is read and checked"),
+                    HasSubstr("1 error, 1 warning")));
+}
+
 TEST_F(ValidateTest, UnresolvedReferenceIsAWarning) {
   const Outcome outcome = Validate(absl::StrCat(kServer, Deployment("web", "\"db\"")));
   EXPECT_EQ(outcome.code, 0);

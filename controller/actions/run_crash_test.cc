@@ -110,15 +110,18 @@ TEST_F(RunCrashTest, AnActionThatNobodyKnowsAnyMoreIsInterrupted) {
   EXPECT_EQ(world_.Sent("restart deployment/db"), 1);
 }
 
-TEST_F(RunCrashTest, WaitsUntilTheSourcesAreReadAgain) {
+// What the stage after a sleep does when the controller comes back and git is not read yet.
+class UnreadSourceTest : public RunCrashTest, public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(UnreadSourceTest, WaitsUntilTheSourcesAreReadAgain) {
   auto source = std::make_shared<sync::SourceSnapshot>();
   source->origin = "resource_sync/main";
   source->name = "main";
   source->revision = "4f2a91c";
   source->files.push_back(std::make_shared<const resources::ParsedFile>(resources::ReadToml(
       "a.toml",
-      DeploymentOf("far") +
-          ProcedureOf("far", {StageOf({SleepOf(1000)}), StageOf({DeployOf("far")})}),
+      absl::StrCat(DeploymentOf("far"), ProcedureOf("inner", {StageOf({RestartOf("far")})}),
+                   ProcedureOf("far", {StageOf({SleepOf(1000)}), StageOf({GetParam()})})),
       v1::DIALECT_TOML)));
   world_.Declare("[[resource_sync]]\nname = \"main\"\nconfig.url = \"file:///nowhere\"\n");
   world_.core.core->OnRevision(source, {}, world_.core.now);
@@ -128,11 +131,16 @@ TEST_F(RunCrashTest, WaitsUntilTheSourcesAreReadAgain) {
   Reboot();
   world_.Settle();
   EXPECT_EQ(world_.Run(id).state(), v1::RUN_STATE_RUNNING) << world_.Run(id).DebugString();
-  EXPECT_THAT(world_.Run(id).stages(1).executions(0).message(), HasSubstr("all sources are read"));
+  EXPECT_EQ(world_.Run(id).stages(0).state(), v1::RUN_STATE_SUCCEEDED);
   world_.core.core->OnRevision(source, {}, world_.core.now);
   world_.Settle();
   EXPECT_EQ(world_.Run(id).state(), v1::RUN_STATE_SUCCEEDED) << world_.Run(id).DebugString();
+  EXPECT_EQ(world_.Run(id).stages(1).executions(0).state(), v1::RUN_STATE_SUCCEEDED);
 }
+
+INSTANTIATE_TEST_SUITE_P(Executions, UnreadSourceTest,
+                         ::testing::Values(DeployOf("far"), Do("BatchDeploy", "pattern = 'fa*'"),
+                                           Do("RunProcedure", "procedure = \"inner\"")));
 
 TEST_F(RunCrashTest, ASleepEndsWhenItWouldHaveEnded) {
   const std::string id = world_.Start("procedure/p");

@@ -51,6 +51,17 @@ absl::StatusOr<const sync::DesiredResource*> FindRunnable(const loop::LoopView& 
   return desired->second.get();
 }
 
+bool HasBatch(const v1::RunStage& stage) {
+  return std::any_of(stage.executions().begin(), stage.executions().end(), [](const auto& one) {
+    return one.has_execution() && ComputeTerms(one.execution()).batch;
+  });
+}
+
+bool HasFailed(const v1::RunExecution& execution) {
+  return execution.state() == v1::RUN_STATE_FAILED ||
+         execution.state() == v1::RUN_STATE_INTERRUPTED;
+}
+
 }  // namespace
 
 RunEngine::RunEngine(const store::StoreImage& image, base::Random& random) : random_(random) {
@@ -192,7 +203,11 @@ bool RunEngine::AdvanceRun(Active& active, const loop::LoopView& view, absl::Tim
     EndRun(active, v1::RUN_STATE_SUCCEEDED, tolerated, now);
     return true;
   }
-  if (stage->state() == v1::RUN_STATE_WAITING) BeginStage(active, *stage, view, now);
+  if (stage->state() == v1::RUN_STATE_WAITING) {
+    // What a pattern means is not known before.
+    if (!view.input.desired->complete && HasBatch(*stage)) return false;
+    BeginStage(active, *stage, view, now);
+  }
   return AdvanceStage(active, *stage, view, now);
 }
 
@@ -207,32 +222,48 @@ void RunEngine::BeginStage(Active& active, v1::RunStage& stage, const loop::Loop
   Say(active.run, now, absl::StrCat("stage \"", stage.name(), "\" begins"));
 }
 
+// Leaves no execution of the stage under way.
+void RunEngine::TimeOut(Active& active, v1::RunStage& stage, absl::Time now) {
+  for (v1::RunExecution& execution : *stage.mutable_executions()) {
+    if (HasEnded(execution.state())) continue;
+    const Place place{&active, &stage, &execution};
+    const std::string so_far = execution.message();
+    if (execution.state() == v1::RUN_STATE_RUNNING) CallOff(place, now);
+    // No attempt is left.
+    execution.set_attempts(stage.retries() + 1);
+    Conclude(
+        place, v1::RUN_STATE_FAILED,
+        absl::StrCat("not done within ", absl::FormatDuration(base::FromProto(stage.timeout())),
+                     so_far.empty() ? "" : ": ", so_far),
+        now);
+  }
+}
+
+// True when the execution waits: for its time, or for a place.
+bool RunEngine::MustWait(const v1::RunStage& stage, const v1::RunExecution& execution,
+                         uint32_t running, absl::Time now) {
+  const absl::Time due =
+      execution.has_not_before() ? base::FromProto(execution.not_before()) : absl::InfinitePast();
+  if (due > now) wake_at_ = std::min(wake_at_, due);
+  return due > now || running >= stage.max_parallel();
+}
+
 bool RunEngine::AdvanceStage(Active& active, v1::RunStage& stage, const loop::LoopView& view,
                              absl::Time now) {
-  const bool late = stage.has_deadline() && base::FromProto(stage.deadline()) <= now;
+  if (stage.has_deadline() && base::FromProto(stage.deadline()) <= now) {
+    TimeOut(active, stage, now);
+  }
   uint32_t running = 0;
   bool failed = false;
   for (const v1::RunExecution& execution : stage.executions()) {
     if (execution.state() == v1::RUN_STATE_RUNNING) ++running;
-    failed = failed || execution.state() == v1::RUN_STATE_FAILED ||
-             execution.state() == v1::RUN_STATE_INTERRUPTED;
+    failed = failed || HasFailed(execution);
   }
   bool ended = true;
   // Nothing is added to the list in here, so that places stay.
   for (v1::RunExecution& execution : *stage.mutable_executions()) {
-    const Place place{&active, &stage, &execution};
     if (HasEnded(execution.state())) continue;
-    if (late) {
-      const std::string so_far = execution.message();
-      if (execution.state() == v1::RUN_STATE_RUNNING) CallOff(place, now);
-      execution.set_attempts(stage.retries() + 1);
-      Conclude(
-          place, v1::RUN_STATE_FAILED,
-          absl::StrCat("not done within ", absl::FormatDuration(base::FromProto(stage.timeout())),
-                       so_far.empty() ? "" : ": ", so_far),
-          now);
-      continue;
-    }
+    const Place place{&active, &stage, &execution};
     if (execution.state() == v1::RUN_STATE_WAITING) {
       if (failed && !stage.continue_on_error() && execution.attempts() == 0) {
         execution.set_message("an execution beside it failed");
@@ -240,10 +271,7 @@ bool RunEngine::AdvanceStage(Active& active, v1::RunStage& stage, const loop::Lo
         active.changed = true;
         continue;
       }
-      const absl::Time due = execution.has_not_before() ? base::FromProto(execution.not_before())
-                                                        : absl::InfinitePast();
-      if (due > now) wake_at_ = std::min(wake_at_, due);
-      if (due > now || running >= stage.max_parallel()) {
+      if (MustWait(stage, execution, running, now)) {
         ended = false;
         continue;
       }
@@ -251,8 +279,8 @@ bool RunEngine::AdvanceStage(Active& active, v1::RunStage& stage, const loop::Lo
       Begin(place, now);
     }
     if (!asked_.contains(execution.request_id())) Ask(place, view, now);
-    if (!HasEnded(execution.state())) ended = false;
-    if (execution.state() == v1::RUN_STATE_FAILED) failed = true;
+    ended = ended && HasEnded(execution.state());
+    failed = failed || HasFailed(execution);
     if (execution.state() == v1::RUN_STATE_RUNNING) {
       wake_at_ = std::min(wake_at_, EndOfSleep(execution));
     } else {
@@ -260,15 +288,12 @@ bool RunEngine::AdvanceStage(Active& active, v1::RunStage& stage, const loop::Lo
     }
   }
   if (HasEnded(active.run.state())) return true;
-  if (!ended) {
-    if (stage.has_deadline()) {
-      wake_at_ = std::min(wake_at_, base::FromProto(stage.deadline()));
-    }
-    // A place that has become free in this round is another round's to fill.
-    return false;
+  if (ended) {
+    EndStage(active, stage, now);
+  } else if (stage.has_deadline()) {
+    wake_at_ = std::min(wake_at_, base::FromProto(stage.deadline()));
   }
-  EndStage(active, stage, now);
-  return true;
+  return ended;
 }
 
 void RunEngine::EndStage(Active& active, v1::RunStage& stage, absl::Time now) {

@@ -13,6 +13,7 @@
 
 #include "base/ids.h"
 #include "controller/actions/execution_terms.h"
+#include "controller/actions/verdict.h"
 #include "controller/loop/core.h"
 #include "controller/loop/loop_view.h"
 #include "controller/store/store.h"
@@ -93,6 +94,9 @@ class RunEngine {
   static v1::RunStage* CurrentStage(v1::Run& run);
   bool AdvanceRun(Active& active, const loop::LoopView& view, absl::Time now);
   void BeginStage(Active& active, v1::RunStage& stage, const loop::LoopView& view, absl::Time now);
+  void TimeOut(Active& active, v1::RunStage& stage, absl::Time now);
+  bool MustWait(const v1::RunStage& stage, const v1::RunExecution& execution, uint32_t running,
+                absl::Time now);
   bool AdvanceStage(Active& active, v1::RunStage& stage, const loop::LoopView& view,
                     absl::Time now);
   void EndStage(Active& active, v1::RunStage& stage, absl::Time now);
@@ -106,8 +110,10 @@ class RunEngine {
                absl::Time now);
   void RunChild(const Place& place, const ExecutionTerms& terms, const loop::LoopView& view,
                 absl::Time now);
-  // Takes up an execution of a life before this one. False: nothing has to be asked for.
-  bool Resume(const Place& place, const ExecutionTerms& terms, absl::Time now);
+  // Takes up a restart of a life before this one. False: nothing has to be asked for.
+  bool Resume(const Place& place, absl::Time now);
+  Verdict JudgeChild(const v1::RunExecution& execution);
+  Verdict VerdictOf(const v1::RunExecution& execution, const loop::LoopView& view, absl::Time now);
   void JudgeOne(const Place& place, const loop::LoopView& view, absl::Time now);
   void Conclude(const Place& place, v1::RunState state, const std::string& message, absl::Time now);
   // Takes back what is asked for, and ends what is under way.

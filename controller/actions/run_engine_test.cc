@@ -115,6 +115,20 @@ TEST_F(RunEngineTest, StopAndStartHoldAndReleaseButNotWhatAPersonHolds) {
   EXPECT_EQ(world_.core.ConditionOf("deployment/web"), v1::CONDITION_STOPPED);
 }
 
+TEST_F(RunEngineTest, StopsWhatHasFailedAndSaysWhyAServerIsMissing) {
+  Declare(
+      absl::StrCat("[[deployment]]\nname = \"lost\"\ndeploy = false\nconfig.server = \"edge\"\n",
+                   ProcedureOf("stop", {StageOf({Do("StopDeployment", "deployment = \"web\"")})}),
+                   ProcedureOf("lost", {StageOf({DeployOf("lost")})})));
+  v1::Run run = RunToEnd("procedure/lost");
+  EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED) << run.DebugString();
+  EXPECT_THAT(run.message(), HasSubstr("image"));
+  world_.core.hosts["edge"].Find("web")->set_state(v1::CONTAINER_STATE_EXITED);
+  world_.core.Report("edge");
+  EXPECT_EQ(RunToEnd("procedure/stop").state(), v1::RUN_STATE_SUCCEEDED);
+  EXPECT_EQ(world_.core.ConditionOf("deployment/web"), v1::CONDITION_STOPPED);
+}
+
 TEST_F(RunEngineTest, AFailureSkipsWhatFollows) {
   Declare(
       ProcedureOf("p", {StageOf({RestartOf("web"), SleepOf(1000)}), StageOf({RestartOf("db")})}));

@@ -93,6 +93,11 @@ void RunEngine::Ask(const Place& place, const loop::LoopView& view, absl::Time n
     AskCore(place, terms, view, now);
     return;
   }
+  const bool child = terms.verb == Verb::kRunProcedure && execution.run_id().empty();
+  if (child && !IsKnownNow(view, execution)) {
+    SetMessage(place, JudgeBeforehand(view, terms.target).message);
+    return;
+  }
   asked_.insert(execution.request_id());
   switch (terms.verb) {
     case Verb::kSleep:
@@ -101,7 +106,7 @@ void RunEngine::Ask(const Place& place, const loop::LoopView& view, absl::Time n
       commands_.fetches.push_back({terms.target.name, execution.request_id()});
       return;
     case Verb::kRunProcedure:
-      if (execution.run_id().empty()) RunChild(place, terms, view, now);
+      if (child) RunChild(place, terms, view, now);
       return;
     case Verb::kCancelProcedure: {
       const std::string wanted = execution.execution().cancel_procedure().update_id();
@@ -126,7 +131,7 @@ void RunEngine::Ask(const Place& place, const loop::LoopView& view, absl::Time n
 void RunEngine::AskCore(const Place& place, const ExecutionTerms& terms, const loop::LoopView& view,
                         absl::Time now) {
   const bool restart = terms.verb == Verb::kRestart;
-  if (restart && !Resume(place, terms, now)) return;
+  if (restart && !Resume(place, now)) return;
   const Verdict verdict = JudgeBeforehand(view, terms.target);
   if (verdict.state == Verdict::State::kFailed) {
     asked_.insert(place.execution->request_id());
@@ -145,7 +150,7 @@ void RunEngine::AskCore(const Place& place, const ExecutionTerms& terms, const l
   commands_.requests.push_back(RequestOf(place, KindOf(terms.verb)));
 }
 
-bool RunEngine::Resume(const Place& place, const ExecutionTerms&, absl::Time now) {
+bool RunEngine::Resume(const Place& place, absl::Time now) {
   const v1::RunExecution& execution = *place.execution;
   // Never dispatched: it is as if it had not been asked for.
   if (execution.action_id().empty()) return true;
@@ -256,6 +261,7 @@ void RunEngine::Judge(const loop::LoopView& view, absl::Time now) {
     if (active->run.state() != v1::RUN_STATE_RUNNING) continue;
     v1::RunStage* const stage = CurrentStage(active->run);
     if (stage == nullptr) continue;
+    if (stage->state() == v1::RUN_STATE_WAITING && view.input.desired->complete) stale_ = true;
     for (v1::RunExecution& execution : *stage->mutable_executions()) {
       if (execution.state() != v1::RUN_STATE_RUNNING) continue;
       if (asked_.contains(execution.request_id())) {
@@ -268,51 +274,52 @@ void RunEngine::Judge(const loop::LoopView& view, absl::Time now) {
   }
 }
 
-void RunEngine::JudgeOne(const Place& place, const loop::LoopView& view, absl::Time now) {
-  const v1::RunExecution& execution = *place.execution;
+Verdict RunEngine::JudgeChild(const v1::RunExecution& execution) {
+  const Active* const child = Find(execution.run_id());
+  if (child == nullptr) return {Verdict::State::kFailed, "its run is gone"};
+  if (!HasEnded(child->run.state())) return {};
+  const bool well = child->run.state() == v1::RUN_STATE_SUCCEEDED;
+  return {well ? Verdict::State::kDone : Verdict::State::kFailed,
+          absl::StrCat(NameOfRun(child->run), ": ", child->run.message())};
+}
+
+Verdict RunEngine::VerdictOf(const v1::RunExecution& execution, const loop::LoopView& view,
+                             absl::Time now) {
   const ExecutionTerms terms = ComputeTerms(execution.execution());
-  Verdict verdict;
   switch (terms.verb) {
     case Verb::kSleep:
-      if (EndOfSleep(execution) <= now) verdict.state = Verdict::State::kDone;
-      break;
+      return {EndOfSleep(execution) <= now ? Verdict::State::kDone : Verdict::State::kWaiting, ""};
     case Verb::kDeploy:
     case Verb::kStart:
-      verdict = JudgeDeployed(view, terms.target);
-      break;
+      return JudgeDeployed(view, terms.target);
     case Verb::kStop:
-      verdict = JudgeStopped(view, terms.target);
-      break;
+      return JudgeStopped(view, terms.target);
     case Verb::kRestart:
-      if (execution.acted()) verdict = JudgeRestarted(view, terms.target);
-      break;
+      return execution.acted() ? JudgeRestarted(view, terms.target) : Verdict();
     case Verb::kRunSync: {
       const auto fetched = fetched_.find(execution.request_id());
-      if (fetched != fetched_.end()) {
-        verdict = JudgeSynced(view, terms.target.name, fetched->second);
-      }
-      break;
+      if (fetched == fetched_.end()) return {};
+      return JudgeSynced(view, terms.target.name, fetched->second);
     }
-    case Verb::kRunProcedure: {
-      const Active* const child = Find(execution.run_id());
-      if (child == nullptr) {
-        verdict = {Verdict::State::kFailed, "its run is gone"};
-      } else if (HasEnded(child->run.state())) {
-        const bool well = child->run.state() == v1::RUN_STATE_SUCCEEDED;
-        verdict = {well ? Verdict::State::kDone : Verdict::State::kFailed,
-                   absl::StrCat(NameOfRun(child->run), ": ", child->run.message())};
-      }
-      break;
-    }
+    case Verb::kRunProcedure:
+      return JudgeChild(execution);
     default:
-      break;
+      return {};
   }
-  if (verdict.state == Verdict::State::kWaiting) {
-    SetMessage(place, verdict.message);
-  } else {
-    const bool well = verdict.state == Verdict::State::kDone;
-    Conclude(place, well ? v1::RUN_STATE_SUCCEEDED : v1::RUN_STATE_FAILED,
-             well ? "" : verdict.message, now);
+}
+
+void RunEngine::JudgeOne(const Place& place, const loop::LoopView& view, absl::Time now) {
+  const Verdict verdict = VerdictOf(*place.execution, view, now);
+  switch (verdict.state) {
+    case Verdict::State::kWaiting:
+      SetMessage(place, verdict.message);
+      return;
+    case Verdict::State::kDone:
+      Conclude(place, v1::RUN_STATE_SUCCEEDED, "", now);
+      return;
+    case Verdict::State::kFailed:
+      Conclude(place, v1::RUN_STATE_FAILED, verdict.message, now);
+      return;
   }
 }
 

@@ -49,10 +49,11 @@ std::string HeldBy(const v1::Hold& hold) {
   return absl::StrCat("held stopped by ", hold.who(), hold.why().empty() ? "" : ": ", hold.why());
 }
 
-// Time alone does not help.
+// Time alone does not help. A server that is only offline is another condition.
 bool IsFinal(v1::Gate::Kind kind) {
-  return kind == v1::Gate::KIND_NAME_TAKEN || kind == v1::Gate::KIND_RESOURCE ||
-         kind == v1::Gate::KIND_FAILED || kind == v1::Gate::KIND_GUARD;
+  return kind == v1::Gate::KIND_SERVER || kind == v1::Gate::KIND_NAME_TAKEN ||
+         kind == v1::Gate::KIND_RESOURCE || kind == v1::Gate::KIND_FAILED ||
+         kind == v1::Gate::KIND_GUARD;
 }
 
 bool IsBusy(const loop::LoopView& view, const ResourceId& id, const sync::Decision& decision) {
@@ -140,7 +141,16 @@ Verdict JudgeStopped(const loop::LoopView& view, const ResourceId& id) {
   if (decision == nullptr) return Done();
   if (FindHold(view, id) == nullptr) return Failed("its hold was ended by somebody else");
   if (view.input.busy.contains(id.ToString())) return Waiting(decision->reason);
-  if (decision->condition == v1::CONDITION_STOPPED && !decision->open_step) return Done();
+  if (decision->condition == v1::CONDITION_OBSERVED) return Failed(decision->reason);
+  if (decision->condition == v1::CONDITION_UNKNOWN) return Waiting(decision->reason);
+  // A failed or unreadable declaration is shown as a block where nothing is left to do.
+  const v1::Gate::Kind gate = decision->gate.kind();
+  const bool is_shown = decision->action == v1::STEP_ACTION_BLOCKED &&
+                        (gate == v1::Gate::KIND_FAILED || gate == v1::Gate::KIND_RESOURCE);
+  if (!decision->open_step && (!decision->has_step() || is_shown)) return Done();
+  if (decision->condition == v1::CONDITION_BLOCKED && IsFinal(gate)) {
+    return Failed(decision->reason);
+  }
   const auto attempt = view.input.failed_attempts.find(id.ToString());
   if (attempt != view.input.failed_attempts.end()) return Failed(attempt->second.message);
   return Waiting(decision->reason);
