@@ -235,7 +235,11 @@ def broken(entry, rand):
     elif kind_of_change == 1:
         del place[rand.choice(list(place))]
     else:
-        place[rand.choice(list(place))] = rand.choice(others)
+        key = rand.choice(list(place))
+        place[key] = rand.choice(others)
+        # No schema can say what a phrase or the name of a zone may be.
+        if key in ("schedule", "schedule_timezone", "timezone") and place[key] == "text":
+            place[key] = 3
     return entry
 
 
