@@ -342,8 +342,9 @@ absl::Status WorldReader::ReadInventory(const Words& words) {
         HashOf(parts.size() > 1 ? parts[1] : "now", parts[0]);
   }
   double seconds = 0;
-  if (absl::SimpleAtod(words.Get("took"), &seconds))
+  if (absl::SimpleAtod(words.Get("took"), &seconds)) {
     (*entry.mutable_step_seconds())[v1::STEP_ACTION_REPLACE] = seconds;
+  }
   inventory_[resource] = entry;
   return absl::OkStatus();
 }
