@@ -35,10 +35,17 @@ class RunRelay {
     caught_up.set_caught_up(true);
     feed_->Send(std::move(caught_up));
     begun_ = true;
-    for (const v1::Run& run : held_) SendLocked(run);
-    held_.clear();
+    for (const v1::Run& run : held_) {
+      // What was read may be newer than what was told meanwhile.
+      const bool is_over = std::any_of(
+          newest_first.begin(), newest_first.end(),
+          [&](const v1::Run& known) { return known.id() == run.id() && store::HasEnded(known); });
+      if (!is_over) SendLocked(run);
+    }
     // Ended before anybody looked: nothing more will come.
     for (const v1::Run& run : newest_first) CloseIfOverLocked(run);
+    for (const v1::Run& run : held_) CloseIfOverLocked(run);
+    held_.clear();
   }
 
   void Pass(const loop::WatchItem& item) {
