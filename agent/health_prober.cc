@@ -97,9 +97,9 @@ void HealthProber::AskDue() {
       due.emplace_back(run->subject, run->number);
     }
   }
-  for (const auto& [subject, number] : due) {
+  for (const auto& [subject, run] : due) {
     AskContainer(loop_->io, subject.address, subject.definition,
-                 [this, id = subject.id, number = number](const absl::Status& answer) {
+                 [this, id = subject.id, number = run](const absl::Status& answer) {
                    OnAnswer(id, number, answer);
                  });
   }
