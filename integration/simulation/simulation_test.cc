@@ -87,7 +87,7 @@ TEST(HostClockTest, DriftsAndJumps) {
 }
 
 TEST(SimulationTest, TheSameSeedGivesTheSameTraceByteForByte) {
-  for (const uint64_t seed : {1, 2, 3}) {
+  for (const uint64_t seed : {1u, 2u, 3u}) {
     const RunOptions options{.seed = seed, .agents = 3, .keep_trace = true};
     const RunResult one = RunSeed(options);
     const RunResult two = RunSeed(options);
