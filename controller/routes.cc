@@ -77,16 +77,13 @@ void Look(const loop::LoopView& view, const std::string& kind, const std::string
     poller.Trigger(name);
     return;
   }
-  const v1::Resource* spec = SpecOf(view, kind, name);
+  const v1::Resource* const spec = SpecOf(view, kind, name);
   if (spec == nullptr) return;
-  absl::StatusOr<std::string> url;
-  if (kind == "repo") {
-    url = git::UrlOf(git::FieldsOf(spec->repo()));
-  } else if (!spec->stack().linked_repo().empty()) {
+  if (kind == "stack" && !spec->stack().linked_repo().empty()) {
     return Look(view, "repo", spec->stack().linked_repo(), poller);
-  } else {
-    url = git::UrlOf(git::FieldsOf(spec->stack()));
   }
+  const absl::StatusOr<std::string> url =
+      git::UrlOf(kind == "repo" ? git::FieldsOf(spec->repo()) : git::FieldsOf(spec->stack()));
   if (url.ok()) {
     poller.TriggerRepo(*url);
   } else {

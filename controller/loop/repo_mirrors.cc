@@ -11,13 +11,11 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/loop/mirror_folder.h"
+#include "controller/loop/stack_files.h"
 #include "sync/git/url.h"
 
 namespace fairlead::loop {
 namespace {
-
-constexpr base::BackoffPolicy kFailedFetch = {.initial = absl::Seconds(2),
-                                              .maximum = absl::Minutes(1)};
 
 // The files of the place at a commit, at most kStackLimit bytes.
 absl::StatusOr<git::FileList> ListPlace(git::Mirror& mirror, const std::string& commit,
@@ -28,19 +26,6 @@ absl::StatusOr<git::FileList> ListPlace(git::Mirror& mirror, const std::string& 
   if (total <= kStackLimit) return list;
   return absl::ResourceExhaustedError(
       absl::StrCat(total >> 20, " MiB; at most ", kStackLimit >> 20, " are sent to a host"));
-}
-
-absl::StatusOr<sync::StackFiles> ReadFiles(git::Mirror& mirror, const git::FileList& list,
-                                           std::size_t prefix_length) {
-  auto files = std::make_shared<std::vector<v1::StackFile>>();
-  for (const git::FileEntry& entry : list) {
-    if (entry.is_symlink || entry.is_submodule) continue;
-    ASSIGN_OR_RETURN(std::string content, mirror.ReadBlob(entry.blob_id, kStackLimit), entry.path);
-    v1::StackFile& file = files->emplace_back();
-    file.set_path(entry.path.substr(prefix_length));
-    file.set_content(std::move(content));
-  }
-  return files;
 }
 
 // What makes two addresses one repository.
@@ -67,7 +52,8 @@ RepoAnswer ReadAnswer(git::Mirror& mirror, const RepoQuestion& question, const R
   if (before.commit == answer.commit && before.files != nullptr) return before;
   const absl::StatusOr<git::FileList> list = ListPlace(mirror, answer.commit, question.place.paths);
   if (!list.ok()) return failed(list.status());
-  absl::StatusOr<sync::StackFiles> files = ReadFiles(mirror, *list, question.place.prefix.size());
+  absl::StatusOr<sync::StackFiles> files =
+      ReadStackFiles(mirror, *list, question.place.prefix.size());
   if (!files.ok()) return failed(files.status());
   answer.files = SameFiles(before.files, *files) ? before.files : *std::move(files);
   return answer;
@@ -99,7 +85,7 @@ std::string RepoMirrors::DirectoryOf(const std::string& key) const {
 std::shared_ptr<RepoMirrors::Repo> RepoMirrors::RepoAt(const std::string& key) {
   std::shared_ptr<Repo>& repo = repos_[key];
   if (repo == nullptr) repo = std::make_shared<Repo>();
-  if (repo->mirror == nullptr) {
+  if (repo->mirror == nullptr && !repo->is_busy) {
     absl::StatusOr<std::unique_ptr<git::Mirror>> opened = git::Mirror::Open(DirectoryOf(key));
     repo->opened = opened.status();
     if (opened.ok()) repo->mirror = *std::move(opened);
@@ -128,10 +114,13 @@ void RepoMirrors::SetInterest(const std::string& sync, RepoInterest interest) {
     for (const RepoQuestion& question : interest.questions) {
       if (!before.questions.contains(question)) wake.insert(KeyOf(question.url));
     }
-    const std::set<RepoQuestion> former = before.questions;
+    std::set<std::string> left;
+    for (const RepoQuestion& question : before.questions) {
+      if (!interest.questions.contains(question)) left.insert(KeyOf(question.url));
+    }
     interests_[sync] = std::move(interest);
     if (interests_[sync].questions.empty()) interests_.erase(sync);
-    for (const RepoQuestion& question : former) DropUnwanted(KeyOf(question.url));
+    for (const std::string& key : left) DropUnwanted(key);
   }
   for (const std::string& key : wake) queue_.Add(key);
 }

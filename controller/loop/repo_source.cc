@@ -5,15 +5,6 @@
 #include "sync/git/url.h"
 
 namespace fairlead::loop {
-namespace {
-
-template <typename Spec>
-std::string ReferenceOf(const Spec& spec) {
-  return spec.commit().empty() ? spec.branch() : spec.commit();
-}
-
-}  // namespace
-
 std::optional<RepoQuestion> RepoQuestionOf(const v1::Stack& stack, const v1::Repo* repo) {
   if (stack.files_on_host()) return std::nullopt;
   RepoQuestion question;
@@ -21,7 +12,7 @@ std::optional<RepoQuestion> RepoQuestionOf(const v1::Stack& stack, const v1::Rep
       git::UrlOf(repo != nullptr ? git::FieldsOf(*repo) : git::FieldsOf(stack));
   if (!url.ok()) return std::nullopt;
   question.url = *url;
-  question.reference = repo != nullptr ? ReferenceOf(*repo) : ReferenceOf(stack);
+  question.reference = repo != nullptr ? git::ReferenceOf(*repo) : git::ReferenceOf(stack);
   question.place = PlaceOf(stack);
   if (question.place.prefix.empty()) question.place.paths.clear();
   return question;

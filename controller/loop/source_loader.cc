@@ -1,6 +1,8 @@
 #include "controller/loop/source_loader.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -8,6 +10,7 @@
 
 #include "base/proto_time.h"
 #include "base/status.h"
+#include "controller/loop/stack_files.h"
 #include "resources/problem_codes.h"
 
 namespace fairlead::loop {
@@ -63,17 +66,16 @@ std::shared_ptr<const resources::ParsedFile> DescribeLink(const std::string& pat
   return file;
 }
 
-// The repo of that name as the same files declare it; null when they do not.
-const v1::Repo* FindRepo(const sync::SourceSnapshot& snapshot, const std::string& name) {
+// As the files of the sync declare them, by name; of one that is declared twice the first.
+std::map<std::string, const v1::Repo*> ReposOf(const sync::SourceSnapshot& snapshot) {
+  std::map<std::string, const v1::Repo*> repos;
   for (const auto& file : snapshot.files) {
     for (const resources::Declaration& declaration : file->declarations) {
-      if (declaration.id.kind == "repo" && declaration.id.name == name &&
-          declaration.spec != nullptr) {
-        return &declaration.spec->repo();
-      }
+      if (declaration.id.kind != "repo" || declaration.spec == nullptr) continue;
+      repos.emplace(declaration.id.name, &declaration.spec->repo());
     }
   }
-  return nullptr;
+  return repos;
 }
 
 bool HoldsResources(const resources::ParsedFile& file) { return !file.declarations.empty(); }
@@ -296,7 +298,8 @@ absl::Status SourceLoader::AddStackFiles(const Changes* changes, Tree& tree,
       if (before != nullptr && before->key == found.key) {
         content.files = before->files;
       } else {
-        ASSIGN_OR_RETURN(content.files, ReadStackFiles(found));
+        ASSIGN_OR_RETURN(content.files,
+                         ReadStackFiles(mirror_, found.entries, found.prefix.size()));
       }
       snapshot.stack_files[declaration.id] = content.files;
     }
@@ -306,13 +309,17 @@ absl::Status SourceLoader::AddStackFiles(const Changes* changes, Tree& tree,
 
 void SourceLoader::AddOtherRepos(const Tree& tree, sync::SourceSnapshot& snapshot) {
   questions_.clear();
+  // All declarations are gone through for them: only when a stack is linked to one.
+  std::optional<std::map<std::string, const v1::Repo*>> repos;
   for (const FilePointer& file : tree.with_stacks) {
     for (const resources::Declaration& declaration : file->parsed->declarations) {
       if (!HasOtherRepo(declaration)) continue;
       const v1::Stack& stack = declaration.spec->stack();
       const v1::Repo* linked = nullptr;
       if (!stack.linked_repo().empty()) {
-        linked = FindRepo(snapshot, stack.linked_repo());
+        if (!repos) repos = ReposOf(snapshot);
+        const auto found = repos->find(stack.linked_repo());
+        linked = found == repos->end() ? nullptr : found->second;
         if (linked == nullptr) {
           snapshot.stack_problems[declaration.id].push_back(
               MissingRepoProblem(declaration, stack.linked_repo()));
@@ -366,18 +373,6 @@ SourceLoader::StackFileList SourceLoader::FindFilesOf(const resources::Declarati
         TooManyBytesProblem(declaration, place, total));
   }
   return found;
-}
-
-absl::StatusOr<sync::StackFiles> SourceLoader::ReadStackFiles(const StackFileList& found) {
-  auto files = std::make_shared<std::vector<v1::StackFile>>();
-  for (const git::FileEntry& entry : found.entries) {
-    if (entry.is_symlink || entry.is_submodule) continue;
-    ASSIGN_OR_RETURN(std::string content, mirror_.ReadBlob(entry.blob_id, kStackLimit), entry.path);
-    v1::StackFile& out = files->emplace_back();
-    out.set_path(entry.path.substr(found.prefix.size()));
-    out.set_content(std::move(content));
-  }
-  return files;
 }
 
 std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(

@@ -90,7 +90,6 @@ class SourceLoader {
   absl::Status AddStackFiles(const Changes* changes, Tree& tree, sync::SourceSnapshot& snapshot);
   StackFileList FindFilesOf(const resources::Declaration& declaration, const StackPlace& place,
                             const std::string& commit, sync::SourceSnapshot& snapshot);
-  absl::StatusOr<sync::StackFiles> ReadStackFiles(const StackFileList& found);
   std::string PruneBlocker(const Tree& tree, const std::string& good_revision);
   // The file as it was at the good revision; null when it held no resources there.
   FilePointer FileAt(const std::string& good_revision, const File& file);

@@ -16,13 +16,6 @@
 namespace fairlead::loop {
 namespace {
 
-constexpr base::BackoffPolicy kFailedFetch = {.initial = absl::Seconds(2),
-                                              .maximum = absl::Minutes(1)};
-
-std::string ReferenceOf(const v1::ResourceSync& spec) {
-  return spec.commit().empty() ? spec.branch() : spec.commit();
-}
-
 // Infinite: never.
 absl::Duration PollInterval(const v1::ResourceSync& spec) {
   const absl::Duration interval = base::FromProto(spec.poll_interval());
@@ -219,7 +212,7 @@ void SyncPoller::Answer(const std::shared_ptr<Sync>& sync, const v1::ResourceSyn
       request.callback(fetched);
       continue;
     }
-    const std::string reference = own ? ReferenceOf(spec) : request.revision;
+    const std::string reference = own ? git::ReferenceOf(spec) : request.revision;
     if (!own && !sync->mirror->ResolveRevision(reference).ok()) {
       const absl::Status more = FetchMirror(spec, url, reference, *sync->mirror);
       if (!more.ok()) {
@@ -264,11 +257,11 @@ void SyncPoller::Work(const std::string& name) {
     if (known.ok()) HandOn(sync, spec, *std::move(known));
   }
   const absl::Time started = clock_.Now();
-  if (status.ok()) status = FetchMirror(spec, *url, ReferenceOf(spec), *sync->mirror);
+  if (status.ok()) status = FetchMirror(spec, *url, git::ReferenceOf(spec), *sync->mirror);
   SnapshotPointer loaded;
   if (status.ok() && !for_requests_only) {
     absl::StatusOr<SnapshotPointer> read =
-        sync->loader->Load(spec, ReferenceOf(spec), record.good_revision());
+        sync->loader->Load(spec, git::ReferenceOf(spec), record.good_revision());
     status = read.status();
     if (read.ok()) loaded = *std::move(read);
   }

@@ -24,6 +24,12 @@ RepositoryFields FieldsOf(const Spec& spec) {
   return {spec.url(), spec.git_provider(), spec.git_https(), spec.repo(), spec.git_account()};
 }
 
+// The branch, tag or commit that it follows.
+template <typename Spec>
+std::string ReferenceOf(const Spec& spec) {
+  return spec.commit().empty() ? spec.branch() : spec.commit();
+}
+
 // The address that is meant: `url`, else http(s)://git_provider/repo.git. NotFound when no
 // repository is named.
 absl::StatusOr<std::string> UrlOf(const RepositoryFields& fields);

@@ -1,0 +1,18 @@
+// The files of a stack, from a mirror.
+#pragma once
+
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+
+#include "sync/desired.h"
+#include "sync/git/mirror.h"
+
+namespace fairlead::loop {
+
+// Contents of the entries, whose paths lose their first `prefix_length` bytes. Symbolic links and
+// submodules are left out. An error names the path.
+absl::StatusOr<sync::StackFiles> ReadStackFiles(git::Mirror& mirror, const git::FileList& entries,
+                                                std::size_t prefix_length);
+
+}  // namespace fairlead::loop
