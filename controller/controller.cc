@@ -20,6 +20,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "controller/accounts/accounts.h"
 #include "controller/actions/run_driver.h"
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/agent_service.h"
@@ -148,6 +149,7 @@ struct Controller::Parts {
 
   const ControllerOptions options;
   base::FileLock lock;
+  Accounts accounts;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<resources::SpecHasher> hasher;
   std::unique_ptr<metrics::PrometheusMetrics> metrics;
@@ -185,6 +187,9 @@ absl::Status Controller::Parts::LockData() {
 absl::Status Controller::Parts::Build() {
   RETURN_IF_ERROR(CheckOptions(options));
   RETURN_IF_ERROR(LockData());
+  if (!options.accounts.empty()) {
+    ASSIGN_OR_RETURN(accounts, Accounts::Load(options.accounts), "--accounts");
+  }
   base::Clock& clock = options.clock == nullptr ? base::Clock::Real() : *options.clock;
   base::Random& random = base::Random::Real();
   ASSIGN_OR_RETURN(store, store::SqliteStore::Open(options.data_dir + "/fairlead.db", clock));

@@ -29,6 +29,8 @@ struct ControllerOptions {
   std::string tls_ca;
   // Secret of webhooks whose sync has none of its own; may be empty.
   std::string webhook_secret;
+  // File of accounts at git servers and registries; may be empty.
+  std::string accounts;
   // This program's own path, for the fetch helper.
   std::string program;
   // Outlives the controller; absent: the machine's.

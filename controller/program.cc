@@ -42,6 +42,8 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
   app.add_option("--tls-ca", options.tls_ca, "Authority of client certificates, PEM");
   app.add_option("--webhook-secret-file", webhook_secret_file,
                  "Secret of webhooks whose sync has none of its own");
+  app.add_option("--accounts", options.accounts,
+                 "TOML file of accounts at git servers and image registries, mode 0600");
   app.add_option("--log-level", log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "fairlead/v1/accounts.pb.h"
 #include "resources/field_reader.h"
 #include "resources/field_table.h"
 #include "resources/toml_document.h"
@@ -113,6 +114,7 @@ const Defaults& AllDefaults() {
         AddMessage(kind.message, dialect, all);
         all->resources.emplace(KindKey{&kind, dialect}, MakeResource(kind, dialect, *all));
       }
+      AddMessage(v1::AccountsFile::descriptor(), dialect, all);
     }
     return all;
   }();

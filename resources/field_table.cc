@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 
+#include "fairlead/v1/accounts.pb.h"
 #include "fairlead/v1/resource.pb.h"
 
 namespace fairlead::resources {
@@ -85,6 +86,7 @@ const Tables& AllTables() {
   static const auto& tables = *[] {
     auto* all = new Tables();
     AddTable(v1::Resource::descriptor(), all);
+    AddTable(v1::AccountsFile::descriptor(), all);
     return all;
   }();
   return tables;

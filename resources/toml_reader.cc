@@ -409,4 +409,19 @@ ParsedFile ReadToml(absl::string_view path, absl::string_view content, v1::Diale
   return file;
 }
 
+std::vector<v1::Problem> ReadTomlSettings(absl::string_view path, absl::string_view content,
+                                          google::protobuf::Message* settings) {
+  const TomlSource source(path, content, v1::DIALECT_TOML);
+  if (auto problem = source.Check()) return {*std::move(problem)};
+  const std::variant<TomlValue, TomlError> parsed = ParseToml(source.text());
+  if (const auto* error = std::get_if<TomlError>(&parsed)) return {SyntaxProblem(source, *error)};
+  std::vector<v1::Problem> problems;
+  FieldReader reader(source, v1::DIALECT_TOML, "", &problems);
+  reader.ReadMessage(
+      std::get<TomlValue>(parsed), FieldsOf(settings->GetDescriptor()), "this file",
+      [](const std::string&) { return ""; }, settings);
+  SortByPosition(&problems);
+  return problems;
+}
+
 }  // namespace fairlead::resources

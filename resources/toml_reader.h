@@ -1,6 +1,8 @@
 // Reads resource files.
 #pragma once
 
+#include <google/protobuf/message.h>
+
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -59,5 +61,10 @@ v1::Problem TooLargeProblem(absl::string_view path);
 // Reads `content` of `path` (used in positions only). Never fails: problems are values. All
 // problems are found, except that a syntax error hides the rest of its file.
 ParsedFile ReadToml(absl::string_view path, absl::string_view content, v1::Dialect dialect);
+
+// Reads a file of settings whose tables are the fields of `settings`, such as v1::AccountsFile.
+// What is wrong with it; secrets are not quoted.
+std::vector<v1::Problem> ReadTomlSettings(absl::string_view path, absl::string_view content,
+                                          google::protobuf::Message* settings);
 
 }  // namespace fairlead::resources
