@@ -13,6 +13,7 @@
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
 #include "base/status.h"
+#include "resources/host_ports.h"
 
 namespace fairlead::agent {
 namespace {
@@ -50,17 +51,11 @@ absl::Status CheckNetwork(const ActionScope& scope, const std::string& network) 
                                        network));
 }
 
-bool IsAnyAddress(absl::string_view address) {
-  return address.empty() || address == "0.0.0.0" || address == "::";
-}
-
-// `held` is as in v1::Container: "8080/tcp" or "127.0.0.1:8080/tcp".
-bool Collides(const v1::ContainerSpec::Port& port, absl::string_view held) {
-  const std::string wanted = absl::StrCat(port.host_port(), "/", port.protocol());
-  if (held == wanted) return true;
-  if (!absl::EndsWith(held, absl::StrCat(":", wanted))) return false;
-  const absl::string_view address = held.substr(0, held.size() - wanted.size() - 1);
-  return IsAnyAddress(port.host_ip()) || IsAnyAddress(address) || address == port.host_ip();
+// `held` is as in v1::Container::host_ports.
+bool Collides(const v1::ContainerSpec::Port& port, const std::string& held) {
+  const auto other = resources::ParseHostPort(held);
+  const resources::HostPort wanted{port.host_ip(), port.host_port(), port.protocol()};
+  return other.ok() && wanted.Collides(*other);
 }
 
 absl::Status CheckVolume(const ActionScope& scope, const std::string& volume) {

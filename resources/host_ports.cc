@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "resources/container_spec.h"
@@ -17,14 +18,31 @@ bool IsAnyAddress(const std::string& address) {
   return address.empty() || address == "0.0.0.0" || address == "::";
 }
 
-bool Overlap(const HostPort& a, const HostPort& b) {
-  return IsAnyAddress(a.address) || IsAnyAddress(b.address) || a.address == b.address;
-}
-
 }  // namespace
 
 std::string HostPort::ToString() const {
   return absl::StrCat(address, address.empty() ? "" : ":", port, "/", protocol);
+}
+
+bool HostPort::Collides(const HostPort& other) const {
+  return port == other.port && protocol == other.protocol &&
+         (IsAnyAddress(address) || IsAnyAddress(other.address) || address == other.address);
+}
+
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
+  HostPort parsed;
+  const std::size_t slash = text.rfind('/');
+  // An address of IP version 6 has colons of its own.
+  const std::size_t colon = text.substr(0, slash).rfind(':');
+  const std::size_t begin = colon == absl::string_view::npos ? 0 : colon + 1;
+  if (slash == absl::string_view::npos ||
+      !absl::SimpleAtoi(text.substr(begin, slash - begin), &parsed.port)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is not a port such as 127.0.0.1:8080/tcp"));
+  }
+  parsed.protocol = std::string(text.substr(slash + 1));
+  if (begin > 0) parsed.address = std::string(text.substr(0, begin - 1));
+  return parsed;
 }
 
 std::vector<HostPort> HostPortsOf(const v1::Resource& resource) {
@@ -53,7 +71,7 @@ std::vector<PortConflict> FindPortConflicts(const std::vector<PortHolder>& holde
     for (const HostPort& port : *holders[i].ports) {
       std::vector<Taken>& same = taken[Key(holders[i].server, port.port, port.protocol)];
       const auto other = std::find_if(same.begin(), same.end(), [&](const Taken& before) {
-        return before.holder != i && Overlap(*before.port, port);
+        return before.holder != i && before.port->Collides(port);
       });
       if (other == same.end()) {
         same.push_back({i, &port});

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 #include "fairlead/v1/resource.pb.h"
@@ -22,7 +23,12 @@ struct HostPort {
   bool operator==(const HostPort&) const = default;
   // "8080/tcp" or "127.0.0.1:8080/tcp".
   std::string ToString() const;
+  // Whether a host cannot give both.
+  bool Collides(const HostPort& other) const;
 };
+
+// From what ToString returns. InvalidArgument for anything else.
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view text);
 
 // The ports that are taken on the server while the deployment runs. Lines that cannot be read,
 // ports the engine chooses and those of a deployment that does not run are left out; other kinds

@@ -57,6 +57,18 @@ TEST(HostPortsTest, AddressesKeepPortsApart) {
             "0-1:0.0.0.0:80/tcp");
 }
 
+TEST(HostPortsTest, TextsAreReadBack) {
+  for (const HostPort& port :
+       {HostPort{"", 80, "tcp"}, HostPort{"127.0.0.1", 53, "udp"}, HostPort{"::1", 8080, "tcp"}}) {
+    const auto parsed = ParseHostPort(port.ToString());
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(*parsed, port);
+  }
+  for (const char* wrong : {"", "80", "/tcp", "web/tcp", "127.0.0.1:/tcp"}) {
+    EXPECT_FALSE(ParseHostPort(wrong).ok()) << wrong;
+  }
+}
+
 TEST(HostPortsTest, APairIsNamedOnce) {
   const std::vector<HostPort> range = {{"", 80, "tcp"}, {"", 81, "tcp"}};
   EXPECT_EQ(Conflicts({{"edge", range}, {"edge", range}}), "0-1:80/tcp");

@@ -145,6 +145,8 @@ std::unique_ptr<Facts> GatherFacts(PlanContext& context, const resources::Resour
 
 // target.cc
 Target ComputeTarget(const Facts& facts);
+// A new spec that fails gives way to the last good one.
+bool WantsRollback(const v1::Resource& declared);
 
 // pair.cc
 Pair ComputePair(const Facts& facts);

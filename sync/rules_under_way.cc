@@ -10,11 +10,6 @@
 namespace fairlead::sync {
 namespace {
 
-bool WantsRollback(const Facts& facts) {
-  const v1::Resource& wish = *facts.target.wish;
-  return !wish.has_deployment() || wish.deployment().rollback();
-}
-
 // What becomes of the old container of a replacement that has failed.
 std::string FateOfOld(const Facts& facts) {
   return facts.pair.OldServes() ? "the old one serves on" : "the old one is put back";
@@ -33,7 +28,7 @@ void EndFailedReplacement(const Facts& facts, const std::string& reason, Decisio
     Act(decision, v1::STEP_ACTION_FINISH,
         absl::StrCat("the new container ", reason, "; it is of the last good spec and stays"),
         v1::CONDITION_DEGRADED);
-  } else if (beside || WantsRollback(facts)) {
+  } else if (beside || WantsRollback(*facts.target.wish)) {
     Act(decision, v1::STEP_ACTION_ROLLBACK,
         absl::StrCat("the new container ", reason, ": ", FateOfOld(facts)), v1::CONDITION_DEGRADED);
   } else {

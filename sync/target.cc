@@ -20,10 +20,6 @@ void Use(const StandIn& stand_in, Target& target) {
   target.hash = stand_in.hash;
 }
 
-bool WantsRollback(const v1::Resource& declared) {
-  return !declared.has_deployment() || declared.deployment().rollback();
-}
-
 bool CanReturnToGood(const v1::InventoryEntry* inventory, const FailedByHash& failures,
                      const v1::Resource& declared, const v1::FailedSpec& failed) {
   // Who puts a spec aside by hand wants the other one.
@@ -88,6 +84,10 @@ StandIn StandInOf(const v1::InventoryEntry& entry, absl::string_view target_hash
 bool StandIn::IsComplete() const {
   return spec != nullptr && (!spec->has_stack() || !spec->stack().file_contents().empty() ||
                              (files != nullptr && !files->empty()));
+}
+
+bool WantsRollback(const v1::Resource& declared) {
+  return !declared.has_deployment() || declared.deployment().rollback();
 }
 
 Target ComputeTarget(const Facts& facts) {
