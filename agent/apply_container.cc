@@ -41,10 +41,10 @@ absl::Status ContainerReplacement::Run() {
   return replaced;
 }
 
-absl::Status ContainerReplacement::Check() {
+absl::Status ContainerReplacement::Check(bool networks_may_come) {
   RETURN_IF_ERROR(Survey());
   RETURN_IF_ERROR(EnsureImage(scope_, request_));
-  return Preflight();
+  return Preflight({.going = {}, .ours_may_go = true, .networks_may_come = networks_may_come});
 }
 
 absl::StatusOr<std::optional<v1::Container>> ContainerReplacement::Holder(const std::string& name,
@@ -134,7 +134,7 @@ absl::Status ContainerReplacement::CompleteWanted(const v1::Container& wanted) {
 
 absl::Status ContainerReplacement::Replace() {
   RETURN_IF_ERROR(EnsureImage(scope_, request_));
-  RETURN_IF_ERROR(Preflight());
+  RETURN_IF_ERROR(Preflight({}));
   RETURN_IF_ERROR(MakeRoom());
   RETURN_IF_ERROR(Create());
   if (!request_.leave_stopped()) RETURN_IF_ERROR(Start(created_id_));
@@ -145,15 +145,14 @@ absl::Status ContainerReplacement::Replace() {
   return absl::OkStatus();
 }
 
-absl::Status ContainerReplacement::Preflight() {
-  std::set<std::string> own;
+absl::Status ContainerReplacement::Preflight(HostChange change) {
   for (const auto* container : {&current_, &old_, &coming_, &stray_}) {
     // What goes on serving keeps its ports.
     if (container == &current_ && Overlaps()) continue;
-    if (container->has_value()) own.insert((*container)->id());
+    if (container->has_value()) change.going.insert((*container)->id());
   }
   if (Overlaps()) RETURN_IF_ERROR(CheckCanPassName(scope_));
-  return CheckCanRun(scope_, NeedsOf(spec_), own);
+  return CheckCanRun(scope_, NeedsOf(spec_), change);
 }
 
 absl::Status ContainerReplacement::MakeRoom() {

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 
 #include "agent/action_scope.h"
+#include "agent/preflight.h"
 #include "fairlead/v1/action.pb.h"
 #include "fairlead/v1/live.pb.h"
 
@@ -26,8 +27,8 @@ class ContainerReplacement {
   // nothing.
   absl::Status Run();
   // The same looks, and the image; no container is changed. Ok when a Run would find nothing in its
-  // way.
-  absl::Status Check();
+  // way, once what else the change is about is done.
+  absl::Status Check(bool networks_may_come);
 
  private:
   absl::Status Survey();
@@ -44,7 +45,7 @@ class ContainerReplacement {
   absl::Status CompleteWanted(const v1::Container& wanted);
   absl::Status Replace();
   // What is in the way is found before anything stops.
-  absl::Status Preflight();
+  absl::Status Preflight(HostChange change);
   absl::Status MakeRoom();
   // Stops `container` for good and gives it the name of the old one.
   absl::Status SetAside(v1::Container container);

@@ -67,6 +67,21 @@ absl::Status ComposeRuntime::Apply(ActionScope& scope, const v1::ApplyStack& req
   return StackUpdate(scope, request, compose, folder).Run();
 }
 
+absl::Status ComposeRuntime::Check(ActionScope& scope, const v1::CheckStack& request) const {
+  const v1::ApplyStack& stack = request.stack();
+  RETURN_IF_ERROR(CheckProjectName(stack.project()));
+  // Its environment would have to be written among the files of somebody else: what it needs is
+  // looked at when it is applied.
+  if (!stack.host_directory().empty() && !stack.environment().empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ComposeCommand compose, Compose(scope));
+  const StackFolder folder(data_directory_, stack.project());
+  const StackFolder scratch(absl::StrCat(data_directory_, "/checks"), stack.project());
+  const absl::Status checked =
+      StackUpdate(scope, stack, compose, folder).Check(scratch, request.networks_may_come());
+  const absl::Status cleared = scratch.Clear();
+  return checked.ok() ? cleared : checked;
+}
+
 absl::Status ComposeRuntime::Adopt(ActionScope& scope, const v1::AdoptStack& request) const {
   RETURN_IF_ERROR(CheckProjectName(request.stack().project()));
   ASSIGN_OR_RETURN(const ComposeCommand compose, Compose(scope));

@@ -19,10 +19,12 @@ namespace fairlead::agent {
 // 1 where that is all there is. Thread-safe for different projects.
 class ComposeRuntime {
  public:
-  // Files and records live in `data_directory`/stacks/PROJECT; `engine` as in DockerOptions.
+  // Files and records live in `data_directory`/stacks/PROJECT, those of a look ahead in
+  // `data_directory`/checks; `engine` as in DockerOptions.
   ComposeRuntime(std::string data_directory, std::string engine);
 
   absl::Status Apply(ActionScope& scope, const v1::ApplyStack& request) const;
+  absl::Status Check(ActionScope& scope, const v1::CheckStack& request) const;
   absl::Status Adopt(ActionScope& scope, const v1::AdoptStack& request) const;
   absl::Status Remove(ActionScope& scope, const v1::RemoveStack& request) const;
 

@@ -96,6 +96,16 @@ class ComposeRuntimeTest : public RuntimeFixture {
     ASSERT_EQ(Run(Stack("a1")).message(), "");
     Calls();
   }
+  // The container `other` of somebody else.
+  void AddHolderOfPort9090() {
+    v1::ContainerSpec other;
+    other.set_image("app:1");
+    v1::ContainerSpec::Port& port = *other.add_ports();
+    port.set_host_port(9090);
+    port.set_container_port(1);
+    port.set_protocol("tcp");
+    engine_.AddContainer("other", ToCreateBody(other, {}), "running");
+  }
   // As made by somebody else's compose.
   std::string AddForeign(const std::string& service, const std::string& compose_hash,
                          const std::string& state = "running") {
@@ -278,13 +288,7 @@ TEST_F(ComposeRuntimeTest, WhatTheHostLacksStopsBeforeUp) {
         "    - d:/d\n"
         "networks:\n  default:\n    external: true\n    name: edge\n"
         "volumes:\n  d:\n    external: true\n    name: data\n");
-  v1::ContainerSpec other;
-  other.set_image("app:1");
-  v1::ContainerSpec::Port& port = *other.add_ports();
-  port.set_host_port(9090);
-  port.set_container_port(1);
-  port.set_protocol("tcp");
-  engine_.AddContainer("other", ToCreateBody(other, {}), "running");
+  AddHolderOfPort9090();
   const auto expect_refusal = [&](const std::string& why) {
     const v1::ActionOutcome outcome = Run(Stack("a2", "v1:k1:s2"));
     EXPECT_EQ(outcome.code(), static_cast<int>(absl::StatusCode::kFailedPrecondition));
@@ -301,6 +305,60 @@ TEST_F(ComposeRuntimeTest, WhatTheHostLacksStopsBeforeUp) {
   engine_.Exit("other", 0);
   EXPECT_EQ(Run(Stack("a2", "v1:k1:s2")).message(), "");
   EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d db"));
+}
+
+v1::Action Look(const v1::Action& apply, bool networks_may_come = false) {
+  v1::Action action = apply;
+  v1::CheckStack check;
+  *check.mutable_stack() = apply.apply_stack();
+  check.set_networks_may_come(networks_may_come);
+  *action.mutable_check_stack() = std::move(check);
+  return action;
+}
+
+TEST_F(ComposeRuntimeTest, ALookAheadFindsWhatIsMissingAndChangesNothing) {
+  Deploy();
+  const std::string compose = folder_.path() + "/stacks/shop/files/compose.yaml";
+  const std::string before = base::ReadFile(compose).value();
+  v1::Action next = Stack("a2", "v1:k1:s2");
+  next.mutable_apply_stack()->mutable_files(0)->set_content("services: {db: {}}\n");
+  Write("config.yaml",
+        "services:\n  db:\n    image: app:1\n    networks:\n      edge: null\n"
+        "networks:\n  edge:\n    external: true\n    name: edge\n");
+  EXPECT_THAT(Run(Look(next)).message(), HasSubstr("there is no network edge on this host"));
+  EXPECT_EQ(Run(Look(next, true)).message(), "") << "another stack may make it";
+  engine_.AddNetwork("edge");
+  EXPECT_EQ(Run(Look(next)).message(), "");
+
+  EXPECT_EQ(base::ReadFile(compose).value(), before);
+  EXPECT_FALSE(fs::exists(folder_.path() + "/checks/shop")) << "nothing is left of it";
+  EXPECT_FALSE(fs::exists(folder_.path() + "/checks/stacks/shop"));
+  EXPECT_THAT(engine_.Containers(), Contains("shop_web_1 running"));
+  EXPECT_THAT(Calls(), IsEmpty());
+}
+
+TEST_F(ComposeRuntimeTest, ALookAheadSeesServicesThatMountTheirFilesAsTheyAre) {
+  v1::Action stack = Stack("a1");
+  v1::StackFile& page = *stack.mutable_apply_stack()->add_files();
+  page.set_path("page/index.html");
+  page.set_content("hello");
+  const std::string files = folder_.path() + "/stacks/shop/files";
+  const auto config = [](const std::string& root) {
+    return absl::StrCat("services:\n  db:\n    image: app:1\n    ports:\n    - 9090:90/tcp\n",
+                        "    volumes:\n    - ", root, "/page:/www:ro\n    - ", root,
+                        "/page/index.html:/i.html:ro\n");
+  };
+  Write("config.yaml", config(files));
+  ASSERT_EQ(Run(stack).message(), "");
+  AddContainerOf("db");
+  ASSERT_EQ(Run(stack).message(), "");
+  AddHolderOfPort9090();
+
+  // As compose resolves it from where the look is made.
+  Write("config.yaml", config(folder_.path() + "/checks/stacks/shop/files"));
+  EXPECT_EQ(Run(Look(stack)).message(), "") << "db is as it should be and needs nothing";
+  stack.mutable_apply_stack()->mutable_files(1)->set_content("bye");
+  EXPECT_THAT(Run(Look(stack)).message(), HasSubstr("port 9090/tcp is taken"));
 }
 
 TEST_F(ComposeRuntimeTest, PassesArgumentsAndLeavesStopped) {

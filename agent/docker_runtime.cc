@@ -100,7 +100,8 @@ absl::Status DockerRuntime::Dispatch(ActionScope& scope) const {
     case v1::Action::kApplyContainer:
       return ContainerReplacement(scope, action.apply_container()).Run();
     case v1::Action::kCheck:
-      return ContainerReplacement(scope, action.check().apply()).Check();
+      return ContainerReplacement(scope, action.check().apply())
+          .Check(action.check().networks_may_come());
     case v1::Action::kFinishReplacement:
       return FinishReplacement(scope, action.finish_replacement());
     case v1::Action::kStart:
@@ -117,6 +118,8 @@ absl::Status DockerRuntime::Dispatch(ActionScope& scope) const {
       return AdoptContainer(scope, action.adopt());
     case v1::Action::kApplyStack:
       return compose_->Apply(scope, action.apply_stack());
+    case v1::Action::kCheckStack:
+      return compose_->Check(scope, action.check_stack());
     case v1::Action::kAdoptStack:
       return compose_->Adopt(scope, action.adopt_stack());
     case v1::Action::kRemoveStack:

@@ -68,13 +68,14 @@ absl::Status CheckVolume(const ActionScope& scope, const std::string& volume) {
 
 absl::Status CheckPorts(const ActionScope& scope,
                         const std::vector<v1::ContainerSpec::Port>& wanted,
-                        const std::set<std::string>& own) {
+                        const HostChange& change) {
   if (wanted.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const boost::json::array listed, scope.engine.ListContainers({}, scope.limits));
   for (const boost::json::value& element : listed) {
     if (!element.is_object()) continue;
     const v1::Container container = ToBriefContainer(element.as_object());
-    if (own.contains(container.id()) || !IsUp(container)) continue;
+    if (change.going.contains(container.id()) || !IsUp(container)) continue;
+    if (change.ours_may_go && container.installation() == scope.installation) continue;
     for (const std::string& held : container.host_ports()) {
       for (const v1::ContainerSpec::Port& port : wanted) {
         if (!Collides(port, held)) continue;
@@ -120,11 +121,13 @@ HostNeeds NeedsOf(const v1::ContainerSpec& spec) {
 }
 
 absl::Status CheckCanRun(const ActionScope& scope, const HostNeeds& needs,
-                         const std::set<std::string>& own) {
+                         const HostChange& change) {
   for (const std::string& image : needs.images) RETURN_IF_ERROR(CheckArchitecture(scope, image));
-  for (const std::string& network : needs.networks) RETURN_IF_ERROR(CheckNetwork(scope, network));
-  for (const std::string& volume : needs.volumes) RETURN_IF_ERROR(CheckVolume(scope, volume));
-  RETURN_IF_ERROR(CheckPorts(scope, needs.ports, own));
+  if (!change.networks_may_come) {
+    for (const std::string& network : needs.networks) RETURN_IF_ERROR(CheckNetwork(scope, network));
+    for (const std::string& volume : needs.volumes) RETURN_IF_ERROR(CheckVolume(scope, volume));
+  }
+  RETURN_IF_ERROR(CheckPorts(scope, needs.ports, change));
   return CheckRoom(scope);
 }
 

@@ -18,7 +18,7 @@ absl::Status StackUpdate::Adopt() {
         absl::StrCat("compose project ", request_.project(), " has no container"));
   }
   RETURN_IF_ERROR(RefuseOwners());
-  RETURN_IF_ERROR(Analyse());
+  RETURN_IF_ERROR(Analyse(folder_));
   ASSIGN_OR_RETURN(const auto hashes, compose_.ServiceHashes(scope_, request_.project(), input_));
   const std::vector<std::string> differences = Differences(hashes);
   if (!differences.empty()) {

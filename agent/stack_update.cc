@@ -8,12 +8,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
-#include "agent/preflight.h"
 #include "agent/section_hash.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -41,6 +41,14 @@ std::string DescribeOwner(const v1::Container& container) {
                                                    : absl::StrCat(" of ", container.resource()));
 }
 
+// `config` with every path below `from` as one below `to`.
+boost::json::object WithPaths(const boost::json::object& config, const std::string& from,
+                              const std::string& to) {
+  const std::string text =
+      absl::StrReplaceAll(std::string(boost::json::serialize(config)), {{from, to}});
+  return boost::json::parse(text).as_object();
+}
+
 // One of the namespaces of `inspect` is that of a container outside `listed`.
 bool SharesWithMissing(const boost::json::object& inspect, const boost::json::array& listed) {
   for (const char* field : {"NetworkMode", "PidMode", "IpcMode"}) {
@@ -62,16 +70,27 @@ absl::Status StackUpdate::Run() {
   RETURN_IF_ERROR(ReadRecord());
   RETURN_IF_ERROR(Survey());
   RETURN_IF_ERROR(RefuseStrangers());
-  RETURN_IF_ERROR(Analyse());
+  RETURN_IF_ERROR(Analyse(folder_));
   Decide();
   RETURN_IF_ERROR(WriteOverride());
   if (!touched_.empty()) {
     RETURN_IF_ERROR(EnsureImages());
-    RETURN_IF_ERROR(Preflight());
+    RETURN_IF_ERROR(Preflight({}));
     RETURN_IF_ERROR(Up());
   }
   RETURN_IF_ERROR(RemoveGoneServices());
   return Record();
+}
+
+absl::Status StackUpdate::Check(const StackFolder& scratch, bool networks_may_come) {
+  RETURN_IF_ERROR(ReadRecord());
+  RETURN_IF_ERROR(Survey());
+  RETURN_IF_ERROR(RefuseStrangers());
+  RETURN_IF_ERROR(Analyse(scratch));
+  Decide();
+  if (touched_.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(EnsureImages());
+  return Preflight({.going = {}, .ours_may_go = true, .networks_may_come = networks_may_come});
 }
 
 absl::Status StackUpdate::ReadRecord() {
@@ -139,37 +158,43 @@ absl::Status StackUpdate::RefuseStrangers() const {
                                                     ", which is not Fairlead's"));
 }
 
-absl::Status StackUpdate::Analyse() {
+absl::Status StackUpdate::Analyse(const StackFolder& folder) {
   scope_.Report("resolving", request_.project());
-  ASSIGN_OR_RETURN(const StackInput written, folder_.Write(request_));
-  ASSIGN_OR_RETURN(input_, compose_.Prepare(written, folder_));
-  ASSIGN_OR_RETURN(const boost::json::object config,
-                   compose_.Config(scope_, request_.project(), input_));
+  ASSIGN_OR_RETURN(const StackInput written, folder.Write(request_));
+  run_directory_ =
+      request_.host_directory().empty() ? folder_.PathOf("files") : written.run_directory;
+  ASSIGN_OR_RETURN(input_, compose_.Prepare(written, folder));
+  ASSIGN_OR_RETURN(boost::json::object config, compose_.Config(scope_, request_.project(), input_));
+  if (input_.run_directory != run_directory_) {
+    config = WithPaths(config, input_.run_directory, run_directory_);
+  }
   ASSIGN_OR_RETURN(
       services_,
-      AnalyseServices({.config = config,
-                       .hasher = *scope_.hasher,
-                       .content_of = [this](const std::string& path) { return ContentOf(path); },
-                       .profiles = ProfilesIn(request_.environment())}));
+      AnalyseServices(
+          {.config = config,
+           .hasher = *scope_.hasher,
+           .content_of = [&](const std::string& path) { return ContentOf(path, folder); },
+           .profiles = ProfilesIn(request_.environment())}));
   return absl::OkStatus();
 }
 
-std::string StackUpdate::ContentOf(const std::string& path) const {
-  const std::string root = absl::StrCat(input_.run_directory, "/");
+std::string StackUpdate::ContentOf(const std::string& path, const StackFolder& folder) const {
+  const std::string root = absl::StrCat(run_directory_, "/");
   std::error_code error;
   const auto hashed = [&](const std::string& file) {
     const absl::StatusOr<std::string> content = base::ReadFile(file, kLargestContent);
     return content.ok() ? scope_.hasher->HashText(*content) : std::string();
   };
   if (!absl::StartsWith(path, root)) return "";
-  if (fs::is_regular_file(path, error)) return hashed(path);
+  const std::string source = absl::StrCat(input_.run_directory, "/", path.substr(root.size()));
+  if (fs::is_regular_file(source, error)) return hashed(source);
   // Of a folder only what the stack itself brings: the rest is what containers write.
   std::string text;
-  const absl::StatusOr<std::vector<std::string>> files = folder_.WrittenFiles();
+  const absl::StatusOr<std::vector<std::string>> files = folder.WrittenFiles();
   if (!files.ok()) return text;
   for (const std::string& file : *files) {
-    if (absl::StartsWith(file, absl::StrCat(path, "/"))) {
-      absl::StrAppend(&text, file, "=", hashed(file), ";");
+    if (absl::StartsWith(file, absl::StrCat(source, "/"))) {
+      absl::StrAppend(&text, path, file.substr(source.size()), "=", hashed(file), ";");
     }
   }
   return text;
@@ -240,16 +265,15 @@ bool StackUpdate::IsTouched(const ComposeService& service) const {
   return std::find(touched_.begin(), touched_.end(), service.name) != touched_.end();
 }
 
-absl::Status StackUpdate::Preflight() const {
+absl::Status StackUpdate::Preflight(HostChange change) const {
   HostNeeds needs;
   for (const ComposeService& service : services_) {
     if (IsTouched(service) && service.replicas > 0) needs.Add(service.needs);
   }
-  std::set<std::string> own;
   for (const auto& [service, containers] : present_) {
-    for (const Present& present : containers) own.insert(present.container.id());
+    for (const Present& present : containers) change.going.insert(present.container.id());
   }
-  return CheckCanRun(scope_, needs, own);
+  return CheckCanRun(scope_, needs, change);
 }
 
 absl::Status StackUpdate::EnsureImages() {

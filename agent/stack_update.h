@@ -11,6 +11,7 @@
 #include "agent/action_scope.h"
 #include "agent/compose_command.h"
 #include "agent/compose_project.h"
+#include "agent/preflight.h"
 #include "agent/stack_folder.h"
 #include "fairlead/v1/action.pb.h"
 #include "fairlead/v1/live.pb.h"
@@ -31,6 +32,10 @@ class StackUpdate {
   // what runs.
   absl::Status Run();
 
+  // Whether Run would find what it needs, images included; they are pulled. Its files are written
+  // into `scratch` instead of those of the project. Changes no container.
+  absl::Status Check(const StackFolder& scratch, bool networks_may_come);
+
   // Records the project as it runs. FailedPrecondition when compose would change anything of it,
   // or when it belongs to somebody else. Changes no container.
   absl::Status Adopt();
@@ -48,7 +53,8 @@ class StackUpdate {
 
   // Reads the record; refuses that of another resource.
   absl::Status ReadRecord();
-  absl::Status Analyse();
+  // Writes the files into `folder`, and resolves them as if they were the project's own.
+  absl::Status Analyse(const StackFolder& folder);
   // Reads the project's containers.
   absl::Status Survey();
   // FailedPrecondition when all there is belongs to others.
@@ -70,18 +76,21 @@ class StackUpdate {
   bool IsTouched(const ComposeService& service) const;
   absl::Status EnsureImages();
   // Whether compose will be able to make what it is to make.
-  absl::Status Preflight() const;
+  absl::Status Preflight(HostChange change) const;
   absl::Status Up();
   absl::Status UpServices(const std::vector<std::string>& services, bool force);
   absl::Status RemoveGoneServices();
   absl::Status Record();
-  std::string ContentOf(const std::string& path) const;
+  // `path` as of the project's own files, which are in `folder` now.
+  std::string ContentOf(const std::string& path, const StackFolder& folder) const;
 
   ActionScope& scope_;
   const v1::ApplyStack& request_;
   const ComposeCommand& compose_;
   const StackFolder& folder_;
   StackInput input_;
+  // Run directory of the project; `input_` has that of a look ahead.
+  std::string run_directory_;
   std::vector<ComposeService> services_;
   // By service, in the engine's order.
   std::map<std::string, std::vector<Present>> present_;

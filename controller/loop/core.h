@@ -181,7 +181,7 @@ class Core {
   // The member that the others wait for; null when all have passed.
   const v1::Step* CheckGroup(const std::vector<int>& group, absl::Time now, Load& load,
                              CoreOutput& output);
-  bool StartCheck(const v1::Step& step, absl::Time now, CoreOutput& output);
+  bool StartCheck(const v1::Step& step, bool networks_may_come, absl::Time now, CoreOutput& output);
   bool StartStep(const v1::Step& step, absl::Time now, CoreOutput& output);
   // True when an entry changed, so that the plan must be looked at again.
   bool UpdateEntries(const std::vector<resources::ResourceId>& ids, absl::Time now);

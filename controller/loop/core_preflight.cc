@@ -1,9 +1,11 @@
 // The look ahead at groups of steps, before any of them starts.
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "controller/loop/core.h"
@@ -20,6 +22,9 @@ void SetPreflightGate(v1::Step& step, std::string reason, const std::string& on)
   gate.set_reason(std::move(reason));
   gate.add_on(on);
 }
+
+// Compose makes the networks and volumes of its project, which others may use.
+bool IsStack(const v1::Step& step) { return absl::StartsWith(step.resource(), "stack/"); }
 
 bool IsOpen(const v1::Gate& gate) {
   return gate.kind() == v1::Gate::KIND_OPEN || gate.kind() == v1::Gate::KIND_HOST_LIMIT;
@@ -85,15 +90,21 @@ const v1::Step* Core::CheckGroup(const std::vector<int>& group, absl::Time now, 
     if (known != checked_.end() && known->second == step.target_hash()) continue;
     waits = &step;
     if (input_.busy.contains(step.resource()) || !HasRoom(load, step.server())) continue;
-    if (StartCheck(step, now, output)) ++load[step.server()];
+    const bool networks_may_come = std::any_of(group.begin(), group.end(), [&](int other) {
+      const v1::Step& made = result_.plan.steps(other);
+      return other != index && made.server() == step.server() && IsStack(made);
+    });
+    if (StartCheck(step, networks_may_come, now, output)) ++load[step.server()];
   }
   return waits;
 }
 
-bool Core::StartCheck(const v1::Step& step, absl::Time now, CoreOutput& output) {
+bool Core::StartCheck(const v1::Step& step, bool networks_may_come, absl::Time now,
+                      CoreOutput& output) {
   const auto id = resources::ResourceId::Parse(step.resource());
   const auto decision = result_.decisions.find(*id);
-  absl::StatusOr<StepAction> computed = ComputeCheckAction(input_, step, *decision->second);
+  absl::StatusOr<StepAction> computed =
+      ComputeCheckAction(input_, step, *decision->second, networks_may_come);
   if (!computed.ok()) {
     v1::Step check = step;
     check.set_action(v1::STEP_ACTION_CHECK);

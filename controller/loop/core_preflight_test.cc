@@ -115,6 +115,50 @@ TEST_F(CorePreflightTest, AChangeOfOneIsNotLookedAtTwice) {
   EXPECT_EQ(Image("web"), "web:2");
 }
 
+TEST_F(CorePreflightTest, AStackOfAGroupIsLookedAtToo) {
+  const auto change = [](const std::string& version) {
+    return absl::StrCat("[[server]]\nname = \"edge\"\n", Deployment("db", version),
+                        "[[stack]]\nname = \"shop\"\nafter = [\"db\"]\nconfig.server = \"edge\"\n",
+                        "config.file_contents = \"services: {web: {image: \\\"web:", version,
+                        "\\\"}}\"\n", Deployment("proxy", version, "\"stack/shop\""));
+  };
+  world_.faults["stack/shop"] =
+      absl::FailedPreconditionError("pre-flight: there is no volume data");
+  world_.Commit(change("1"), "1");
+  world_.sent.clear();
+  world_.Settle(absl::Seconds(1));
+  EXPECT_THAT(world_.sent, ElementsAre("check deployment/db", "check_stack stack/shop",
+                                       "check deployment/proxy"));
+  EXPECT_EQ(world_.ConditionOf("deployment/db"), v1::CONDITION_BLOCKED);
+
+  world_.faults.clear();
+  world_.Settle();
+  EXPECT_EQ(Image("db"), "db:1");
+  EXPECT_THAT(world_.sent, Contains("apply_stack stack/shop"));
+}
+
+TEST_F(CorePreflightTest, NetworksThatAStackOfTheGroupMakesAreNoObstacle) {
+  world_.Commit(
+      "[[server]]\nname = \"edge\"\n"
+      "[[stack]]\nname = \"shop\"\nconfig.server = \"edge\"\n"
+      "config.file_contents = \"services: {web: {image: \\\"web:1\\\"}}\"\n" +
+          Deployment("proxy", "1", "\"stack/shop\""),
+      "1");
+  world_.Pass();
+  const auto may_come = [this](const std::string& resource) {
+    for (const DispatchAction& dispatch : world_.pending) {
+      const v1::Action& action = dispatch.action;
+      if (action.resource() != resource) continue;
+      return action.has_check() ? action.check().networks_may_come()
+                                : action.check_stack().networks_may_come();
+    }
+    ADD_FAILURE() << "nothing was sent for " << resource;
+    return false;
+  };
+  EXPECT_TRUE(may_come("deployment/proxy"));
+  EXPECT_FALSE(may_come("stack/shop")) << "nothing else of the change makes any";
+}
+
 TEST_F(CorePreflightTest, AnAgentThatCannotLookHoldsNothingUp) {
   Commit("1");
   world_.faults["deployment/web"] = absl::UnimplementedError("this agent is older");

@@ -48,7 +48,8 @@ bool MayHaveGroups(const v1::Plan& plan) {
 
 bool IsMember(const sync::PlanInput& input, const sync::PlanResult& result, const v1::Step& step,
               const ResourceId& id) {
-  if (id.kind != "deployment" || !MakesAfresh(step) || !WaitsAtMostForOthers(input, step)) {
+  if ((id.kind != "deployment" && id.kind != "stack") || !MakesAfresh(step) ||
+      !WaitsAtMostForOthers(input, step)) {
     return false;
   }
   const auto decision = result.decisions.find(id);

@@ -186,13 +186,22 @@ StepAction EnvelopeOf(const sync::PlanInput& input, const v1::Step& step) {
 }  // namespace
 
 absl::StatusOr<StepAction> ComputeCheckAction(const sync::PlanInput& input, const v1::Step& step,
-                                              const sync::Decision& decision) {
+                                              const sync::Decision& decision,
+                                              bool networks_may_come) {
   StepAction result = EnvelopeOf(input, step);
   ASSIGN_OR_RETURN(const Target target, TargetOf(input, decision));
   for (const std::string& secret : target.secrets) result.action.add_secrets(secret);
+  if (decision.id.kind == "stack") {
+    v1::CheckStack& check = *result.action.mutable_check_stack();
+    check.set_networks_may_come(networks_may_come);
+    RETURN_IF_ERROR(FillStack(input, decision, target, *check.mutable_stack()));
+    return result;
+  }
   v1::Action made;
   RETURN_IF_ERROR(FillContainer(input, decision, target, made));
-  *result.action.mutable_check()->mutable_apply() = std::move(*made.mutable_apply_container());
+  v1::CheckContainer& check = *result.action.mutable_check();
+  check.set_networks_may_come(networks_may_come);
+  *check.mutable_apply() = std::move(*made.mutable_apply_container());
   return result;
 }
 

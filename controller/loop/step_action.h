@@ -26,8 +26,9 @@ absl::StatusOr<StepAction> ComputeStepAction(const sync::PlanInput& input, const
                                              const sync::Decision& decision);
 
 // The look ahead at a step that makes a container (create, replace, move), at the server where it
-// is to be. As ComputeStepAction.
+// is to be; `networks_may_come` as in v1::CheckContainer. As ComputeStepAction.
 absl::StatusOr<StepAction> ComputeCheckAction(const sync::PlanInput& input, const v1::Step& step,
-                                              const sync::Decision& decision);
+                                              const sync::Decision& decision,
+                                              bool networks_may_come);
 
 }  // namespace fairlead::loop

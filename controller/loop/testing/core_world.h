@@ -195,7 +195,7 @@ class CoreWorld {
       outcome.set_message(std::string(fault->second.message()));
       return outcome;
     }
-    if (action.has_check()) return outcome;
+    if (action.has_check() || action.has_check_stack()) return outcome;
     if (action.has_apply_container()) {
       const auto& spec = action.apply_container().spec();
       v1::Container* old = host.Find(spec.name());
