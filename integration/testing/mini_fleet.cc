@@ -172,7 +172,8 @@ absl::Status MiniFleet::StartAgent(int server) {
                                    "--docker-host",
                                    engine(server).host()};
   if (options_.agents_beside_containers) argv = engine(server).InNetwork(argv);
-  return agent(server).Start(argv, absl::StrCat(directory_, "/agent-", server, ".log"));
+  return agent(server).Start(argv, absl::StrCat(directory_, "/agent-", server, ".log"),
+                             options_.agent_environment);
 }
 
 absl::Status MiniFleet::Start() {

@@ -33,6 +33,8 @@ struct FleetOptions {
   // Agents run in the networks of their engines, where they reach containers; the controller then
   // listens on a unix socket.
   bool agents_beside_containers = false;
+  // Of the agents; replaces what the test has.
+  std::map<std::string, std::string> agent_environment;
   // Mount a tmpfs of so many KiB as the controller's data directory; 0 is none. Needs root.
   int controller_disk_kib = 0;
   // The same for the agent of the last server.
