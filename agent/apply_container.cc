@@ -117,7 +117,7 @@ absl::Status ContainerReplacement::CompleteWanted(const v1::Container& wanted) {
   if (own) created_id_ = id;
   scope_.outcome.set_container_id(id);
   if (!spec_.restart_policy().empty() && wanted.restart_policy() != spec_.restart_policy()) {
-    RETURN_IF_ERROR(scope_.engine.UpdateRestartPolicy(id, spec_.restart_policy(), scope_.limits));
+    RETURN_IF_ERROR(SetRestartPolicy(scope_.engine, id, spec_.restart_policy(), scope_.limits));
   }
   if (!request_.leave_stopped()) {
     const absl::Status started = wanted.state() == v1::CONTAINER_STATE_PAUSED
@@ -180,7 +180,7 @@ absl::Status ContainerReplacement::SetAside(v1::Container container) {
   RETURN_IF_ERROR(RecordAside(scope_, container));
   old_ = container;
   current_.reset();
-  RETURN_IF_ERROR(scope_.engine.UpdateRestartPolicy(id, "no", scope_.limits));
+  RETURN_IF_ERROR(SetRestartPolicy(scope_.engine, id, "no", scope_.limits));
   if (IsUp(container)) {
     scope_.Report("stopping", container.name());
     RETURN_IF_ERROR(StopGently(scope_.engine, scope_.clock, id, "", spec_.stop_timeout_seconds(),

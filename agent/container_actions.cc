@@ -82,9 +82,15 @@ absl::Status UpdateContainer(ActionScope& scope, const v1::UpdateContainer& requ
   for (const v1::Container& container : containers) {
     scope.Report("updating", container.name());
     scope.outcome.set_container_id(container.id());
-    RETURN_IF_ERROR(
-        scope.engine.UpdateRestartPolicy(container.id(), request.restart_policy(), scope.limits),
-        absl::StrCat("update container ", container.name()));
+    const absl::Status updated =
+        scope.engine.UpdateRestartPolicy(container.id(), request.restart_policy(), scope.limits);
+    if (absl::IsUnimplemented(updated)) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "this engine cannot change the restart policy of container ", container.name(),
+          "; remove the container, and it is made anew with the policy \"",
+          request.restart_policy(), "\""));
+    }
+    RETURN_IF_ERROR(updated, absl::StrCat("update container ", container.name()));
   }
   return absl::OkStatus();
 }

@@ -85,6 +85,8 @@ EngineEvent ToEvent(const json::object& object) {
   EngineEvent event;
   event.type = TextAt(object, {"Type"});
   event.action = TextAt(object, {"Action"});
+  // As podman calls it.
+  if (event.type == "container" && event.action == "remove") event.action = "destroy";
   event.container_id = TextAt(object, {"Actor", "ID"});
   if (event.type == "network") {
     event.container_id = TextAt(object, {"Actor", "Attributes", "container"});
@@ -313,9 +315,9 @@ absl::Status EngineClient::WatchEvents(absl::Time since, const EventHooks& hooks
   // Health checks run by exec: their events are left out at the engine.
   const json::object filters = {
       {"type", {"container", "network", "image"}},
-      {"event", {"create",     "start",  "restart", "die",   "stop",    "kill",          "oom",
-                 "destroy",    "rename", "update",  "pause", "unpause", "health_status", "connect",
-                 "disconnect", "tag",    "untag",   "pull",  "load",    "import"}}};
+      {"event", {"create",  "start",      "restart", "die",    "stop",  "kill",    "oom",
+                 "destroy", "remove",     "rename",  "update", "pause", "unpause", "health_status",
+                 "connect", "disconnect", "tag",     "untag",  "pull",  "load",    "import"}}};
   const int64_t nanos = absl::ToUnixNanos(since);
   std::string pending;
   RETURN_IF_ERROR(StreamTo("GET",

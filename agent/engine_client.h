@@ -97,6 +97,7 @@ class EngineClient {
   absl::Status RemoveContainer(const std::string& id, const CallLimits& limits) const;
   absl::Status RenameContainer(const std::string& id, const std::string& name,
                                const CallLimits& limits) const;
+  // Unimplemented with podman 4, which gives a container its policy for good.
   absl::Status UpdateRestartPolicy(const std::string& id, const std::string& policy,
                                    const CallLimits& limits) const;
 

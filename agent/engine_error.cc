@@ -72,6 +72,10 @@ absl::Status StatusOfAnswer(unsigned http_status, absl::string_view body) {
     case 400:
       return absl::InvalidArgumentError(message);
     case 404:
+      // Of the path itself, as podman and Docker say it.
+      if (message == "Not Found" || message == "page not found") {
+        return absl::UnimplementedError("this engine does not know the call");
+      }
       return absl::NotFoundError(message);
     case 409:
       return absl::StrContains(message, "is already in use by container")

@@ -112,7 +112,7 @@ absl::Status Replacement::Retire(v1::Container& old) {
   if (IsUp(old)) {
     // Should it be wanted back after all.
     RETURN_IF_ERROR(RecordAside(scope_, old));
-    RETURN_IF_ERROR(scope_.engine.UpdateRestartPolicy(old.id(), "no", scope_.limits),
+    RETURN_IF_ERROR(SetRestartPolicy(scope_.engine, old.id(), "no", scope_.limits),
                     absl::StrCat("update container ", old.name()));
     RETURN_IF_ERROR(Rename(old, resources::OldNameOf(name_)));
     scope_.Report("draining", old.name());

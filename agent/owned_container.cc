@@ -211,6 +211,12 @@ absl::Status RecordAside(ActionScope& scope, const v1::Container& container) {
   return scope.records.Put(id, record);
 }
 
+absl::Status SetRestartPolicy(const EngineClient& engine, const std::string& id,
+                              const std::string& policy, const CallLimits& limits) {
+  const absl::Status set = engine.UpdateRestartPolicy(id, policy, limits);
+  return absl::IsUnimplemented(set) ? absl::OkStatus() : set;
+}
+
 absl::Status PutBack(ActionScope& scope, const std::string& id, const std::string& name,
                      const std::string& restart_policy, bool leave_stopped,
                      const CallLimits& limits) {
@@ -222,7 +228,7 @@ absl::Status PutBack(ActionScope& scope, const std::string& id, const std::strin
   if (container.name() != name) RETURN_IF_ERROR(scope.engine.RenameContainer(id, name, limits));
   const std::string& policy = restart_policy.empty() ? aside.restart_policy : restart_policy;
   if (!policy.empty() && policy != container.restart_policy()) {
-    RETURN_IF_ERROR(scope.engine.UpdateRestartPolicy(id, policy, limits));
+    RETURN_IF_ERROR(SetRestartPolicy(scope.engine, id, policy, limits));
   }
   if (!leave_stopped && aside.was_running && !IsUp(container)) {
     scope.Report("starting", name);

@@ -75,6 +75,11 @@ void FillAdopted(const ContainerRecords& records, const std::string& installatio
 // Records what is to be given back to a container that is about to be stopped for another one.
 absl::Status RecordAside(ActionScope& scope, const v1::Container& container);
 
+// For containers on their way in or out. An engine that gives a policy for good (podman 4) is left
+// alone: it starts nothing that was stopped on request.
+absl::Status SetRestartPolicy(const EngineClient& engine, const std::string& id,
+                              const std::string& policy, const CallLimits& limits);
+
 // Gives the container set aside its name, restart policy and run back. `restart_policy` counts
 // where no record tells another.
 absl::Status PutBack(ActionScope& scope, const std::string& id, const std::string& name,

@@ -77,7 +77,7 @@ MiniFleet::MiniFleet(FleetOptions options)
       repository_(std::make_unique<GitRepository>(directory_)) {
   std::string servers;
   for (int server = 1; server <= options_.servers; ++server) {
-    engine(server).Clear();
+    if (options_.docker_host.empty()) engine(server).Clear();
     agents_.push_back(std::make_unique<Process>());
     absl::StrAppend(&servers, "[[server]]\nname = \"host-", server, "\"\n");
   }
@@ -170,7 +170,7 @@ absl::Status MiniFleet::StartAgent(int server) {
                                    "--data-dir",
                                    AgentData(server),
                                    "--docker-host",
-                                   engine(server).host()};
+                                   DockerHost(server)};
   if (options_.agents_beside_containers) argv = engine(server).InNetwork(argv);
   return agent(server).Start(argv, absl::StrCat(directory_, "/agent-", server, ".log"),
                              options_.agent_environment);
@@ -190,6 +190,10 @@ absl::Status MiniFleet::Start() {
         WaitFor(absl::StrCat("server host-", server, " online"), [&] { return IsOnline(server); }));
   }
   return absl::OkStatus();
+}
+
+std::string MiniFleet::DockerHost(int server) const {
+  return options_.docker_host.empty() ? engine(server).host() : options_.docker_host;
 }
 
 std::string MiniFleet::AgentData(int server) const {
@@ -314,7 +318,7 @@ void MiniFleet::PrintLogs() const {
   for (int server = 1; server <= options_.servers; ++server) {
     std::cerr << "--- agent-" << server << ".log\n"
               << TailOf(absl::StrCat(directory_, "/agent-", server, ".log"), 60) << "\n--- docker\n"
-              << engine(server).Docker({"ps", "-a"}) << "\n";
+              << RunCommand({"docker", "-H", DockerHost(server), "ps", "-a"}).out << "\n";
   }
   std::cerr << "--- status\n"
             << Cli({"status"}).out << "--- events\n"

@@ -33,6 +33,8 @@ struct FleetOptions {
   // Agents run in the networks of their engines, where they reach containers; the controller then
   // listens on a unix socket.
   bool agents_beside_containers = false;
+  // The engine of the agents; empty: the shared ones, which are then those of engine().
+  std::string docker_host;
   // Of the agents; replaces what the test has.
   std::map<std::string, std::string> agent_environment;
   // Mount a tmpfs of so many KiB as the controller's data directory; 0 is none. Needs root.
@@ -108,6 +110,7 @@ class MiniFleet {
   static boost::json::object AsObject(const boost::json::value& value);
 
  private:
+  std::string DockerHost(int server) const;
   bool IsOnline(int server) const;
   void PrintLogs() const;
 
