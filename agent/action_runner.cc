@@ -131,6 +131,9 @@ v1::ActionOutcome ActionRunner::Perform(Job& job) const {
   context.report = [this](const v1::ActionProgress& progress) {
     if (!abandoned_) callbacks_.on_progress(progress);
   };
+  context.log = [this](const v1::ActionLog& log) {
+    if (!abandoned_) callbacks_.on_log(log);
+  };
   context.on_process_group = [this, &action](pid_t group) {
     v1::JournalRecord::ProcessGroup record;
     record.set_action_id(action.id());

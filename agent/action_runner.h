@@ -30,6 +30,7 @@ class ActionRunner {
   // Called from the worker threads.
   struct Callbacks {
     std::function<void(const v1::ActionProgress&)> on_progress;
+    std::function<void(const v1::ActionLog&)> on_log;
     std::function<void(const v1::JournalRecord::ProcessGroup&)> on_group;
     std::function<void(const v1::ActionOutcome&)> on_finished;
   };

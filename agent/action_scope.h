@@ -7,8 +7,10 @@
 
 #include "absl/strings/string_view.h"
 
+#include "agent/action_output.h"
 #include "agent/container_records.h"
 #include "agent/engine_client.h"
+#include "agent/once_record.h"
 #include "agent/runtime.h"
 #include "agent/secret_texts.h"
 #include "base/clock.h"
@@ -30,7 +32,12 @@ struct ActionScope {
   const std::shared_ptr<const resources::SpecHasher> hasher;
   // The deadline of the action and its cancel.
   const CallLimits limits;
-  // Steps add container id, log tail and warnings.
+  // What must not be done twice for the action.
+  const OnceRecord& once;
+  // What its programs print.
+  ActionOutput& output;
+  // Steps add container id, log tail, warnings and results; ACTION_STATUS_INTERRUPTED stays, for a
+  // status that is not OK.
   v1::ActionOutcome& outcome;
 
   // Tells how far the action is. `detail` is redacted here.

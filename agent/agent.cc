@@ -36,6 +36,11 @@ ActionRunner::Callbacks Agent::ActionCallbacks() {
           [this](const v1::ActionProgress& progress) {
             Post([this, progress] { return session_.OnProgress(progress); });
           },
+      // Bounded where it is made: it cannot fill the queue.
+      .on_log =
+          [this](const v1::ActionLog& log) {
+            Post([this, log] { return session_.OnActionLog(log); });
+          },
       .on_group =
           [this](const v1::JournalRecord::ProcessGroup& group) {
             v1::JournalRecord record;
@@ -220,6 +225,7 @@ void Agent::PerformOne(WriteRecord& command) {
     base::LogError("agent", "the journal cannot be written: ", status.message());
   }
   journal_failing_ = !status.ok();
+  if (status.ok() && command.record.has_forget()) parts_.runtime.Forget(command.record.forget());
   Perform(session_.OnRecorded(command.record, status));
 }
 

@@ -180,6 +180,9 @@ class FakeRuntime final : public Runtime {
   void SetInstallation(const std::string& name, const std::string&, const std::string&) override {
     board.Change([&] { installation = name; });
   }
+  void Forget(const std::string& action_id) override {
+    board.Change([&] { forgotten.push_back(action_id); });
+  }
   bool WaitForBegun(std::size_t number) {
     return board.WaitUntil([&] { return begun.size() >= number; });
   }
@@ -192,6 +195,7 @@ class FakeRuntime final : public Runtime {
 
   Board board;
   std::vector<std::string> begun;
+  std::vector<std::string> forgotten;
   int running = 0;
   int most_running = 0;
   // Actions wait until it is false.
@@ -346,6 +350,7 @@ TEST_F(AgentTest, PerformsAnActionAndForgetsItWhenAcknowledged) {
   controller_.Dispatch(MakeAction("b"));
   ASSERT_TRUE(controller_.WaitForOutcome("b").has_value());
   EXPECT_TRUE(StopAgent());
+  EXPECT_THAT(runtime_.forgotten, ::testing::ElementsAre("a"));
   EXPECT_TRUE(reporter_.stopped);
   const JournalState journal = ReadJournal();
   ASSERT_EQ(journal.entries.size(), 1u);

@@ -94,15 +94,27 @@ void Connection::CancelStreamLocked() {
   closed_here_ = true;
   queue_.clear();
   queued_bytes_ = 0;
+  dropped_lines_.clear();
   if (context_ != nullptr) context_->TryCancel();
   changed_.SignalAll();
 }
 
 void Connection::Send(StreamId stream, v1::AgentMessage message) {
-  const std::size_t size = message.ByteSizeLong();
+  std::size_t size = message.ByteSizeLong();
   base::MutexLock lock(mutex_);
   if (!open_ || stream != stream_) return;
   if (message.has_progress() && queued_bytes_ > kRoom) return;
+  if (message.has_action_log()) {
+    v1::ActionLog& log = *message.mutable_action_log();
+    uint64_t& dropped = dropped_lines_[log.action_id()];
+    if (queued_bytes_ > kRoom) {
+      dropped += log.dropped() + static_cast<uint64_t>(log.lines_size());
+      return;
+    }
+    log.set_dropped(log.dropped() + dropped);
+    dropped_lines_.erase(log.action_id());
+    size = message.ByteSizeLong();
+  }
   // One message may be of any size: a snapshot that never fits would never arrive.
   if (!queue_.empty() && queued_bytes_ + size > options_.queue_bytes) {
     base::LogWarning("agent", "the controller reads too slowly: ", queued_bytes_,

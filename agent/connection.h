@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -76,7 +77,8 @@ class Connection {
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Queues. Dropped when `stream` is no longer open: the successor begins with a full report.
-  // Progress is also dropped when much waits.
+  // Progress and output of actions are also dropped when much waits; the lines are counted in the
+  // next output of the action.
   void Send(StreamId stream, v1::AgentMessage message) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends `stream`. The next attempt comes not before `delay`; zero leaves it to the backoff.
   void Close(StreamId stream, absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -111,6 +113,8 @@ class Connection {
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::deque<v1::AgentMessage> queue_ ABSL_GUARDED_BY(mutex_);
   std::size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of the open stream, by action id.
+  std::map<std::string, uint64_t> dropped_lines_ ABSL_GUARDED_BY(mutex_);
   absl::Duration next_delay_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

@@ -41,6 +41,7 @@ DockerRuntime::DockerRuntime(DockerOptions options, ContainerRecords& records, S
       secrets_(secrets),
       clock_(clock),
       engine_(TransportOf(options_, clock), clock),
+      once_(absl::StrCat(options_.data_directory, "/once")),
       compose_(std::make_unique<ComposeRuntime>(options_.data_directory, options_.engine)) {}
 
 DockerRuntime::~DockerRuntime() = default;
@@ -67,6 +68,9 @@ v1::ActionOutcome DockerRuntime::Run(const v1::Action& action, const ActionConte
   const Identity identity = this->identity();
   absl::Status status = absl::FailedPreconditionError("the agent does not know its installation");
   if (identity.hasher != nullptr) {
+    ActionOutput output(
+        action, context.log, [this](const std::string& text) { return secrets_.Redact(text); },
+        clock_);
     ActionScope scope{
         .action = action,
         .context = context,
@@ -77,16 +81,21 @@ v1::ActionOutcome DockerRuntime::Run(const v1::Action& action, const ActionConte
         .installation = identity.installation,
         .hasher = identity.hasher,
         .limits = {.deadline = start + DeadlineOf(action), .is_cancelled = context.is_cancelled},
+        .once = once_,
+        .output = output,
         .outcome = outcome};
     // Before a container can print them.
     status = secrets_.Remember(secrets, *identity.hasher);
     if (status.ok()) status = Dispatch(scope);
+    output.Finish();
   }
   if (status.ok()) {
     outcome.set_status(v1::ACTION_STATUS_SUCCEEDED);
   } else {
-    outcome.set_status(absl::IsCancelled(status) ? v1::ACTION_STATUS_CANCELLED
-                                                 : v1::ACTION_STATUS_FAILED);
+    if (outcome.status() != v1::ACTION_STATUS_INTERRUPTED) {
+      outcome.set_status(absl::IsCancelled(status) ? v1::ACTION_STATUS_CANCELLED
+                                                   : v1::ACTION_STATUS_FAILED);
+    }
     outcome.set_code(static_cast<int32_t>(status.code()));
     outcome.set_message(secrets_.Redact(std::string(status.message())));
   }

@@ -9,6 +9,7 @@
 
 #include "agent/container_records.h"
 #include "agent/engine_client.h"
+#include "agent/once_record.h"
 #include "agent/runtime.h"
 #include "agent/secret_texts.h"
 #include "base/clock.h"
@@ -47,6 +48,7 @@ class DockerRuntime final : public Runtime {
                     const std::function<bool()>& is_cancelled) override;
   void SetInstallation(const std::string& installation, const std::string& key_id,
                        const std::string& key) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Forget(const std::string& action_id) override { once_.Forget(action_id); }
 
  private:
   struct Identity {
@@ -61,6 +63,7 @@ class DockerRuntime final : public Runtime {
   SecretTexts& secrets_;
   const base::Clock& clock_;
   const EngineClient engine_;
+  const OnceRecord once_;
   const std::unique_ptr<ComposeRuntime> compose_;
   mutable base::Mutex mutex_;
   Identity identity_ ABSL_GUARDED_BY(mutex_);

@@ -21,6 +21,8 @@ struct ActionContext {
   // A process group was started for the action: the journal records it, so that a restarted
   // agent ends it.
   std::function<void(pid_t)> on_process_group;
+  // Output of the action's programs, redacted and bounded; may be empty.
+  std::function<void(const v1::ActionLog&)> log;
 };
 
 // Thread-safe: several actions run at once, never two for one resource.
@@ -42,6 +44,9 @@ class Runtime {
   // controller's Welcome. Called before the first action and again when they change.
   virtual void SetInstallation(const std::string& installation, const std::string& key_id,
                                const std::string& key) = 0;
+
+  // The controller has the outcome of the action: what was noted for it is not needed any more.
+  virtual void Forget(const std::string& action_id) = 0;
 };
 
 }  // namespace fairlead::agent

@@ -225,6 +225,7 @@ SessionCommands Session::OnRecorded(const v1::JournalRecord& record, const absl:
 }
 
 SessionCommands Session::OnFinished(const v1::ActionOutcome& outcome) {
+  unheard_lines_.erase(outcome.action_id());
   const auto found = entries_.find(outcome.action_id());
   if (found == entries_.end() || found->second.phase != Phase::kRunning) return {};
   found->second.outcome = outcome;
@@ -263,6 +264,21 @@ SessionCommands Session::OnProgress(const v1::ActionProgress& progress) {
   if (!welcomed_) return {};
   v1::AgentMessage message;
   *message.mutable_progress() = progress;
+  return {SendMessage{std::move(message)}};
+}
+
+SessionCommands Session::OnActionLog(const v1::ActionLog& log) {
+  if (!welcomed_) {
+    unheard_lines_[log.action_id()] += log.dropped() + static_cast<uint64_t>(log.lines_size());
+    return {};
+  }
+  v1::AgentMessage message;
+  v1::ActionLog& sent = *message.mutable_action_log();
+  sent = log;
+  if (const auto found = unheard_lines_.find(log.action_id()); found != unheard_lines_.end()) {
+    sent.set_dropped(log.dropped() + found->second);
+    unheard_lines_.erase(found);
+  }
   return {SendMessage{std::move(message)}};
 }
 

@@ -85,6 +85,8 @@ class Session {
 
   // From the runtime.
   SessionCommands OnProgress(const v1::ActionProgress& progress);
+  // Best effort: what comes while nobody listens is counted in the next one.
+  SessionCommands OnActionLog(const v1::ActionLog& log);
   SessionCommands OnFinished(const v1::ActionOutcome& outcome);
   SessionCommands OnLogs(const v1::LogLines& lines);
   SessionCommands OnNotice(const v1::AgentNotice& notice);
@@ -137,6 +139,8 @@ class Session {
   uint64_t seq_ = 0;
   absl::Duration heartbeat_interval_ = absl::Seconds(10);
   absl::Time next_tick_ = absl::InfiniteFuture();
+  // Lines of actions that nobody heard, by action id.
+  std::map<std::string, uint64_t> unheard_lines_;
   std::string refusal_;
   std::string installation_;
   std::string key_id_;

@@ -450,6 +450,25 @@ TEST(SessionTest, PassesProgressAndLogsWhileWelcomed) {
   EXPECT_THAT(session.OnLogs({}), IsEmpty());
 }
 
+TEST(SessionTest, OutputThatNobodyHeardIsCountedInTheNext) {
+  Session session = Welcomed();
+  v1::ActionLog log;
+  log.set_action_id("a1");
+  log.add_lines("one");
+  log.add_lines("two");
+  session.OnDisconnected();
+  EXPECT_THAT(session.OnActionLog(log), IsEmpty());
+  session.OnConnected(kNow);
+  session.OnMessage(Welcome(), kNow);
+  for (const uint64_t dropped : {2, 0}) {
+    const SessionCommands commands = session.OnActionLog(log);
+    ASSERT_EQ(commands.size(), 1);
+    const v1::ActionLog& sent = std::get<SendMessage>(commands[0]).message.action_log();
+    EXPECT_EQ(sent.dropped(), dropped);
+    EXPECT_EQ(sent.lines_size(), 2);
+  }
+}
+
 TEST(SessionTest, UnknownMessagesOfANewerControllerAreIgnored) {
   Session session = Welcomed();
   EXPECT_THAT(session.OnMessage({}, kNow), IsEmpty());

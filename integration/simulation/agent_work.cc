@@ -59,6 +59,9 @@ void AgentProcess::RunJob(const std::shared_ptr<Job>& job) {
     context.report = [this](const v1::ActionProgress& progress) {
       if (life_->alive) Perform(session_->OnProgress(progress));
     };
+    context.log = [this](const v1::ActionLog& log) {
+      if (life_->alive) Perform(session_->OnActionLog(log));
+    };
     outcome = runtime_.Run(action, context);
     if (life_->alive) Refresh();
   }
