@@ -133,7 +133,7 @@ absl::Status DockerRuntime::Dispatch(ActionScope& scope) const {
       return compose_->Adopt(scope, action.adopt_stack());
     case v1::Action::kRemoveStack:
       return compose_->Remove(scope, action.remove_stack());
-    case v1::Action::BODY_NOT_SET:
+    default:
       break;
   }
   return absl::UnimplementedError("this agent does not know the action: it is older");
