@@ -27,21 +27,6 @@ constexpr int kWantedMinor = 41;
 // A registry that says nothing for so long is given up.
 constexpr absl::Duration kRegistrySilence = absl::Seconds(60);
 
-// `also` stands for itself besides what RFC 3986 leaves alone.
-std::string Escape(absl::string_view text, absl::string_view also = "") {
-  std::string escaped;
-  for (const char c : text) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-        absl::StrContains("-_.~", absl::string_view(&c, 1)) ||
-        absl::StrContains(also, absl::string_view(&c, 1))) {
-      escaped.push_back(c);
-    } else {
-      absl::StrAppendFormat(&escaped, "%%%02X", static_cast<unsigned char>(c));
-    }
-  }
-  return escaped;
-}
-
 // The minor number of "1.41"; -1 for anything else.
 int MinorOf(absl::string_view version) {
   const std::pair<absl::string_view, absl::string_view> parts =
@@ -102,7 +87,8 @@ EngineEvent ToEvent(const json::object& object) {
 }
 
 std::string FilterQuery(const json::object& filters) {
-  return filters.empty() ? "" : absl::StrCat("filters=", Escape(json::serialize(filters).c_str()));
+  return filters.empty() ? ""
+                         : absl::StrCat("filters=", EscapeUrl(json::serialize(filters).c_str()));
 }
 
 json::array ToArray(const std::vector<std::string>& texts) {
@@ -112,7 +98,7 @@ json::array ToArray(const std::vector<std::string>& texts) {
 }
 
 std::string ContainerPath(const std::string& id, absl::string_view rest) {
-  return absl::StrCat("/containers/", Escape(id), rest);
+  return absl::StrCat("/containers/", EscapeUrl(id), rest);
 }
 
 // The engine pulls every tag of a bare name: name one.
@@ -121,10 +107,24 @@ std::string PullQuery(const std::string& reference) {
   const std::size_t colon = reference.rfind(':');
   const bool has_tag = colon != std::string::npos && (slash == std::string::npos || colon > slash);
   const bool complete = has_tag || reference.find('@') != std::string::npos;
-  return absl::StrCat("fromImage=", Escape(reference), complete ? "" : "&tag=latest");
+  return absl::StrCat("fromImage=", EscapeUrl(reference), complete ? "" : "&tag=latest");
 }
 
 }  // namespace
+
+std::string EscapeUrl(absl::string_view text, absl::string_view also) {
+  std::string escaped;
+  for (const char c : text) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+        absl::StrContains("-_.~", absl::string_view(&c, 1)) ||
+        absl::StrContains(also, absl::string_view(&c, 1))) {
+      escaped.push_back(c);
+    } else {
+      absl::StrAppendFormat(&escaped, "%%%02X", static_cast<unsigned char>(c));
+    }
+  }
+  return escaped;
+}
 
 EngineClient::EngineClient(const std::string& address, const base::Clock& clock)
     : EngineClient(std::make_shared<const EngineHttp>(address, clock), clock) {}
@@ -242,7 +242,7 @@ absl::StatusOr<std::string> EngineClient::CreateContainer(const std::string& nam
                                                           const json::object& body,
                                                           const CallLimits& limits) const {
   ASSIGN_OR_RETURN(const std::string answer,
-                   Do("POST", absl::StrCat("/containers/create?name=", Escape(name)),
+                   Do("POST", absl::StrCat("/containers/create?name=", EscapeUrl(name)),
                       std::string(json::serialize(body)), limits));
   ASSIGN_OR_RETURN(const json::object object, ParseObject(answer));
   return TextAt(object, {"Id"});
@@ -250,6 +250,10 @@ absl::StatusOr<std::string> EngineClient::CreateContainer(const std::string& nam
 
 absl::Status EngineClient::StartContainer(const std::string& id, const CallLimits& limits) const {
   return Post(ContainerPath(id, "/start"), limits);
+}
+
+absl::Status EngineClient::PauseContainer(const std::string& id, const CallLimits& limits) const {
+  return Post(ContainerPath(id, "/pause"), limits);
 }
 
 absl::Status EngineClient::UnpauseContainer(const std::string& id, const CallLimits& limits) const {
@@ -268,7 +272,7 @@ absl::Status EngineClient::RestartContainer(const std::string& id, int timeout_s
 
 absl::Status EngineClient::KillContainer(const std::string& id, const std::string& signal,
                                          const CallLimits& limits) const {
-  return Post(ContainerPath(id, absl::StrCat("/kill?signal=", Escape(signal))), limits);
+  return Post(ContainerPath(id, absl::StrCat("/kill?signal=", EscapeUrl(signal))), limits);
 }
 
 absl::Status EngineClient::WaitContainer(const std::string& id, const CallLimits& limits) const {
@@ -281,7 +285,7 @@ absl::Status EngineClient::RemoveContainer(const std::string& id, const CallLimi
 
 absl::Status EngineClient::RenameContainer(const std::string& id, const std::string& name,
                                            const CallLimits& limits) const {
-  return Post(ContainerPath(id, absl::StrCat("/rename?name=", Escape(name))), limits);
+  return Post(ContainerPath(id, absl::StrCat("/rename?name=", EscapeUrl(name))), limits);
 }
 
 absl::Status EngineClient::UpdateRestartPolicy(const std::string& id, const std::string& policy,
@@ -346,13 +350,14 @@ absl::StatusOr<ImageFacts> EngineClient::InspectImage(const std::string& referen
                                                       const CallLimits& limits) const {
   ASSIGN_OR_RETURN(
       const std::string body,
-      Do("GET", absl::StrCat("/images/", Escape(reference, "/:@"), "/json"), "", limits));
+      Do("GET", absl::StrCat("/images/", EscapeUrl(reference, "/:@"), "/json"), "", limits));
   ASSIGN_OR_RETURN(const json::object object, ParseObject(body));
   return ImageFacts{TextAt(object, {"Id"}), TextAt(object, {"Architecture"})};
 }
 
-absl::Status EngineClient::PullImage(const std::string& reference, const PullProgress& progress,
-                                     const CallLimits& limits) const {
+absl::Status EngineClient::DoLines(const HttpRequest& request,
+                                   const std::function<absl::Status(const json::object&)>& on_line,
+                                   const CallLimits& limits) const {
   absl::Time last_word = clock_.Now();
   bool silent = false;
   CallLimits bounded = limits;
@@ -361,9 +366,29 @@ absl::Status EngineClient::PullImage(const std::string& reference, const PullPro
     return silent || (limits.is_cancelled && limits.is_cancelled());
   };
   std::string pending;
+  ASSIGN_OR_RETURN(const std::string prefix, Prefix(limits));
+  HttpRequest complete = request;
+  complete.target = absl::StrCat(prefix, request.target);
+  const absl::StatusOr<HttpResponse> response =
+      http_->Stream(complete,
+                    {.on_bytes =
+                         [&](absl::string_view bytes) {
+                           last_word = clock_.Now();
+                           return SplitJsonLines(pending, bytes, on_line);
+                         }},
+                    bounded);
+  if (silent && absl::IsCancelled(response.status())) {
+    return absl::UnavailableError(
+        absl::StrCat("the registry said nothing for ", absl::FormatDuration(kRegistrySilence)));
+  }
+  RETURN_IF_ERROR(response.status());
+  return StatusOfAnswer(response->status, response->body);
+}
+
+absl::Status EngineClient::PullImage(const std::string& reference, const PullProgress& progress,
+                                     const CallLimits& limits, const std::string& auth) const {
   std::map<std::string, std::pair<uint64_t, uint64_t>> layers;
   const auto on_line = [&](const json::object& line) {
-    last_word = clock_.Now();
     const std::string error = TextAt(line, {"error"});
     if (!error.empty()) return StatusOfPullError(error);
     if (TextAt(line, {"status"}) == "Downloading") {
@@ -379,16 +404,10 @@ absl::Status EngineClient::PullImage(const std::string& reference, const PullPro
     }
     return absl::OkStatus();
   };
-  const absl::Status status = StreamTo(
-      "POST", absl::StrCat("/images/create?", PullQuery(reference)),
-      {.on_bytes =
-           [&](absl::string_view bytes) { return SplitJsonLines(pending, bytes, on_line); }},
-      bounded);
-  if (silent && absl::IsCancelled(status)) {
-    return absl::UnavailableError(
-        absl::StrCat("the registry said nothing for ", absl::FormatDuration(kRegistrySilence)));
-  }
-  return status;
+  return DoLines({.method = "POST",
+                  .target = absl::StrCat("/images/create?", PullQuery(reference)),
+                  .registry_auth = auth},
+                 on_line, limits);
 }
 
 absl::StatusOr<std::vector<std::string>> EngineClient::ListNetworks(
@@ -407,12 +426,12 @@ absl::StatusOr<std::vector<std::string>> EngineClient::ListNetworks(
 
 absl::StatusOr<bool> EngineClient::HasNetwork(const std::string& name,
                                               const CallLimits& limits) const {
-  return IsThere(absl::StrCat("/networks/", Escape(name)), limits);
+  return IsThere(absl::StrCat("/networks/", EscapeUrl(name)), limits);
 }
 
 absl::StatusOr<bool> EngineClient::HasVolume(const std::string& name,
                                              const CallLimits& limits) const {
-  return IsThere(absl::StrCat("/volumes/", Escape(name)), limits);
+  return IsThere(absl::StrCat("/volumes/", EscapeUrl(name)), limits);
 }
 
 absl::StatusOr<bool> EngineClient::IsThere(const std::string& path,
@@ -424,7 +443,7 @@ absl::StatusOr<bool> EngineClient::IsThere(const std::string& path,
 }
 
 absl::Status EngineClient::RemoveNetwork(const std::string& name, const CallLimits& limits) const {
-  return Do("DELETE", absl::StrCat("/networks/", Escape(name)), "", limits).status();
+  return Do("DELETE", absl::StrCat("/networks/", EscapeUrl(name)), "", limits).status();
 }
 
 }  // namespace fairlead::agent

@@ -22,6 +22,9 @@
 
 namespace fairlead::agent {
 
+// For a path or query; `also` stands for itself besides what RFC 3986 leaves alone.
+std::string EscapeUrl(absl::string_view text, absl::string_view also = "");
+
 struct LogQuery {
   std::string container;
   bool tty = false;
@@ -83,6 +86,7 @@ class EngineClient {
                                               const boost::json::object& body,
                                               const CallLimits& limits) const;
   absl::Status StartContainer(const std::string& id, const CallLimits& limits) const;
+  absl::Status PauseContainer(const std::string& id, const CallLimits& limits) const;
   absl::Status UnpauseContainer(const std::string& id, const CallLimits& limits) const;
   // With the container's own stop signal; the engine kills it after `timeout_seconds`.
   absl::Status StopContainer(const std::string& id, int timeout_seconds,
@@ -119,8 +123,9 @@ class EngineClient {
   absl::StatusOr<std::string> ImageId(const std::string& reference, const CallLimits& limits) const;
   // Sum over layers, in bytes.
   using PullProgress = std::function<void(uint64_t current, uint64_t total)>;
+  // `auth` as RegistryAuth makes it; empty: nobody's.
   absl::Status PullImage(const std::string& reference, const PullProgress& progress,
-                         const CallLimits& limits) const;
+                         const CallLimits& limits, const std::string& auth = "") const;
 
   // Names of the networks with all of `labels`.
   absl::StatusOr<std::vector<std::string>> ListNetworks(const std::vector<std::string>& labels,
@@ -129,12 +134,19 @@ class EngineClient {
   absl::StatusOr<bool> HasVolume(const std::string& name, const CallLimits& limits) const;
   absl::Status RemoveNetwork(const std::string& name, const CallLimits& limits) const;
 
+  // For calls that only one part of the agent makes; `path` is escaped and begins with "/". The
+  // body of a successful answer.
+  absl::StatusOr<std::string> Do(const std::string& method, const std::string& path,
+                                 const std::string& body, const CallLimits& limits) const;
+  // Hands on the JSON lines of a long answer; a failure of `on_line` ends it. Unavailable when the
+  // engine says nothing for 60 s.
+  absl::Status DoLines(const HttpRequest& request,
+                       const std::function<absl::Status(const boost::json::object&)>& on_line,
+                       const CallLimits& limits) const;
+
  private:
   absl::StatusOr<std::string> Prefix(const CallLimits& limits) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<bool> IsThere(const std::string& path, const CallLimits& limits) const;
-  // The body of a successful answer.
-  absl::StatusOr<std::string> Do(const std::string& method, const std::string& path,
-                                 const std::string& body, const CallLimits& limits) const;
   absl::Status Post(const std::string& path, const CallLimits& limits) const;
   absl::Status StreamTo(const std::string& method, const std::string& path,
                         const EngineTransport::StreamHooks& hooks, const CallLimits& limits) const;

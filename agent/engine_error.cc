@@ -89,6 +89,27 @@ absl::Status StatusOfAnswer(unsigned http_status, absl::string_view body) {
                                                 : message);
 }
 
+absl::Status StatusOfPushError(absl::string_view message) {
+  for (const char* sign : {"toomanyrequests", "429", "Too Many Requests"}) {
+    if (!absl::StrContains(message, sign)) continue;
+    return absl::UnavailableError(
+        absl::StrCat("the registry takes no more requests for now: ", message));
+  }
+  for (const char* sign : {"unauthorized", "no basic auth credentials", "denied", "401", "403",
+                           "authentication required", "incorrect username or password"}) {
+    if (!absl::StrContains(message, sign)) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the registry refuses the login; check its account, and whether that may push: ", message));
+  }
+  if (absl::StrContains(message, "server gave HTTP response to HTTPS client")) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the registry speaks no TLS; name it in insecure-registries of the engine: ", message));
+  }
+  if (absl::StrContains(message, "does not exist")) return absl::NotFoundError(message);
+  if (absl::StrContains(message, "no space left")) return absl::ResourceExhaustedError(message);
+  return absl::UnavailableError(absl::StrCat("the registry fails or breaks off: ", message));
+}
+
 absl::Status StatusOfPullError(absl::string_view message) {
   for (const char* sign : {"pull access denied", "not found", "manifest unknown", "unauthorized",
                            "repository does not exist", "denied"}) {

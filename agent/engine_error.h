@@ -14,6 +14,11 @@ namespace fairlead::agent {
 // ResourceExhausted a full disk, else Unavailable.
 absl::Status StatusOfAnswer(unsigned http_status, absl::string_view body);
 
+// The status of an error line within a stream of a push. FailedPrecondition for a login that is
+// refused and for a registry without TLS; Unavailable for one that is overloaded, fails or breaks
+// off.
+absl::Status StatusOfPushError(absl::string_view message);
+
 // The status of an error line within a stream of a pull.
 absl::Status StatusOfPullError(absl::string_view message);
 

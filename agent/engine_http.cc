@@ -49,6 +49,7 @@ class Exchange {
     message.target(request.target);
     message.set(http::field::host, "docker");
     message.set(http::field::connection, "close");
+    if (!request.registry_auth.empty()) message.set("X-Registry-Auth", request.registry_auth);
     if (!request.body.empty()) {
       message.set(http::field::content_type, "application/json");
       message.body() = request.body;

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
+#include "agent/engine_overlay.h"
 #include "agent/probe_schedule.h"
 #include "base/proto_time.h"
 
@@ -359,6 +360,11 @@ json::object ToCreateBody(const v1::ContainerSpec& spec,
   if (!spec.stop_signal().empty()) body["StopSignal"] = spec.stop_signal();
   if (spec.stop_timeout_seconds() > 0) body["StopTimeout"] = spec.stop_timeout_seconds();
   if (spec.has_healthcheck()) body["Healthcheck"] = ToHealthcheck(spec.healthcheck());
+  if (spec.has_engine()) LayOver(ToJson(spec.engine()), body);
+  // By which the container is known: nothing is laid over them.
+  if (json::value* all = body.if_contains("Labels"); all != nullptr && all->is_object()) {
+    for (const auto& [key, value] : own_labels) all->get_object()[key] = value;
+  }
   return body;
 }
 
@@ -389,7 +395,8 @@ std::vector<std::string> ComputeDifferences(const v1::ContainerSpec& spec,
       Publications(ObjectAt(inspect, {"HostConfig", "PortBindings"}))) {
     differences.push_back("ports");
   }
-  std::set<std::string> wanted_mounts;
+  const json::object overlay = ToJson(spec.engine());
+  std::set<std::string> wanted_mounts = MountTexts(overlay);
   for (const auto& mount : spec.mounts()) {
     wanted_mounts.emplace(absl::StripSuffix(BindText(mount), ":rw"));
   }
@@ -409,6 +416,9 @@ std::vector<std::string> ComputeDifferences(const v1::ContainerSpec& spec,
           return value != nullptr && *value == item.value();
         });
     if (!same) differences.emplace_back("healthcheck");
+  }
+  for (const std::string& member : OverlayDifferences(overlay, inspect)) {
+    differences.push_back(absl::StrCat("engine.", member));
   }
   return differences;
 }

@@ -55,7 +55,8 @@ std::map<std::string, std::string> OwnLabels(const std::string& installation,
                                              const std::string& spec_hash,
                                              const std::string& action);
 
-// The body of a create. `own_labels` and the probe's go beside those of the spec.
+// The body of a create, with the spec's engine options laid over it. `own_labels` and the probe's
+// go beside those of the spec.
 boost::json::object ToCreateBody(const v1::ContainerSpec& spec,
                                  const std::map<std::string, std::string>& own_labels);
 

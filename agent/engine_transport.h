@@ -24,6 +24,8 @@ struct HttpRequest {
   std::string target;
   // JSON; empty sends none.
   std::string body;
+  // X-Registry-Auth; empty sends none.
+  std::string registry_auth = {};
 };
 
 struct HttpResponse {

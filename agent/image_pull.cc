@@ -5,20 +5,17 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "agent/registry_login.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
-namespace {
-
-absl::Status PullImage(ActionScope& scope, const std::string& image) {
+absl::Status PullImage(ActionScope& scope, const std::string& image, const v1::Login& login) {
   scope.Report("pulling", image);
   return scope.engine.PullImage(
       image,
       [&](uint64_t current, uint64_t total) { scope.Report("pulling", image, current, total); },
-      scope.limits);
+      scope.limits, login.domain().empty() ? "" : RegistryAuth(login));
 }
-
-}  // namespace
 
 absl::Status EnsureImage(ActionScope& scope, const v1::ApplyContainer& request) {
   const std::string& image = request.spec().image();
@@ -30,7 +27,7 @@ absl::Status EnsureImage(ActionScope& scope, const v1::ApplyContainer& request) 
     return absl::NotFoundError(absl::StrCat(context, ": not on this host, and pull is \"never\""));
   }
   if (request.pull() == v1::PULL_POLICY_MISSING && present.ok()) return absl::OkStatus();
-  const absl::Status pulled = PullImage(scope, image);
+  const absl::Status pulled = PullImage(scope, image, request.login());
   if (pulled.ok() || !present.ok() || absl::IsCancelled(pulled) ||
       absl::IsDeadlineExceeded(pulled)) {
     return base::Annotate(pulled, absl::StrCat(context, ": pull failed"));

@@ -12,4 +12,7 @@ namespace fairlead::agent {
 // changes nothing; with the image present it is a warning.
 absl::Status EnsureImage(ActionScope& scope, const v1::ApplyContainer& request);
 
+// Pulls and shows how far it is. Without a domain in `login` nobody logs in.
+absl::Status PullImage(ActionScope& scope, const std::string& image, const v1::Login& login);
+
 }  // namespace fairlead::agent

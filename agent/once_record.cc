@@ -1,17 +1,14 @@
 #include "agent/once_record.h"
 
-#include <sodium.h>
 #include <unistd.h>
 
-#include <array>
 #include <utility>
 
 #include <boost/json.hpp>
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 
 #include "agent/engine_json.h"
+#include "agent/file_name.h"
 #include "base/file.h"
 #include "base/status.h"
 
@@ -43,14 +40,8 @@ absl::Status WriteNotes(const std::string& path, const json::object& notes) {
 
 OnceRecord::OnceRecord(std::string folder) : folder_(std::move(folder)) {}
 
-// An id may hold any character.
 std::string OnceRecord::PathOf(const std::string& action_id) const {
-  std::array<unsigned char, 16> hash{};
-  crypto_generichash(hash.data(), hash.size(),
-                     reinterpret_cast<const unsigned char*>(action_id.data()), action_id.size(),
-                     nullptr, 0);
-  const absl::string_view bytes(reinterpret_cast<const char*>(hash.data()), hash.size());
-  return absl::StrCat(folder_, "/", absl::BytesToHexString(bytes));
+  return absl::StrCat(folder_, "/", FileNameOf(action_id));
 }
 
 absl::StatusOr<OnceStanding> OnceRecord::Begin(const std::string& action_id,
