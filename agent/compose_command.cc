@@ -103,9 +103,15 @@ absl::StatusOr<std::string> ComposeCommand::Run(const ActionScope& scope, const 
       .timeout = std::max(scope.limits.deadline - scope.clock.Now(), absl::ZeroDuration()),
       .on_start = scope.context.on_process_group,
       .is_cancelled = scope.limits.is_cancelled};
+  for (const auto& [key, value] : call.environment) options.environment[key] = value;
   if (!call.phase.empty()) {
     options.on_line = [&](absl::string_view line) {
       scope.Report(call.phase, std::string(absl::StripAsciiWhitespace(line)));
+      scope.output.Add(line);
+    };
+    options.is_cancelled = [&] {
+      scope.output.Tick();
+      return scope.limits.is_cancelled && scope.limits.is_cancelled();
     };
   }
   ASSIGN_OR_RETURN(base::SubprocessResult result, base::RunSubprocess(options));

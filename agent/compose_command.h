@@ -28,8 +28,10 @@ class ComposeCommand {
     StackInput input;
     // "up", "-d", ...
     std::vector<std::string> arguments;
-    // Shown as progress under this name; empty shows none.
-    std::string phase;
+    // Shown as progress under this name, and as output of the action; empty shows none.
+    std::string phase = {};
+    // Besides that of every call.
+    std::map<std::string, std::string> environment = {};
   };
   // Output of a successful call. A failed one is FailedPrecondition or what its last lines say
   // (Unavailable, ResourceExhausted, NotFound), with those lines, not redacted.

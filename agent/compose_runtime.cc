@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "agent/compose_command.h"
+#include "agent/compose_jobs.h"
 #include "agent/engine_json.h"
 #include "agent/owned_container.h"
 #include "agent/stack_folder.h"
@@ -87,6 +88,20 @@ absl::Status ComposeRuntime::Adopt(ActionScope& scope, const v1::AdoptStack& req
   ASSIGN_OR_RETURN(const ComposeCommand compose, Compose(scope));
   const StackFolder folder(data_directory_, request.stack().project());
   return StackUpdate(scope, request.stack(), compose, folder).Adopt();
+}
+
+absl::Status ComposeRuntime::Pull(ActionScope& scope, const v1::PullImages& request) const {
+  RETURN_IF_ERROR(CheckProjectName(request.stack().project()));
+  ASSIGN_OR_RETURN(const ComposeCommand compose, Compose(scope));
+  const StackFolder folder(data_directory_, request.stack().project());
+  return PullStack(scope, request, compose, folder, data_directory_);
+}
+
+absl::Status ComposeRuntime::RunOne(ActionScope& scope, const v1::RunService& request) const {
+  RETURN_IF_ERROR(CheckProjectName(request.stack().project()));
+  ASSIGN_OR_RETURN(const ComposeCommand compose, Compose(scope));
+  const StackFolder folder(data_directory_, request.stack().project());
+  return RunService(scope, request, compose, folder, data_directory_);
 }
 
 absl::Status ComposeRuntime::Remove(ActionScope& scope, const v1::RemoveStack& request) const {

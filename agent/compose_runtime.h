@@ -27,6 +27,8 @@ class ComposeRuntime {
   absl::Status Check(ActionScope& scope, const v1::CheckStack& request) const;
   absl::Status Adopt(ActionScope& scope, const v1::AdoptStack& request) const;
   absl::Status Remove(ActionScope& scope, const v1::RemoveStack& request) const;
+  absl::Status Pull(ActionScope& scope, const v1::PullImages& request) const;
+  absl::Status RunOne(ActionScope& scope, const v1::RunService& request) const;
 
  private:
   // Looked for once.
