@@ -7,11 +7,16 @@
 
 #include "agent/action_scope.h"
 #include "agent/apply_container.h"
+#include "agent/build_runtime.h"
 #include "agent/compose_runtime.h"
 #include "agent/container_actions.h"
 #include "agent/engine_http.h"
 #include "agent/finish_replacement.h"
+#include "agent/git_checkout.h"
+#include "agent/host_jobs.h"
 #include "agent/log_follower.h"
+#include "agent/private_folder.h"
+#include "agent/repo_runtime.h"
 #include "base/proto_time.h"
 #include "base/status.h"
 
@@ -42,7 +47,13 @@ DockerRuntime::DockerRuntime(DockerOptions options, ContainerRecords& records, S
       clock_(clock),
       engine_(TransportOf(options_, clock), clock),
       once_(absl::StrCat(options_.data_directory, "/once")),
-      compose_(std::make_unique<ComposeRuntime>(options_.data_directory, options_.engine)) {}
+      compose_(std::make_unique<ComposeRuntime>(options_.data_directory, options_.engine)),
+      checkouts_(std::make_unique<GitCheckouts>(options_.data_directory)),
+      repos_(std::make_unique<RepoRuntime>(options_.data_directory, *checkouts_)),
+      builds_(
+          std::make_unique<BuildRuntime>(options_.data_directory, options_.engine, *checkouts_)) {
+  ClearPrivateFolders(options_.data_directory);
+}
 
 DockerRuntime::~DockerRuntime() = default;
 
@@ -51,6 +62,11 @@ void DockerRuntime::SetInstallation(const std::string& installation, const std::
   Identity identity{installation, std::make_shared<const resources::SpecHasher>(key_id, key)};
   base::MutexLock lock(mutex_);
   identity_ = std::move(identity);
+}
+
+void DockerRuntime::Forget(const std::string& action_id) {
+  once_.Forget(action_id);
+  builds_->Forget(action_id);
 }
 
 DockerRuntime::Identity DockerRuntime::identity() const {
@@ -133,10 +149,36 @@ absl::Status DockerRuntime::Dispatch(ActionScope& scope) const {
       return compose_->Adopt(scope, action.adopt_stack());
     case v1::Action::kRemoveStack:
       return compose_->Remove(scope, action.remove_stack());
+    case v1::Action::kBuildImage:
+      return builds_->Build(scope, action.build_image());
+    case v1::Action::kCheckOutRepo:
+      return repos_->CheckOut(scope, action.check_out_repo());
     default:
-      break;
+      return DispatchJob(scope);
   }
-  return absl::UnimplementedError("this agent does not know the action: it is older");
+}
+
+absl::Status DockerRuntime::DispatchJob(ActionScope& scope) const {
+  const v1::Action& action = scope.action;
+  switch (action.body_case()) {
+    case v1::Action::kPullImages:
+      return action.pull_images().has_stack() ? compose_->Pull(scope, action.pull_images())
+                                              : PullImageOf(scope, action.pull_images());
+    case v1::Action::kPause:
+      return PauseContainers(scope);
+    case v1::Action::kUnpause:
+      return UnpauseContainers(scope);
+    case v1::Action::kActOnContainer:
+      return ActOnContainer(scope, action.act_on_container());
+    case v1::Action::kPruneHost:
+      return PruneHost(scope, action.prune_host(), options_.engine, options_.data_directory);
+    case v1::Action::kRemoveFromHost:
+      return RemoveFromHost(scope, action.remove_from_host());
+    case v1::Action::kRunService:
+      return compose_->RunOne(scope, action.run_service());
+    default:
+      return absl::UnimplementedError("this agent does not know the action: it is older");
+  }
 }
 
 absl::Status DockerRuntime::Logs(const v1::LogRequest& request,

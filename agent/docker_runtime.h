@@ -19,7 +19,10 @@
 namespace fairlead::agent {
 
 struct ActionScope;
+class BuildRuntime;
 class ComposeRuntime;
+class GitCheckouts;
+class RepoRuntime;
 
 struct DockerOptions {
   // unix:///path or tcp://host:port.
@@ -37,7 +40,8 @@ std::shared_ptr<const EngineTransport> TransportOf(const DockerOptions& options,
 // Thread-safe. Holds no state of actions: the engine and the records say how far one is.
 class DockerRuntime final : public Runtime {
  public:
-  // `records`, `secrets` and `clock` outlive this; `records` are loaded.
+  // `records`, `secrets` and `clock` outlive this; `records` are loaded. What only running actions
+  // need on disk goes: no other runtime uses the data directory.
   DockerRuntime(DockerOptions options, ContainerRecords& records, SecretTexts& secrets,
                 const base::Clock& clock);
   ~DockerRuntime() override;
@@ -48,7 +52,7 @@ class DockerRuntime final : public Runtime {
                     const std::function<bool()>& is_cancelled) override;
   void SetInstallation(const std::string& installation, const std::string& key_id,
                        const std::string& key) override ABSL_LOCKS_EXCLUDED(mutex_);
-  void Forget(const std::string& action_id) override { once_.Forget(action_id); }
+  void Forget(const std::string& action_id) override;
 
  private:
   struct Identity {
@@ -57,6 +61,8 @@ class DockerRuntime final : public Runtime {
   };
   Identity identity() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Dispatch(ActionScope& scope) const;
+  // What people have done beside what is declared.
+  absl::Status DispatchJob(ActionScope& scope) const;
 
   const DockerOptions options_;
   ContainerRecords& records_;
@@ -65,6 +71,9 @@ class DockerRuntime final : public Runtime {
   const EngineClient engine_;
   const OnceRecord once_;
   const std::unique_ptr<ComposeRuntime> compose_;
+  const std::unique_ptr<GitCheckouts> checkouts_;
+  const std::unique_ptr<RepoRuntime> repos_;
+  const std::unique_ptr<BuildRuntime> builds_;
   mutable base::Mutex mutex_;
   Identity identity_ ABSL_GUARDED_BY(mutex_);
 };
