@@ -46,6 +46,12 @@ CREATE TABLE schedules (
   resource TEXT PRIMARY KEY NOT NULL, record BLOB NOT NULL);
 )sql";
 
+// One table: of each resource there is one record, of the type of its kind.
+constexpr char kMade[] = R"sql(
+CREATE TABLE made (
+  resource TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, record BLOB NOT NULL);
+)sql";
+
 // A database with tables, but not ours, must not be written to.
 absl::Status CheckOwnership(SqliteConnection& connection) {
   ASSIGN_OR_RETURN(
@@ -95,7 +101,8 @@ const std::vector<Migration>& Migrations() {
   static const std::vector<Migration>* const migrations =
       new std::vector<Migration>{{.version = 1, .name = "records", .sql = kRecords},
                                  {.version = 2, .name = "history", .sql = kHistory},
-                                 {.version = 3, .name = "runs", .sql = kRuns}};
+                                 {.version = 3, .name = "runs", .sql = kRuns},
+                                 {.version = 4, .name = "made", .sql = kMade}};
   return *migrations;
 }
 

@@ -148,6 +148,24 @@ absl::Status TrimEvents(SqliteConnection& connection) {
                    kEventsKept, ")"));
 }
 
+template <typename Record>
+absl::Status PutMade(SqliteConnection& connection, const std::string& kind,
+                     const std::vector<Record>& records) {
+  return PutRecords(
+      connection, "INSERT OR REPLACE INTO made VALUES (?, ?, ?)", records,
+      [&kind](const Record& r) { return std::vector<std::string>{r.resource(), kind}; });
+}
+
+template <typename Record>
+absl::Status ReadMade(SqliteConnection& connection, const std::string& kind,
+                      std::vector<Record>& records) {
+  ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("SELECT record, resource FROM made WHERE kind = ? ORDER BY resource"));
+  statement.BindText(1, kind);
+  return ReadRows(statement, connection.path(), records);
+}
+
 absl::Status WriteDeletes(SqliteConnection& connection, const StoreBatch& batch) {
   RETURN_IF_ERROR(DeleteRecords(connection, "DELETE FROM inventory WHERE resource = ?",
                                 batch.delete_inventory));
@@ -164,8 +182,9 @@ absl::Status WriteDeletes(SqliteConnection& connection, const StoreBatch& batch)
                                 batch.delete_approvals));
   RETURN_IF_ERROR(DeleteRecords(connection, "DELETE FROM spec_history WHERE resource = ?",
                                 batch.delete_history));
-  return DeleteRecords(connection, "DELETE FROM schedules WHERE resource = ?",
-                       batch.delete_schedules);
+  RETURN_IF_ERROR(DeleteRecords(connection, "DELETE FROM schedules WHERE resource = ?",
+                                batch.delete_schedules));
+  return DeleteRecords(connection, "DELETE FROM made WHERE resource = ?", batch.delete_made);
 }
 
 absl::Status WritePuts(SqliteConnection& connection, const StoreBatch& batch) {
@@ -196,6 +215,9 @@ absl::Status WritePuts(SqliteConnection& connection, const StoreBatch& batch) {
   RETURN_IF_ERROR(PutRecords(connection, "INSERT OR REPLACE INTO schedules VALUES (?, ?)",
                              batch.put_schedules,
                              [](const v1::ScheduleRecord& r) { return Keys{r.resource()}; }));
+  RETURN_IF_ERROR(PutMade(connection, "build", batch.put_builds));
+  RETURN_IF_ERROR(PutMade(connection, "repo", batch.put_repos));
+  RETURN_IF_ERROR(PutMade(connection, "procedure", batch.put_procedures));
   RETURN_IF_ERROR(WriteRuns(connection, batch.put_runs));
   return WriteHistory(connection, batch.put_history);
 }
@@ -285,6 +307,9 @@ absl::StatusOr<StoreImage> SqliteStore::ReadLocked() {
       db, "SELECT record, id FROM runs WHERE ended = 0 ORDER BY created, id", image.runs));
   RETURN_IF_ERROR(
       ReadRecords(db, "SELECT record, resource FROM schedules ORDER BY resource", image.schedules));
+  RETURN_IF_ERROR(ReadMade(db, "build", image.builds));
+  RETURN_IF_ERROR(ReadMade(db, "repo", image.repos));
+  RETURN_IF_ERROR(ReadMade(db, "procedure", image.procedures));
   ASSIGN_OR_RETURN(const int64_t last, db.QueryInteger("SELECT coalesce(max(id), 0) FROM events"));
   image.last_event_id = static_cast<uint64_t>(last);
   return image;

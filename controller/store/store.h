@@ -29,6 +29,9 @@ struct StoreImage {
   // Those that have not ended, in order of creation.
   std::vector<v1::Run> runs;
   std::vector<v1::ScheduleRecord> schedules;
+  std::vector<v1::BuildRecord> builds;
+  std::vector<v1::RepoRecord> repos;
+  std::vector<v1::ProcedureRecord> procedures;
   // Of the newest event; 0 when there is none.
   uint64_t last_event_id = 0;
 };
@@ -64,6 +67,11 @@ struct StoreBatch {
   std::vector<v1::ScheduleRecord> put_schedules;
   // By resource.
   std::vector<std::string> delete_schedules;
+  std::vector<v1::BuildRecord> put_builds;
+  std::vector<v1::RepoRecord> put_repos;
+  std::vector<v1::ProcedureRecord> put_procedures;
+  // By resource ("build/api", "repo/site", "procedure/nightly"): what a job or run left of it.
+  std::vector<std::string> delete_made;
   // Ids are given by the caller, rising.
   std::vector<v1::Event> append_events;
 
@@ -74,7 +82,9 @@ struct StoreBatch {
            put_syncs.empty() && delete_syncs.empty() && put_origins.empty() &&
            delete_origins.empty() && put_approvals.empty() && delete_approvals.empty() &&
            put_history.empty() && delete_history.empty() && put_runs.empty() &&
-           put_schedules.empty() && delete_schedules.empty() && append_events.empty();
+           put_schedules.empty() && delete_schedules.empty() && put_builds.empty() &&
+           put_repos.empty() && put_procedures.empty() && delete_made.empty() &&
+           append_events.empty();
   }
 };
 

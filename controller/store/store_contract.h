@@ -409,6 +409,28 @@ TYPED_TEST_P(StoreContractTest, KeepsOneRecordOfASchedule) {
             Texts<v1::ScheduleRecord>({ScheduleOf("procedure/b", 2)}));
 }
 
+TYPED_TEST_P(StoreContractTest, KeepsOneRecordOfWhatWasMade) {
+  v1::BuildRecord build;
+  build.set_resource("build/api");
+  build.set_image("api:1.0.0");
+  v1::RepoRecord repo;
+  repo.set_resource("repo/site");
+  repo.set_commit("4f2a91c");
+  v1::ProcedureRecord procedure;
+  procedure.set_resource("procedure/migrate");
+  (*procedure.mutable_dependent_hash())["deployment/web"] = "h";
+  this->Apply({.put_builds = {build}, .put_repos = {repo}, .put_procedures = {procedure}});
+  build.set_image("api:1.0.1");
+  this->Apply({.put_builds = {build}});
+  EXPECT_EQ(Texts(this->Load().builds), Texts<v1::BuildRecord>({build}));
+  EXPECT_EQ(Texts(this->Load().repos), Texts<v1::RepoRecord>({repo}));
+  EXPECT_EQ(Texts(this->Load().procedures), Texts<v1::ProcedureRecord>({procedure}));
+  this->Apply({.delete_made = {"repo/site", "procedure/migrate", "build/other"}});
+  EXPECT_EQ(Texts(this->Load().builds), Texts<v1::BuildRecord>({build}));
+  EXPECT_TRUE(this->Load().repos.empty());
+  EXPECT_TRUE(this->Load().procedures.empty());
+}
+
 REGISTER_TYPED_TEST_SUITE_P(
     StoreContractTest, IsEmptyAtFirst, GivesBackWhatWasPutInOrderOfKey,
     PutReplacesTheRecordOfTheSameKey, DeletesByKeyAndNothingElse, DeletingWhatIsNotThereIsNoError,
@@ -418,6 +440,6 @@ REGISTER_TYPED_TEST_SUITE_P(
     ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
     KeepsABoundedNumberOfEventsAndTheNewestOnes, LoadsRunsThatHaveNotEndedAndListsAllNewestFirst,
     KeepsABoundedNumberOfEndedRunsAndAllOthers, KeepsOneRecordOfASchedule,
-    TakesCallsFromSeveralThreads);
+    KeepsOneRecordOfWhatWasMade, TakesCallsFromSeveralThreads);
 
 }  // namespace fairlead::store

@@ -73,6 +73,9 @@ absl::StatusOr<StoreImage> FakeStore::Load() {
                     .approvals = RecordsOf(approvals_),
                     .runs = OpenRuns(runs_),
                     .schedules = RecordsOf(schedules_),
+                    .builds = RecordsOf(builds_),
+                    .repos = RecordsOf(repos_),
+                    .procedures = RecordsOf(procedures_),
                     .last_event_id = events_.empty() ? 0 : events_.rbegin()->first};
 }
 
@@ -108,6 +111,11 @@ void FakeStore::DeleteLocked(const StoreBatch& batch) {
   for (const std::string& key : batch.delete_approvals) approvals_.erase(key);
   for (const std::string& key : batch.delete_history) history_.erase(key);
   for (const std::string& key : batch.delete_schedules) schedules_.erase(key);
+  for (const std::string& key : batch.delete_made) {
+    builds_.erase(key);
+    repos_.erase(key);
+    procedures_.erase(key);
+  }
 }
 
 void FakeStore::PutLocked(const StoreBatch& batch) {
@@ -123,6 +131,9 @@ void FakeStore::PutLocked(const StoreBatch& batch) {
   for (const auto& record : batch.put_approvals) approvals_[record.resource()] = record;
   for (const auto& record : batch.put_history) PutHistory(record, history_[record.resource()]);
   for (const auto& record : batch.put_schedules) schedules_[record.resource()] = record;
+  for (const auto& record : batch.put_builds) builds_[record.resource()] = record;
+  for (const auto& record : batch.put_repos) repos_[record.resource()] = record;
+  for (const auto& record : batch.put_procedures) procedures_[record.resource()] = record;
   for (const auto& run : batch.put_runs) {
     runs_[run.id()] = run;
     TrimRuns(run.resource(), runs_);

@@ -51,6 +51,9 @@ class FakeStore final : public Store {
   std::map<std::string, std::vector<v1::SpecRecord>> history_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::Run> runs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::ScheduleRecord> schedules_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::BuildRecord> builds_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::RepoRecord> repos_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::ProcedureRecord> procedures_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, v1::Event> events_ ABSL_GUARDED_BY(mutex_);
 };
 
