@@ -228,7 +228,11 @@ absl::Status SetName(const v1::Resource& resource, v1::ContainerSpec* spec) {
 
 absl::Status SetImage(const v1::DeploymentImage& image, v1::ContainerSpec* spec) {
   if (image.has_build()) {
-    return absl::InvalidArgumentError("image: the image of a build is not supported yet");
+    if (image.build().build_id().empty()) {
+      return absl::InvalidArgumentError("image: names no build");
+    }
+    // The plan fills it in once it is built.
+    return absl::OkStatus();
   }
   const absl::string_view name = absl::StripAsciiWhitespace(image.image().image());
   if (name.empty()) return absl::InvalidArgumentError("image: is empty");

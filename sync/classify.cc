@@ -69,6 +69,10 @@ void DecidePlain(const Facts& facts, Decision& decision) {
     // What waits for it waits.
     Rest(decision, v1::CONDITION_NOT_ACTED_ON,
          absl::StrCat("read and checked; not yet: ", not_acted_on));
+  } else if (facts.id.kind == "build" || facts.id.kind == "repo") {
+    DecideMade(facts, decision);
+  } else if (facts.desired->spec != nullptr && facts.desired->spec->builder().has_aws()) {
+    Rest(decision, v1::CONDITION_NOT_ACTED_ON, "read and checked; not yet: machines at AWS");
   } else {
     Rest(decision, v1::CONDITION_READY);
     // That a procedure could run says nothing of whether it has.

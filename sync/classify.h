@@ -43,6 +43,9 @@ bool DecideUnhealthy(const Facts& facts, Decision& decision);
 bool DecideExtra(const Facts& facts, Decision& decision);
 bool DecideOtherwise(const Facts& facts, Decision& decision);
 
+// Builds and repos: whether what they make is there.
+void DecideMade(const Facts& facts, Decision& decision);
+
 // The ways a row fills in a decision.
 void Act(Decision& decision, v1::StepAction action, std::string reason,
          v1::Condition condition = v1::CONDITION_PROGRESSING);

@@ -103,6 +103,10 @@ struct DesiredResource {
   // Names of the variables and of the other resources that it depends on; what sharing looks at.
   std::vector<std::string> placeholders;
   std::vector<resources::Reference> references;
+  // Of a deployment of a build: "build/api", and why its image is not known so far.
+  std::string image_build;
+  std::string waits_for;
+  bool waits_for_ever = false;
   // A problem of it comes from another resource: a duplicate, a name or port taken twice, a cycle.
   bool entangled = false;
 };
@@ -132,6 +136,9 @@ struct DesiredState {
   // The reverse of `after`: who waits for a resource. Null: nobody for any.
   std::shared_ptr<const std::map<resources::ResourceId, std::vector<resources::ResourceId>>>
       dependents;
+  // By build, the deployments that are to run its image. Null: none.
+  std::shared_ptr<const std::map<resources::ResourceId, std::vector<resources::ResourceId>>>
+      image_users;
   // Raised with each build.
   uint64_t generation = 0;
   // Every source has been read completely at least once: pruning may begin.

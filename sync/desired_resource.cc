@@ -217,9 +217,11 @@ bool IsSame(const DesiredResource& a, const DesiredResource& b) {
          a.spec_hash == b.spec_hash && a.invalid == b.invalid && a.secrets == b.secrets &&
          a.after == b.after && a.missing_after == b.missing_after &&
          a.docker_name == b.docker_name && a.server == b.server && a.ports == b.ports &&
-         a.not_yet == b.not_yet && a.placeholders == b.placeholders && a.entangled == b.entangled &&
-         HasSameProblems(a.problems, b.problems) && HasSameFiles(a.files, b.files) &&
-         HasSameSpec(a.spec, b.spec) && HasSameSpec(a.resolved, b.resolved);
+         a.not_yet == b.not_yet && a.image_build == b.image_build && a.waits_for == b.waits_for &&
+         a.waits_for_ever == b.waits_for_ever && a.placeholders == b.placeholders &&
+         a.entangled == b.entangled && HasSameProblems(a.problems, b.problems) &&
+         HasSameFiles(a.files, b.files) && HasSameSpec(a.spec, b.spec) &&
+         HasSameSpec(a.resolved, b.resolved);
 }
 
 }  // namespace fairlead::sync

@@ -46,6 +46,8 @@ struct Target {
   bool is_final_failure = false;
   // A stop hold is in force.
   bool held = false;
+  // A pause hold is: what is paused is left so.
+  bool paused = false;
 };
 
 // What is there, in its roles.

@@ -1,6 +1,7 @@
 #include "sync/gates.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -62,15 +63,62 @@ std::string ObstacleOf(const ResourceId& id, const Decision* dependency, bool he
   }
   if (dependency->satisfied && !dependency->degraded) return "";
   if (!dependency->reason.empty()) return absl::StrCat(id.ToString(), ": ", dependency->reason);
-  if (id.kind == "procedure") {
-    return absl::StrCat(id.ToString(), ": not yet: a run of a procedure opens no gate");
-  }
   return absl::StrCat(id.ToString(), dependency->satisfied ? ": degraded" : ": not ready");
+}
+
+// Whether a run of the procedure has succeeded, as it is declared, for the spec that is wanted.
+struct ProcedureState {
+  std::string obstacle;
+  // It is to be run.
+  bool needed = false;
+};
+ProcedureState StateOf(const Facts& facts, const ResourceId& id) {
+  const PlanInput& input = facts.input();
+  const std::string key = id.ToString();
+  const auto declared = input.desired->resources.find(id);
+  if (declared == input.desired->resources.end()) {
+    return {absl::StrCat(key, ", which is not known")};
+  }
+  const DesiredResource& procedure = *declared->second;
+  if (procedure.invalid) return {absl::StrCat(key, ", which is invalid")};
+  const ProcedureNeed need{facts.key, std::string(facts.target.hash)};
+  const auto record = input.procedures.find(key);
+  if (record != input.procedures.end() && record->second.spec_hash() == procedure.spec_hash) {
+    const auto& hashes = record->second.dependent_hash();
+    const auto ran_for = hashes.find(need.dependent);
+    if (ran_for != hashes.end() && ran_for->second == need.hash) return {};
+  }
+  const auto failed = input.failed_specs.find(key);
+  if (failed != input.failed_specs.end()) {
+    const auto failure = failed->second.find(need.KeyOf(procedure.spec_hash));
+    if (failure != failed->second.end()) {
+      return {absl::StrCat(key, ": ", failure->second.reason(), "; to try again: fairlead retry ",
+                           key)};
+    }
+  }
+  return {absl::StrCat(key, ": it runs first"), true};
+}
+
+// The image that a container is to be made of does not exist so far.
+bool GateOnBuild(const Facts& facts,
+                 const std::function<const Decision*(const ResourceId&)>& decision_of,
+                 Decision& decision) {
+  const DesiredResource& desired = *facts.desired;
+  if (desired.waits_for.empty() || !MakesContainers(decision.action)) return false;
+  const std::optional<ResourceId> id = ResourceId::Parse(desired.image_build);
+  const Decision* build = id.has_value() ? decision_of(*id) : nullptr;
+  const bool says_why = build != nullptr && !build->satisfied && !build->reason.empty();
+  SetGate(decision, desired.waits_for_ever ? v1::Gate::KIND_RESOURCE : v1::Gate::KIND_AFTER,
+          absl::StrCat("waits for ", desired.image_build, ": ",
+                       says_why ? build->reason : desired.waits_for));
+  decision.gate.add_on(desired.image_build);
+  decision.condition = v1::CONDITION_BLOCKED;
+  return true;
 }
 
 void GateOnDependencies(const Facts& facts,
                         const std::function<const Decision*(const ResourceId&)>& decision_of,
-                        Decision& decision) {
+                        Decision& decision, std::map<ResourceId, std::string>& procedure_needs) {
   // A spec that stands in was applied before, and its own dependencies are not known.
   if (facts.desired == nullptr || facts.target.uses_good_spec) return;
   if (!decision.heal && !facts.desired->missing_after.empty()) {
@@ -81,15 +129,28 @@ void GateOnDependencies(const Facts& facts,
     decision.condition = v1::CONDITION_BLOCKED;
     return;
   }
+  if (GateOnBuild(facts, decision_of, decision)) return;
   std::vector<std::string> obstacles;
   std::vector<std::string> names;
+  std::vector<ResourceId> needed;
   for (const ResourceId& id : facts.desired->after) {
-    std::string obstacle = ObstacleOf(id, decision_of(id), decision.heal);
+    std::string obstacle;
+    if (id.kind != "procedure") {
+      obstacle = ObstacleOf(id, decision_of(id), decision.heal);
+    } else if (!decision.heal) {
+      ProcedureState state = StateOf(facts, id);
+      obstacle = std::move(state.obstacle);
+      if (state.needed) needed.push_back(id);
+    }
     if (obstacle.empty()) continue;
     obstacles.push_back(std::move(obstacle));
     names.push_back(id.ToString());
   }
   if (obstacles.empty()) return;
+  // What it needs itself is there by then.
+  if (needed.size() == obstacles.size()) {
+    for (const ResourceId& id : needed) procedure_needs.emplace(id, facts.key);
+  }
   std::string reason = absl::StrCat("waits for ", obstacles.front());
   if (obstacles.size() > 1) absl::StrAppend(&reason, " and ", obstacles.size() - 1, " more");
   SetGate(decision, v1::Gate::KIND_AFTER, std::move(reason));
@@ -215,7 +276,10 @@ void GateOnBusy(const Facts& facts, Decision& decision) {
   // An agent that is away says nothing of its action either.
   if (facts.busy == v1::STEP_ACTION_NONE || decision.gate.kind() == v1::Gate::KIND_SERVER) return;
   if (!IsActing(decision.action)) decision.action = v1::STEP_ACTION_WAIT;
-  SetGate(decision, v1::Gate::KIND_BUSY, absl::StrCat(ActionText(facts.busy), " is under way"));
+  const absl::string_view what = facts.id.kind == "build"  ? "a build"
+                                 : facts.id.kind == "repo" ? "a checkout"
+                                                           : ActionText(facts.busy);
+  SetGate(decision, v1::Gate::KIND_BUSY, absl::StrCat(what, " is under way"));
   if (decision.reason.empty()) decision.reason = decision.gate.reason();
   decision.condition = v1::CONDITION_PROGRESSING;
   // Decided again when the action has ended.
@@ -274,14 +338,14 @@ void ApplyOwnGates(const Facts& facts, Decision& decision) {
 
 void ApplyCommonGates(const Facts& facts, const Removals& removals,
                       const std::function<const Decision*(const ResourceId&)>& decision_of,
-                      Decision& decision) {
+                      Decision& decision, std::map<ResourceId, std::string>& procedure_needs) {
   if (decision.gate.kind() != v1::Gate::KIND_OPEN) return;
   if (decision.action == v1::STEP_ACTION_PRUNE) {
     GateOnDependents(facts, removals, decision);
     return;
   }
   if (!IsForward(decision.action)) return;
-  GateOnDependencies(facts, decision_of, decision);
+  GateOnDependencies(facts, decision_of, decision, procedure_needs);
   if (decision.gate.kind() != v1::Gate::KIND_OPEN) return;
   const bool takes_name =
       decision.action == v1::STEP_ACTION_CREATE || decision.action == v1::STEP_ACTION_MOVE ||

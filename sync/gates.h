@@ -28,10 +28,11 @@ struct Removal {
 using Removals = std::map<resources::ResourceId, Removal>;
 
 // Gates that need other resources: dependencies, names and ports still held, removal in reverse
-// order. `decision_of` gives the decision of a resource, or null.
+// order. `decision_of` gives the decision of a resource, or null. A procedure that must run first,
+// when nothing else is waited for, is added to `procedure_needs` with who waits for it.
 void ApplyCommonGates(
     const Facts& facts, const Removals& removals,
     const std::function<const Decision*(const resources::ResourceId&)>& decision_of,
-    Decision& decision);
+    Decision& decision, std::map<resources::ResourceId, std::string>& procedure_needs);
 
 }  // namespace fairlead::sync

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 #include "sync/plan_pass.h"
 #include "sync/planner.h"
@@ -24,6 +25,10 @@ absl::Status CheckInput(const PlanInput& input) {
 }
 
 }  // namespace
+
+std::string ProcedureNeed::KeyOf(absl::string_view procedure_hash) const {
+  return absl::StrCat(procedure_hash, " for ", dependent, " ", hash);
+}
 
 bool MakesContainers(v1::StepAction action) {
   return action == v1::STEP_ACTION_CREATE || action == v1::STEP_ACTION_REPLACE ||

@@ -134,6 +134,13 @@ std::set<ResourceId> PlanPass::Spread(const std::set<ResourceId>& dirty) const {
   AddDependents(std::set<ResourceId>(some), some);
   for (const auto& [id, index] : result_.step_index) some.insert(id);
   some.insert(known_->undeclared.begin(), known_->undeclared.end());
+  // Who needs what they make may have come or gone.
+  for (const char* kind : {"build", "repo"}) {
+    for (auto it = input_.desired->resources.lower_bound(ResourceId{kind, ""});
+         it != input_.desired->resources.end() && it->first.kind == kind; ++it) {
+      some.insert(it->first);
+    }
+  }
   return some;
 }
 
@@ -260,7 +267,7 @@ void PlanPass::Gate() {
     return it == result_.decisions.end() ? nullptr : it->second.get();
   };
   for (const Open& open : open_) {
-    ApplyCommonGates(*open.facts, removals_, decision_of, *open.decision);
+    ApplyCommonGates(*open.facts, removals_, decision_of, *open.decision, procedure_needs_);
     if (open.decision->wake_at != absl::InfiniteFuture()) {
       memo_->timers.insert({open.decision->wake_at, open.decision->id});
     }
@@ -349,11 +356,29 @@ std::string PlanId(const PlanInput& input, const v1::Plan& plan) {
   return absl::StrCat(absl::Hex(hash, absl::kZeroPad16)).substr(0, kIdLength);
 }
 
+void PlanPass::CollectNeeds() {
+  result_.needed_runs.clear();
+  for (const char* kind : {"build", "repo"}) {
+    for (auto it = result_.decisions.lower_bound(ResourceId{kind, ""});
+         it != result_.decisions.end() && it->first.kind == kind; ++it) {
+      const Decision& decision = *it->second;
+      if (decision.needed_by.empty() || decision.has_step()) continue;
+      result_.needed_runs.push_back({it->first.ToString(), decision.needed_by});
+    }
+  }
+  for (const auto& [id, by] : procedure_needs_) {
+    result_.needed_runs.push_back({id.ToString(), by});
+  }
+  std::sort(result_.needed_runs.begin(), result_.needed_runs.end(),
+            [](const NeededRun& a, const NeededRun& b) { return a.resource < b.resource; });
+}
+
 PlanResult PlanPass::Finish() {
   result_.plan.Clear();
   result_.step_index.clear();
   result_.new_failures.clear();
   Gate();
+  CollectNeeds();
   CountConditions();
   FillHead();
   Assemble();

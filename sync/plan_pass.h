@@ -69,6 +69,7 @@ class PlanPass {
   void Decide(const Subject& subject, bool append);
   void KeepApproved(std::unique_ptr<Facts>& facts, std::shared_ptr<Decision>& decision);
   void Gate();
+  void CollectNeeds();
   void CountConditions();
   void Assemble();
   void AddChanges(const Facts& facts, const Decision& decision, v1::Step& step);
@@ -82,6 +83,8 @@ class PlanPass {
   PruneGuard guard_;
   Removals removals_;
   std::vector<Open> open_;
+  // By procedure: who waits for a run of it.
+  std::map<resources::ResourceId, std::string> procedure_needs_;
 };
 
 }  // namespace fairlead::sync

@@ -65,6 +65,26 @@ struct PreflightHold {
   bool operator==(const PreflightHold&) const = default;
 };
 
+// A procedure is to have run for this wanted spec of what comes after it.
+struct ProcedureNeed {
+  // "deployment/web".
+  std::string dependent;
+  std::string hash;
+
+  // In place of a spec hash, where a run for it that has failed is kept.
+  std::string KeyOf(absl::string_view procedure_hash) const;
+};
+
+// A run that something declared waits for.
+struct NeededRun {
+  // "build/api".
+  std::string resource;
+  // Who waits: "deployment/web".
+  std::string by;
+
+  bool operator==(const NeededRun&) const = default;
+};
+
 // All that decides, at one moment. Everything is immutable while a plan is computed.
 struct PlanInput {
   std::shared_ptr<const DesiredState> desired;
@@ -75,6 +95,10 @@ struct PlanInput {
   std::map<std::string, v1::Hold> holds;
   // Of syncs that ask for approval.
   std::map<std::string, v1::Approval> approvals;
+  // What runs have made, by resource.
+  std::map<std::string, v1::BuildRecord> builds;
+  std::map<std::string, v1::RepoRecord> repos;
+  std::map<std::string, v1::ProcedureRecord> procedures;
   // Resources with an action under way, and that action.
   std::map<std::string, v1::StepAction> busy;
   std::map<std::string, FailedAttempt> failed_attempts;
@@ -120,6 +144,8 @@ struct Decision {
   std::string from_server;
   // What is there is accepted as the target although the inventory does not know it.
   bool record_inventory = false;
+  // Of a build or repo: it must run, for what is declared needs it.
+  std::string needed_by;
   // The spec has failed just now: to be recorded durably before the step is carried out.
   std::shared_ptr<const v1::FailedSpec> new_failure;
 
@@ -142,6 +168,8 @@ struct PlanResult {
   std::vector<v1::FailedSpec> new_failures;
   // What this pass looked at; also those that are gone by it.
   std::vector<resources::ResourceId> decided;
+  // In order of resource.
+  std::vector<NeededRun> needed_runs;
   // Number of decisions by kind and condition.
   std::map<std::pair<std::string, v1::Condition>, uint32_t> conditions;
   std::shared_ptr<const PlanMemo> memo;

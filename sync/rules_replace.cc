@@ -178,6 +178,12 @@ bool DecideMissing(const Facts& facts, Decision& decision) {
 
 bool DecideDiffers(const Facts& facts, Decision& decision) {
   if (facts.target.held) return false;
+  if (!facts.hash_matches && facts.target.paused) {
+    Block(decision, v1::Gate::KIND_HOLD, v1::CONDITION_STOPPED,
+          absl::StrCat("paused by ", facts.hold->who(), ": ", facts.hold->why(),
+                       "; another spec waits for the release"));
+    return true;
+  }
   if (!facts.hash_matches) {
     decision.heal = facts.target.invalid;
     Act(decision, v1::STEP_ACTION_REPLACE, DiffersReason(facts));

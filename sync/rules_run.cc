@@ -57,6 +57,11 @@ bool DecideStop(const Facts& facts, Decision& decision) {
 bool DecideNotRunning(const Facts& facts, Decision& decision) {
   if (facts.target.state != v1::WANTED_STATE_RUNNING || facts.vitals.down == 0) return false;
   const v1::Container& down = *facts.vitals.first_down;
+  if (facts.target.paused && down.state() == v1::CONTAINER_STATE_PAUSED) {
+    Rest(decision, v1::CONDITION_STOPPED,
+         absl::StrCat("paused by ", facts.hold->who(), ": ", facts.hold->why()));
+    return true;
+  }
   if (facts.input().now >= FirstDeadlineOf(facts)) {
     FailSpec(facts, decision, Describe(facts, down));
     return true;

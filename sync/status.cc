@@ -133,6 +133,13 @@ v1::ResourceStatus ComputeStatus(const PlanInput& input, const PlanResult& plan,
   } else if (entry != nullptr) {
     *status.mutable_since() = ToProto(input.now);
   }
+  if (const auto build = input.builds.find(status.resource()); build != input.builds.end()) {
+    status.set_running(build->second.image());
+    *status.mutable_since() = build->second.built_at();
+  } else if (const auto repo = input.repos.find(status.resource()); repo != input.repos.end()) {
+    status.set_running(repo->second.commit());
+    *status.mutable_since() = repo->second.at();
+  }
   if (facts->hold != nullptr) *status.mutable_hold() = *facts->hold;
   const auto step = plan.step_index.find(id);
   if (step != plan.step_index.end()) *status.mutable_step() = plan.plan.steps(step->second);

@@ -107,8 +107,9 @@ Target ComputeTarget(const Facts& facts) {
   if (target.wish == nullptr) return target;
   target.state = target.wish->state();
   if (facts.hold != nullptr && target.state != v1::WANTED_STATE_ABSENT) {
-    target.held = true;
-    target.state = v1::WANTED_STATE_STOPPED;
+    target.paused = facts.hold->kind() == v1::Hold::KIND_PAUSE;
+    target.held = !target.paused;
+    if (target.held) target.state = v1::WANTED_STATE_STOPPED;
   }
   return target;
 }

@@ -81,6 +81,9 @@ std::string WritePlan(const PlanInput& input, const PlanResult& result) {
   for (const auto& [id, decision] : result.decisions) {
     WriteDecision(input, result, *decision, &out);
   }
+  for (const NeededRun& need : result.needed_runs) {
+    absl::StrAppend(&out, "needed: ", need.resource, " by ", need.by, "\n");
+  }
   for (const v1::FailedSpec& failure : result.new_failures) {
     absl::StrAppend(&out, "failed: ", failure.resource(), ": ", failure.reason(), "\n");
   }
@@ -124,6 +127,9 @@ std::string Fingerprint(const PlanResult& result) {
     absl::StrAppend(&out, "|", absl::FormatTime(decision->wake_at), "|",
                     absl::StrJoin(decision->container_ids, ","), "|", Bytes(decision->gate));
     if (decision->new_failure != nullptr) absl::StrAppend(&out, Bytes(*decision->new_failure));
+  }
+  for (const NeededRun& need : result.needed_runs) {
+    absl::StrAppend(&out, "\n", need.resource, " for ", need.by);
   }
   for (const auto& [id, index] : result.step_index) {
     absl::StrAppend(&out, "\n", id.ToString(), "@", index);

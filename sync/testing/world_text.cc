@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "resources/container_spec.h"
 #include "resources/toml_reader.h"
+#include "sync/made.h"
 #include "sync/vitals.h"
 
 namespace fairlead::sync {
@@ -83,6 +84,7 @@ class WorldReader {
   absl::Status ReadInventory(const Words& words);
   absl::Status ReadProject(const Words& words);
   absl::Status ReadMemory(const Words& words);
+  absl::Status ReadMade(const Words& words);
   void ReadHost(const Words& words);
   void BeginBlock(const Words& words);
   void EndBlock();
@@ -107,6 +109,8 @@ class WorldReader {
   std::shared_ptr<const DesiredState> old_;
   std::map<std::string, HostLive> hosts_;
   std::map<std::string, v1::InventoryEntry> inventory_;
+  // Deployments with the image of "now@IMAGE", kept while something refers to them.
+  std::vector<std::unique_ptr<DesiredResource>> filled_;
   int containers_ = 0;
 };
 
@@ -152,6 +156,18 @@ void WorldReader::Declare() {
 
 const DesiredResource* WorldReader::Find(const std::string& which, const std::string& resource) {
   Declare();
+  if (const std::size_t at = which.find('@'); at != std::string::npos) {
+    const DesiredResource* plain = Find(which.substr(0, at), resource);
+    if (plain == nullptr) return nullptr;
+    auto filled = std::make_unique<DesiredResource>(*plain);
+    const std::string image = which.substr(at + 1);
+    filled->image_build =
+        absl::StrCat("build/", plain->spec->deployment().image().build().build_id());
+    filled->spec = std::make_shared<const v1::Resource>(WithImage(*plain->spec, image));
+    filled->spec_hash = TestHasher().Hash(WithImage(*plain->resolved, image));
+    filled_.push_back(std::move(filled));
+    return filled_.back().get();
+  }
   const DesiredState& state = which == "old" ? *old_ : *world_.input.desired;
   const auto id = ResourceId::Parse(resource);
   if (!id.has_value()) return nullptr;
@@ -163,7 +179,8 @@ std::string WorldReader::HashOf(const std::string& text, const std::string& reso
   if (text == "none") return "";
   if (text == "other") return absl::StrCat("v1:test:", TestHasher().HashText("other"));
   if (text == "foreign-key") return "v1:lost:00000000000000000000000000000000";
-  if (text != "now" && text != "old") return text;
+  const std::string which = text.substr(0, text.find('@'));
+  if (which != "now" && which != "old") return text;
   const DesiredResource* declared = Find(text, resource);
   return declared == nullptr ? text : declared->spec_hash;
 }
@@ -315,6 +332,7 @@ absl::Status WorldReader::ReadInventory(const Words& words) {
       words.Has("applied") && applied != nullptr) {
     *entry.mutable_applied() = *applied->spec;
     entry.set_applied_hash(applied->spec_hash);
+    entry.set_build(applied->image_build);
     entry.set_applied_revision("r0");
     *entry.mutable_applied_at() = ToProto(TimeOf("-3600"));
     for (const ResourceId& id : applied->after) entry.add_after(id.ToString());
@@ -358,11 +376,16 @@ absl::Status WorldReader::ReadMemory(const Words& words) {
     hold.set_resource(resource);
     hold.set_who(words.Get("who", "ana"));
     hold.set_why(words.Get("why", "maintenance"));
+    if (words.Get("kind") == "pause") hold.set_kind(v1::Hold::KIND_PAUSE);
     if (words.Has("expires")) *hold.mutable_expires_at() = ToProto(TimeOf(words.Get("expires")));
   } else if (what == "failed") {
     v1::FailedSpec failed;
     failed.set_resource(resource);
     failed.set_spec_hash(HashOf(words.Get("spec", "now"), resource));
+    if (const std::string dependent = words.Get("for"); !dependent.empty()) {
+      failed.set_spec_hash(
+          ProcedureNeed{dependent, HashOf("now", dependent)}.KeyOf(failed.spec_hash()));
+    }
     failed.set_reason(words.Get("reason", "exited with 1"));
     failed.set_log_tail(words.Get("log"));
     failed.set_by(words.Get("by"));
@@ -398,6 +421,48 @@ absl::Status WorldReader::ReadMemory(const Words& words) {
   return absl::OkStatus();
 }
 
+// What runs have left.
+absl::Status WorldReader::ReadMade(const Words& words) {
+  const std::string resource = words.At(1);
+  PlanInput& input = world_.input;
+  const std::string hash = HashOf(words.Get("spec", "now"), resource);
+  if (words.plain[0] == "built") {
+    v1::BuildRecord& record = input.builds[resource];
+    record.set_resource(resource);
+    const std::vector<std::string> numbers = absl::StrSplit(words.Get("version", "1.0.0"), '.');
+    int32_t parts[3] = {};
+    for (size_t i = 0; i < numbers.size() && i < 3; ++i) {
+      if (!absl::SimpleAtoi(numbers[i], &parts[i])) {
+        return absl::InvalidArgumentError("not a version");
+      }
+    }
+    record.mutable_version()->set_major(parts[0]);
+    record.mutable_version()->set_minor(parts[1]);
+    record.mutable_version()->set_patch(parts[2]);
+    record.set_image(words.Get("image"));
+    record.add_references(words.Get("image"));
+    record.set_server(words.Get("server", "edge-1"));
+    record.set_pushed(words.Get("pushed") == "true");
+    record.set_commit("4f2a91c7");
+    record.set_spec_hash(hash);
+  } else if (words.plain[0] == "checked-out") {
+    v1::RepoRecord& record = input.repos[resource];
+    record.set_resource(resource);
+    record.set_server(words.Get("server", "edge-1"));
+    record.set_directory(words.Get("directory", "/repos/site"));
+    record.set_commit("4f2a91c7");
+    record.set_spec_hash(hash);
+  } else {
+    v1::ProcedureRecord& record = input.procedures[resource];
+    record.set_resource(resource);
+    record.set_spec_hash(hash);
+    for (const std::string& dependent : List(words.Get("for"))) {
+      (*record.mutable_dependent_hash())[dependent] = HashOf(words.Get("of", "now"), dependent);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WorldReader::ReadLine(const Words& words) {
   const std::string& what = words.plain[0];
   if (what == "toml" || what == "old") {
@@ -420,6 +485,7 @@ absl::Status WorldReader::ReadLine(const Words& words) {
   if (what == "container") return ReadContainer(words);
   if (what == "project") return ReadProject(words);
   if (what == "inventory") return ReadInventory(words);
+  if (what == "built" || what == "checked-out" || what == "ran") return ReadMade(words);
   return ReadMemory(words);
 }
 
@@ -455,6 +521,9 @@ World WorldReader::Finish() {
   for (const auto& [resource, entry] : inventory_) {
     world_.input.inventory[resource] = std::make_shared<const v1::InventoryEntry>(entry);
   }
+  world_.input.desired =
+      FillImages(world_.input.desired, FindImageUsers(*world_.input.desired, nullptr, {}),
+                 world_.input, nullptr);
   return std::move(world_);
 }
 
