@@ -27,26 +27,69 @@ struct Row {
   Type::TypeCase single = Type::TYPE_NOT_SET;
 };
 
-constexpr std::array<Row, 18> kRows = {{
+constexpr std::array<Row, 61> kRows = {{
     {Type::kNone, Verb::kNone},
     {Type::kSleep, Verb::kSleep},
     {Type::kDeploy, Verb::kDeploy},
+    {Type::kPullDeployment, Verb::kJob},
     {Type::kStartDeployment, Verb::kStart},
     {Type::kRestartDeployment, Verb::kRestart},
+    {Type::kPauseDeployment, Verb::kPause},
+    {Type::kUnpauseDeployment, Verb::kUnpause},
     {Type::kStopDeployment, Verb::kStop},
+    {Type::kDestroyDeployment, Verb::kDestroy},
     {Type::kDeployStack, Verb::kDeploy},
     // What has not changed is not touched by a deploy either.
     {Type::kDeployStackIfChanged, Verb::kDeploy},
+    {Type::kPullStack, Verb::kJob},
     {Type::kStartStack, Verb::kStart},
     {Type::kRestartStack, Verb::kRestart},
+    {Type::kPauseStack, Verb::kPause},
+    {Type::kUnpauseStack, Verb::kUnpause},
     {Type::kStopStack, Verb::kStop},
+    {Type::kDestroyStack, Verb::kDestroy},
+    {Type::kRunStackService, Verb::kJob},
+    {Type::kRunBuild, Verb::kRun},
+    {Type::kCancelBuild, Verb::kCancelRuns},
+    {Type::kCloneRepo, Verb::kRun},
+    {Type::kPullRepo, Verb::kRun},
+    {Type::kBuildRepo, Verb::kRun},
+    {Type::kCancelRepoBuild, Verb::kCancelRuns},
     {Type::kRunSync, Verb::kRunSync},
-    {Type::kRunProcedure, Verb::kRunProcedure},
-    {Type::kCancelProcedure, Verb::kCancelProcedure},
+    {Type::kRunProcedure, Verb::kRun},
+    {Type::kCancelProcedure, Verb::kCancelRuns},
+    {Type::kStartContainer, Verb::kJob},
+    {Type::kRestartContainer, Verb::kJob},
+    {Type::kPauseContainer, Verb::kJob},
+    {Type::kUnpauseContainer, Verb::kJob},
+    {Type::kStopContainer, Verb::kJob},
+    {Type::kDestroyContainer, Verb::kJob},
+    {Type::kStartAllContainers, Verb::kJob},
+    {Type::kRestartAllContainers, Verb::kJob},
+    {Type::kPauseAllContainers, Verb::kJob},
+    {Type::kUnpauseAllContainers, Verb::kJob},
+    {Type::kStopAllContainers, Verb::kJob},
+    {Type::kPruneContainers, Verb::kJob},
+    {Type::kPruneNetworks, Verb::kJob},
+    {Type::kPruneImages, Verb::kJob},
+    {Type::kPruneVolumes, Verb::kJob},
+    {Type::kPruneDockerBuilders, Verb::kJob},
+    {Type::kPruneBuildx, Verb::kJob},
+    {Type::kPruneSystem, Verb::kJob},
+    {Type::kDeleteNetwork, Verb::kJob},
+    {Type::kDeleteImage, Verb::kJob},
+    {Type::kDeleteVolume, Verb::kJob},
     {Type::kBatchDeploy, Verb::kDeploy, Type::kDeploy},
+    {Type::kBatchDestroyDeployment, Verb::kDestroy, Type::kDestroyDeployment},
     {Type::kBatchDeployStack, Verb::kDeploy, Type::kDeployStack},
     {Type::kBatchDeployStackIfChanged, Verb::kDeploy, Type::kDeployStackIfChanged},
-    {Type::kBatchRunProcedure, Verb::kRunProcedure, Type::kRunProcedure},
+    {Type::kBatchPullStack, Verb::kJob, Type::kPullStack},
+    {Type::kBatchDestroyStack, Verb::kDestroy, Type::kDestroyStack},
+    {Type::kBatchRunProcedure, Verb::kRun, Type::kRunProcedure},
+    {Type::kBatchRunBuild, Verb::kRun, Type::kRunBuild},
+    {Type::kBatchCloneRepo, Verb::kRun, Type::kCloneRepo},
+    {Type::kBatchPullRepo, Verb::kRun, Type::kPullRepo},
+    {Type::kBatchBuildRepo, Verb::kRun, Type::kBuildRepo},
 }};
 
 const Row* FindRow(Type::TypeCase type) {
@@ -115,6 +158,13 @@ std::string DescribeExecution(const v1::Execution& execution) {
   }
   if (terms.target.kind.empty()) return terms.type;
   return absl::StrCat(terms.type, " ", terms.target.ToString());
+}
+
+bool IsJob(const ExecutionTerms& terms, absl::string_view run) {
+  return terms.verb == Verb::kJob || terms.verb == Verb::kPause || terms.verb == Verb::kUnpause ||
+         terms.verb == Verb::kDestroy ||
+         (terms.verb == Verb::kRun && terms.target.kind != "procedure" &&
+          terms.target.ToString() == run);
 }
 
 std::vector<v1::Execution> ExpandBatch(const v1::Execution& batch,

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+
 #include "fairlead/v1/execution.pb.h"
 #include "resources/resource_id.h"
 #include "sync/desired.h"
@@ -17,9 +19,17 @@ enum class Verb {
   kStart,
   kRestart,
   kStop,
+  kPause,
+  kUnpause,
+  // Stops, and removes the containers.
+  kDestroy,
   kRunSync,
-  kRunProcedure,
-  kCancelProcedure,
+  // A procedure, build or repo, as a run of its own; in that run of a build or repo the work
+  // itself.
+  kRun,
+  kCancelRuns,
+  // One command to one host.
+  kJob,
   // This version does not carry it out.
   kNotActedOn,
 };
@@ -40,6 +50,9 @@ ExecutionTerms ComputeTerms(const v1::Execution& execution);
 
 // For people: `BatchDeploy "web-*"`, `RestartDeployment deployment/web`.
 std::string DescribeExecution(const v1::Execution& execution);
+
+// It is carried out by a command to a host (job_terms.h); `run` is what it is an execution of.
+bool IsJob(const ExecutionTerms& terms, absl::string_view run);
 
 // The executions that a batch stands for, in order of name. Requires: batch.
 std::vector<v1::Execution> ExpandBatch(const v1::Execution& batch,

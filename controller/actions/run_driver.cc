@@ -6,6 +6,22 @@
 #include "absl/strings/str_cat.h"
 
 namespace fairlead::actions {
+namespace {
+
+template <typename Record>
+void Append(const std::vector<Record>& from, std::vector<Record>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+void AddMade(const store::StoreBatch& from, store::StoreBatch& to) {
+  Append(from.put_builds, to.put_builds);
+  Append(from.put_repos, to.put_repos);
+  Append(from.put_procedures, to.put_procedures);
+  Append(from.put_failed_specs, to.put_failed_specs);
+  Append(from.delete_failed_specs, to.delete_failed_specs);
+}
+
+}  // namespace
 
 RunDriver::RunDriver(const store::StoreImage& image, base::Random& random, absl::TimeZone local,
                      std::function<void(const FetchOrder&)> fetch)
@@ -41,16 +57,45 @@ void RunDriver::BeginDue(loop::Core& core, absl::Time now) {
   }
 }
 
+void RunDriver::BeginNeeded(const loop::LoopView& view, absl::Time now) {
+  needed_ = false;
+  if (now < needed_at_) return;
+  for (const sync::NeededRun& need : view.result.needed_runs) {
+    if (engine_.IsOpen(need.resource)) continue;
+    const absl::Status status = engine_
+                                    .Start({.resource = need.resource,
+                                            .trigger = v1::RUN_TRIGGER_NEEDED,
+                                            .who = need.by,
+                                            .why = "it waits for it",
+                                            .parent = ""},
+                                           view, now)
+                                    .status();
+    if (!status.ok()) needed_at_ = now + absl::Seconds(30);
+  }
+}
+
+void RunDriver::OnActionLog(const v1::ActionLog& log, absl::Time now) {
+  engine_.OnActionLog(log, now);
+}
+
 void RunDriver::BeforePass(loop::Core& core, absl::Time now) {
   // Before the first pass nothing is known.
   if (core.view()->input.desired == nullptr) return;
   BeginDue(core, now);
+  BeginNeeded(*core.view(), now);
   RunCommands commands = engine_.Advance(*core.view(), now);
   for (const loop::OperatorRequest& request : commands.withdraw) core.OnWithdrawn(request);
   for (const loop::OperatorRequest& request : commands.requests) {
     const absl::StatusOr<std::string> answer = core.OnRequest(request, now);
     if (!answer.ok()) engine_.OnRefused(request.request_id, answer.status(), now);
   }
+  for (loop::HostJob& job : commands.jobs) core.OnJob(std::move(job));
+  for (const auto& [request_id, who] : commands.cancel_jobs) {
+    core.OnJobCancelled(request_id, who, now);
+  }
+  // Before the pass: what has ended well is not needed any more.
+  made_ = engine_.TakeMade();
+  core.OnMade(made_);
   for (v1::Event& event : commands.events) core.AddEvent(std::move(event), now);
   for (const FetchOrder& order : commands.fetches) fetch_(order);
 }
@@ -58,10 +103,23 @@ void RunDriver::BeforePass(loop::Core& core, absl::Time now) {
 void RunDriver::AfterPass(loop::Core& core, loop::CoreOutput& output, absl::Time now) {
   for (const loop::RequestReport& report : output.reports) engine_.OnReport(report, now);
   engine_.Judge(*core.view(), now);
-  for (v1::Run& run : engine_.TakeChanged()) output.batch.put_runs.push_back(std::move(run));
+  // In the same transaction as the end of the action that has made it.
+  const store::StoreBatch made = engine_.TakeMade();
+  core.OnMade(made);
+  AddMade(made_, output.batch);
+  AddMade(made, output.batch);
+  made_ = {};
+  for (const sync::NeededRun& need : core.view()->result.needed_runs) {
+    needed_ = needed_ || !engine_.IsOpen(need.resource);
+  }
+  output.run_lines = engine_.TakeLines();
+  for (v1::Run& run : engine_.TakeChanged(now)) output.batch.put_runs.push_back(std::move(run));
   scheduler_.TakeChanged(output.batch);
 }
 
-absl::Time RunDriver::wake_at() const { return std::min(engine_.wake_at(), scheduler_.wake_at()); }
+absl::Time RunDriver::wake_at() const {
+  return std::min(
+      {engine_.wake_at(), scheduler_.wake_at(), needed_ ? needed_at_ : absl::InfiniteFuture()});
+}
 
 }  // namespace fairlead::actions

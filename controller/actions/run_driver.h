@@ -24,6 +24,7 @@ class RunDriver final : public loop::Companion {
 
   void BeforePass(loop::Core& core, absl::Time now) override;
   void AfterPass(loop::Core& core, loop::CoreOutput& output, absl::Time now) override;
+  void OnActionLog(const v1::ActionLog& log, absl::Time now) override;
   absl::Time wake_at() const override;
 
   RunEngine& engine() { return engine_; }
@@ -31,9 +32,16 @@ class RunDriver final : public loop::Companion {
 
  private:
   void BeginDue(loop::Core& core, absl::Time now);
+  // Runs that something declared waits for.
+  void BeginNeeded(const loop::LoopView& view, absl::Time now);
 
   RunEngine engine_;
   Scheduler scheduler_;
+  // Of the runs that ended in this pass.
+  store::StoreBatch made_;
+  // Something that is needed was not begun so far; what was refused is tried again then.
+  bool needed_ = false;
+  absl::Time needed_at_ = absl::InfinitePast();
   const std::function<void(const FetchOrder&)> fetch_;
 };
 

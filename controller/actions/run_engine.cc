@@ -16,9 +16,12 @@ namespace {
 constexpr std::size_t kIdLength = 10;
 // Of one procedure, waiting for each other.
 constexpr int kMostOpenRuns = 20;
+// Between two writes of a run that only has more output.
+constexpr absl::Duration kOutputInterval = absl::Seconds(2);
 
 bool CanRun(const resources::ResourceId& id) {
-  return id.kind == "procedure" || id.kind == "resource_sync";
+  return id.kind == "procedure" || id.kind == "resource_sync" || id.kind == "build" ||
+         id.kind == "repo";
 }
 
 std::string FirstError(const sync::DesiredResource& desired) {
@@ -35,7 +38,7 @@ absl::StatusOr<const sync::DesiredResource*> FindRunnable(const loop::LoopView& 
   const auto id = resources::ResourceId::Parse(resource);
   if (!id.has_value() || !CanRun(*id)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(resource, " cannot be run; procedures and resource_syncs can"));
+        absl::StrCat(resource, " cannot be run; procedures, builds, repos and resource_syncs can"));
   }
   if (view.input.desired == nullptr) return absl::UnavailableError("the controller is starting");
   const auto desired = view.input.desired->resources.find(*id);
@@ -68,6 +71,9 @@ RunEngine::RunEngine(const store::StoreImage& image, base::Random& random) : ran
   for (const v1::Run& run : image.runs) {
     runs_.push_back(std::make_unique<Active>(Active{.run = run}));
   }
+  for (const v1::BuildRecord& record : image.builds) builds_[record.resource()] = record;
+  for (const auto& active : runs_)
+    active->told = active->run.lines_dropped() + active->run.log_size();
   for (const v1::ActionRecord& record : image.actions) {
     known_actions_.insert(record.action().id());
   }
@@ -86,7 +92,7 @@ absl::StatusOr<v1::Run> RunEngine::Start(const RunOrder& order, const loop::Loop
   }
   auto active = std::make_unique<Active>();
   v1::Run& run = active->run;
-  run = MakeRun((*desired)->id, *(*desired)->spec);
+  run = MakeRun((*desired)->id, *(*desired)->spec, order.execution);
   run.set_id(base::NewId(random_, kIdLength));
   run.set_spec_hash((*desired)->spec_hash);
   run.set_trigger(order.trigger);
@@ -190,6 +196,7 @@ bool RunEngine::AdvanceRun(Active& active, const loop::LoopView& view, absl::Tim
     run.set_state(v1::RUN_STATE_RUNNING);
     *run.mutable_started_at() = base::ToProto(now);
     active.changed = true;
+    NoteDependents(run, view);
     Tell(run, "run-started", absl::StrCat(NameOfRun(run), " begins, for ", run.who()));
   }
   v1::RunStage* const stage = CurrentStage(run);
@@ -329,6 +336,7 @@ void RunEngine::EndRun(Active& active, v1::RunState state, const std::string& me
   End(run, state, now);
   active.changed = true;
   stale_ = true;
+  NoteEnd(run, now);
   const bool well = state == v1::RUN_STATE_SUCCEEDED;
   const std::string name = absl::AsciiStrToLower(v1::RunState_Name(state).substr(10));
   Say(run, now, absl::StrCat(name, message.empty() ? "" : ": ", message), !well);
@@ -336,10 +344,13 @@ void RunEngine::EndRun(Active& active, v1::RunState state, const std::string& me
        absl::StrCat(NameOfRun(run), " ", name, message.empty() ? "" : ": ", message), !well);
 }
 
-std::vector<v1::Run> RunEngine::TakeChanged() {
+std::vector<v1::Run> RunEngine::TakeChanged(absl::Time now) {
   std::vector<v1::Run> changed;
   for (const auto& active : runs_) {
-    if (!std::exchange(active->changed, false)) continue;
+    const bool due = active->has_output && active->stored_at + kOutputInterval <= now;
+    if (!std::exchange(active->changed, false) && !due) continue;
+    active->has_output = false;
+    active->stored_at = now;
     changed.push_back(active->run);
   }
   std::erase_if(runs_, [this](const auto& active) {
@@ -353,7 +364,39 @@ std::vector<v1::Run> RunEngine::TakeChanged() {
   return changed;
 }
 
-absl::Time RunEngine::wake_at() const { return stale_ ? absl::InfinitePast() : wake_at_; }
+std::vector<loop::RunLines> RunEngine::TakeLines() {
+  std::vector<loop::RunLines> all;
+  for (const auto& active : runs_) {
+    const v1::Run& run = active->run;
+    const uint64_t end = run.lines_dropped() + static_cast<uint64_t>(run.log_size());
+    if (active->told == end) continue;
+    loop::RunLines lines{.run_id = run.id(),
+                         .first = std::max<uint64_t>(active->told, run.lines_dropped()),
+                         .lines = {}};
+    for (uint64_t i = lines.first; i < end; ++i) {
+      lines.lines.push_back(run.log(static_cast<int>(i - run.lines_dropped())));
+    }
+    active->told = end;
+    all.push_back(std::move(lines));
+  }
+  return all;
+}
+
+const v1::Run* RunEngine::FindOpen(const std::string& id) const {
+  for (const auto& active : runs_) {
+    if (active->run.id() == id && !HasEnded(active->run.state())) return &active->run;
+  }
+  return nullptr;
+}
+
+absl::Time RunEngine::wake_at() const {
+  if (stale_) return absl::InfinitePast();
+  absl::Time wake = wake_at_;
+  for (const auto& active : runs_) {
+    if (active->has_output) wake = std::min(wake, active->stored_at + kOutputInterval);
+  }
+  return wake;
+}
 
 void RunEngine::Tell(const v1::Run& run, const std::string& type, const std::string& message,
                      bool warning) {

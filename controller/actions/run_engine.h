@@ -1,10 +1,12 @@
-// Procedures and syncs under way, without I/O: events and the time go in, requests come out.
+// Procedures, builds, repos and syncs under way, without I/O: events and the time go in, requests
+// come out.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,6 +15,7 @@
 
 #include "base/ids.h"
 #include "controller/actions/execution_terms.h"
+#include "controller/actions/logins.h"
 #include "controller/actions/verdict.h"
 #include "controller/loop/core.h"
 #include "controller/loop/loop_view.h"
@@ -23,13 +26,15 @@ namespace fairlead::actions {
 
 // Who wants a run of what.
 struct RunOrder {
-  // "procedure/nightly" or "resource_sync/main".
+  // "procedure/nightly", "build/api", "repo/site" or "resource_sync/main".
   std::string resource;
   v1::RunTrigger trigger = v1::RUN_TRIGGER_USER;
   std::string who;
   std::string why;
   // The run it is an execution of; may be empty.
   std::string parent;
+  // Of a build or repo: how, such as CloneRepo; unset is RunBuild or PullRepo.
+  v1::Execution execution = {};
 };
 
 struct FetchOrder {
@@ -42,17 +47,23 @@ struct RunCommands {
   std::vector<loop::OperatorRequest> withdraw;
   // A refusal of one that has a request id is told with OnRefused.
   std::vector<loop::OperatorRequest> requests;
+  std::vector<loop::HostJob> jobs;
+  // By request id, with who wants it.
+  std::vector<std::pair<std::string, std::string>> cancel_jobs;
   std::vector<FetchOrder> fetches;
   std::vector<v1::Event> events;
 };
 
 // Runs of one procedure come one after the other. A run goes on after a crash from its record:
-// what may be repeated (deploy, start, stop, fetch) is asked for again; a restart is not, once it
-// was dispatched. Confined to one thread.
+// what may be repeated (deploy, start, stop, fetch, most jobs) is asked for again; a restart is
+// not, once it was dispatched, nor a job that runs at most once. Confined to one thread.
 class RunEngine {
  public:
   // `image` as of the start; `random` outlives the engine.
   RunEngine(const store::StoreImage& image, base::Random& random);
+
+  // Accounts for builds, repos and pulls; outlives the engine.
+  void SetLogins(const Logins* logins) { logins_ = logins; }
 
   // Events.
   absl::StatusOr<v1::Run> Start(const RunOrder& order, const loop::LoopView& view, absl::Time now);
@@ -60,6 +71,8 @@ class RunEngine {
   absl::StatusOr<std::string> Cancel(const std::string& id, const std::string& who,
                                      const std::string& why, absl::Time now);
   void OnReport(const loop::RequestReport& report, absl::Time now);
+  // Output of a job under way goes to the log of its run.
+  void OnActionLog(const v1::ActionLog& log, absl::Time now);
   void OnRefused(const std::string& request_id, const absl::Status& why, absl::Time now);
   // `revision` is in force from the next pass on.
   void OnFetched(const std::string& request_id, const absl::StatusOr<std::string>& revision,
@@ -70,8 +83,15 @@ class RunEngine {
   // Looks what came of it. `view` is of a pass after the commands of Advance were carried out.
   void Judge(const loop::LoopView& view, absl::Time now);
 
-  // Runs that have changed since the last call, to be stored.
-  std::vector<v1::Run> TakeChanged();
+  // Runs that have changed since the last call, to be stored. Output alone is stored at intervals.
+  std::vector<v1::Run> TakeChanged(absl::Time now);
+  // Lines that have come since the last call. Before TakeChanged.
+  std::vector<loop::RunLines> TakeLines();
+  // Records of what was built, checked out, and run with success, and failures; to be stored with
+  // the runs, and noted by the core.
+  store::StoreBatch TakeMade();
+  // As it is now; null when it has ended or there is none.
+  const v1::Run* FindOpen(const std::string& id) const;
   absl::Time wake_at() const;
   // Of this procedure or sync a run has not ended.
   bool IsOpen(const std::string& resource) const;
@@ -80,6 +100,11 @@ class RunEngine {
   struct Active {
     v1::Run run;
     bool changed = false;
+    // Has output that is not stored.
+    bool has_output = false;
+    absl::Time stored_at = absl::InfinitePast();
+    // So many lines were told.
+    uint64_t told = 0;
   };
   // One execution of an active run.
   struct Place {
@@ -110,6 +135,17 @@ class RunEngine {
                absl::Time now);
   void RunChild(const Place& place, const ExecutionTerms& terms, const loop::LoopView& view,
                 absl::Time now);
+  void AskJob(const Place& place, const ExecutionTerms& terms, const loop::LoopView& view,
+              absl::Time now);
+  // As Resume, of a job.
+  bool ResumeJob(const Place& place, bool once, absl::Time now);
+  std::map<std::string, uint32_t> JobLoad() const;
+  // What a job has left, and what its outcome says.
+  void NoteDone(const Place& place, const loop::RequestReport& report, absl::Time now);
+  // What the end of the run means for others.
+  void NoteEnd(const v1::Run& run, absl::Time now);
+  static void NoteDependents(v1::Run& run, const loop::LoopView& view);
+  void CancelRunsOf(const Place& place, const ExecutionTerms& terms, absl::Time now);
   // Takes up a restart of a life before this one. False: nothing has to be asked for.
   bool Resume(const Place& place, absl::Time now);
   Verdict JudgeChild(const v1::RunExecution& execution);
@@ -133,6 +169,10 @@ class RunEngine {
   std::map<std::string, std::string> fetched_;
   // Actions under way at the start.
   std::set<std::string> known_actions_;
+  // As of the newest build; the core learns of them later.
+  std::map<std::string, v1::BuildRecord> builds_;
+  const Logins* logins_ = nullptr;
+  store::StoreBatch made_;
   RunCommands commands_;
   // Something happened since the last Advance.
   bool stale_ = true;

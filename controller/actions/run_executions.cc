@@ -31,6 +31,12 @@ Kind KindOf(Verb verb) {
       return Kind::kStop;
     case Verb::kRestart:
       return Kind::kRestart;
+    case Verb::kDestroy:
+      return Kind::kStop;
+    case Verb::kPause:
+      return Kind::kPause;
+    case Verb::kUnpause:
+      return Kind::kUnpause;
     default:
       return Kind::kDeploy;
   }
@@ -93,7 +99,11 @@ void RunEngine::Ask(const Place& place, const loop::LoopView& view, absl::Time n
     AskCore(place, terms, view, now);
     return;
   }
-  const bool child = terms.verb == Verb::kRunProcedure && execution.run_id().empty();
+  if (IsJob(terms, place.active->run.resource())) {
+    AskJob(place, terms, view, now);
+    return;
+  }
+  const bool child = terms.verb == Verb::kRun && execution.run_id().empty();
   if (child && !IsKnownNow(view, execution)) {
     SetMessage(place, JudgeBeforehand(view, terms.target).message);
     return;
@@ -105,27 +115,35 @@ void RunEngine::Ask(const Place& place, const loop::LoopView& view, absl::Time n
     case Verb::kRunSync:
       commands_.fetches.push_back({terms.target.name, execution.request_id()});
       return;
-    case Verb::kRunProcedure:
+    case Verb::kRun:
       if (child) RunChild(place, terms, view, now);
       return;
-    case Verb::kCancelProcedure: {
-      const std::string wanted = execution.execution().cancel_procedure().update_id();
-      for (std::size_t i = 0; i < runs_.size(); ++i) {
-        Active& other = *runs_[i];
-        const bool meant = other.run.resource() == terms.target.ToString() &&
-                           (wanted.empty() || other.run.id() == wanted) &&
-                           !HasEnded(other.run.state()) && &other != place.active;
-        if (meant) {
-          CancelRun(other, absl::StrCat("cancelled by ", place.active->run.resource()), now);
-        }
-      }
-      // This run may have been a part of what was cancelled.
-      if (!HasEnded(execution.state())) Conclude(place, v1::RUN_STATE_SUCCEEDED, "", now);
+    case Verb::kCancelRuns:
+      CancelRunsOf(place, terms, now);
       return;
-    }
     default:
       Conclude(place, v1::RUN_STATE_SUCCEEDED, "", now);
   }
+}
+
+void RunEngine::CancelRunsOf(const Place& place, const ExecutionTerms& terms, absl::Time now) {
+  const v1::Execution& execution = place.execution->execution();
+  const std::string wanted = execution.cancel_procedure().update_id();
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    Active& other = *runs_[i];
+    const bool meant = other.run.resource() == terms.target.ToString() &&
+                       (wanted.empty() || other.run.id() == wanted) &&
+                       !HasEnded(other.run.state()) && &other != place.active;
+    // Of a repo only what its builder does.
+    const bool spared = execution.has_cancel_repo_build() && other.run.stages_size() > 0 &&
+                        !other.run.stages(0).executions().empty() &&
+                        !other.run.stages(0).executions(0).execution().has_build_repo();
+    if (meant && !spared) {
+      CancelRun(other, absl::StrCat("cancelled by ", place.active->run.resource()), now);
+    }
+  }
+  // This run may have been a part of what was cancelled.
+  if (!HasEnded(place.execution->state())) Conclude(place, v1::RUN_STATE_SUCCEEDED, "", now);
 }
 
 void RunEngine::AskCore(const Place& place, const ExecutionTerms& terms, const loop::LoopView& view,
@@ -173,12 +191,13 @@ void RunEngine::RunChild(const Place& place, const ExecutionTerms& terms,
     return;
   }
   const v1::Run& parent = place.active->run;
-  const absl::StatusOr<v1::Run> child = Start({.resource = resource,
-                                               .trigger = v1::RUN_TRIGGER_PROCEDURE,
-                                               .who = parent.resource(),
-                                               .why = NameOfRun(parent),
-                                               .parent = parent.id()},
-                                              view, now);
+  RunOrder order{.resource = resource,
+                 .trigger = v1::RUN_TRIGGER_PROCEDURE,
+                 .who = parent.resource(),
+                 .why = NameOfRun(parent),
+                 .parent = parent.id()};
+  if (terms.target.kind != "procedure") order.execution = place.execution->execution();
+  const absl::StatusOr<v1::Run> child = Start(order, view, now);
   if (!child.ok()) {
     Conclude(place, v1::RUN_STATE_FAILED, std::string(child.status().message()), now);
     return;
@@ -210,12 +229,21 @@ void RunEngine::OnReport(const loop::RequestReport& report, absl::Time now) {
   asked_.insert(report.request_id);
   using State = loop::RequestReport::State;
   place.active->changed = true;
+  const bool job = IsJob(ComputeTerms(execution.execution()), place.active->run.resource());
   switch (report.state) {
+    case State::kWaiting:
+      SetMessage(place, report.message);
+      return;
     case State::kSent:
       execution.set_action_id(report.action_id);
+      if (job) execution.clear_message();
       return;
     case State::kLost:
       execution.clear_action_id();
+      if (!job) return;
+      // Asked for again, from what is declared then.
+      asked_.erase(report.request_id);
+      stale_ = true;
       return;
     case State::kEnded:
       break;
@@ -223,6 +251,7 @@ void RunEngine::OnReport(const loop::RequestReport& report, absl::Time now) {
   switch (report.outcome.status()) {
     case v1::ACTION_STATUS_SUCCEEDED:
       execution.set_acted(true);
+      if (job) NoteDone(place, report, now);
       return;
     case v1::ACTION_STATUS_INTERRUPTED:
       Conclude(place, v1::RUN_STATE_INTERRUPTED,
@@ -286,6 +315,10 @@ Verdict RunEngine::JudgeChild(const v1::RunExecution& execution) {
 Verdict RunEngine::VerdictOf(const v1::RunExecution& execution, const loop::LoopView& view,
                              absl::Time now) {
   const ExecutionTerms terms = ComputeTerms(execution.execution());
+  if (execution.run_id().empty() && (terms.verb == Verb::kRun || IsJob(terms, ""))) {
+    return {execution.acted() ? Verdict::State::kDone : Verdict::State::kWaiting,
+            execution.message()};
+  }
   switch (terms.verb) {
     case Verb::kSleep:
       return {EndOfSleep(execution) <= now ? Verdict::State::kDone : Verdict::State::kWaiting, ""};
@@ -301,7 +334,7 @@ Verdict RunEngine::VerdictOf(const v1::RunExecution& execution, const loop::Loop
       if (fetched == fetched_.end()) return {};
       return JudgeSynced(view, terms.target.name, fetched->second);
     }
-    case Verb::kRunProcedure:
+    case Verb::kRun:
       return JudgeChild(execution);
     default:
       return {};
@@ -367,7 +400,13 @@ void RunEngine::CallOff(const Place& place, absl::Time now) {
   const v1::RunExecution& execution = *place.execution;
   if (!execution.has_execution()) return;
   const ExecutionTerms terms = ComputeTerms(execution.execution());
-  if (terms.verb == Verb::kRunProcedure) {
+  if (IsJob(terms, place.active->run.resource())) {
+    if (asked_.contains(execution.request_id()) && !execution.acted()) {
+      commands_.cancel_jobs.emplace_back(execution.request_id(), place.active->run.resource());
+    }
+    return;
+  }
+  if (terms.verb == Verb::kRun) {
     Active* const child = Find(execution.run_id());
     if (child != nullptr && !HasEnded(child->run.state())) {
       CancelRun(*child, absl::StrCat("cancelled with ", NameOfRun(place.active->run)), now);

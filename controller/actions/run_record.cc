@@ -1,5 +1,6 @@
 #include "controller/actions/run_record.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,7 +8,9 @@
 namespace fairlead::actions {
 namespace {
 
-constexpr int kLinesKept = 300;
+// Of the log of a run, with the output of what it runs.
+constexpr int kLinesKept = 2000;
+constexpr std::size_t kBytesKept = 256u << 10;
 constexpr std::size_t kLongestLine = 1000;
 // Of a stage that says nothing itself.
 constexpr absl::Duration kStageTimeout = absl::Hours(1);
@@ -52,7 +55,8 @@ v1::RunStage MakeStage(const v1::Stage& declared) {
 
 }  // namespace
 
-v1::Run MakeRun(const resources::ResourceId& id, const v1::Resource& spec) {
+v1::Run MakeRun(const resources::ResourceId& id, const v1::Resource& spec,
+                const v1::Execution& given) {
   v1::Run run;
   run.set_resource(id.ToString());
   run.set_state(v1::RUN_STATE_WAITING);
@@ -61,11 +65,20 @@ v1::Run MakeRun(const resources::ResourceId& id, const v1::Resource& spec) {
     return run;
   }
   v1::Stage stage;
-  stage.set_name("sync");
   stage.set_enabled(true);
   v1::StageExecution& execution = *stage.add_executions();
   execution.set_enabled(true);
-  execution.mutable_execution()->mutable_run_sync()->set_sync(id.name);
+  if (spec.has_build()) {
+    stage.set_name("build");
+    execution.mutable_execution()->mutable_run_build()->set_build(id.name);
+  } else if (spec.has_repo()) {
+    stage.set_name("repo");
+    execution.mutable_execution()->mutable_pull_repo()->set_repo(id.name);
+  } else {
+    stage.set_name("sync");
+    execution.mutable_execution()->mutable_run_sync()->set_sync(id.name);
+  }
+  if (given.type_case() != v1::Execution::TYPE_NOT_SET) *execution.mutable_execution() = given;
   *run.add_stages() = MakeStage(stage);
   return run;
 }
@@ -112,10 +125,15 @@ std::string Title(const v1::RunExecution& execution) {
 }
 
 void Say(v1::Run& run, absl::Time now, absl::string_view text, bool warning) {
-  if (run.log_size() >= kLinesKept) {
-    run.mutable_log()->DeleteSubrange(0, 1);
-    run.set_lines_dropped(run.lines_dropped() + 1);
+  std::size_t bytes = std::min(text.size(), kLongestLine);
+  for (const v1::Run::Line& known : run.log()) bytes += known.text().size();
+  int dropped = 0;
+  while (dropped < run.log_size() &&
+         (run.log_size() - dropped >= kLinesKept || bytes > kBytesKept)) {
+    bytes -= run.log(dropped++).text().size();
   }
+  run.mutable_log()->DeleteSubrange(0, dropped);
+  run.set_lines_dropped(run.lines_dropped() + static_cast<uint32_t>(dropped));
   v1::Run::Line& line = *run.add_log();
   *line.mutable_at() = base::ToProto(now);
   line.set_text(std::string(text.substr(0, kLongestLine)));

@@ -12,9 +12,10 @@
 
 namespace fairlead::actions {
 
-// Stages and executions of a procedure, or the one execution of a resource_sync; nothing has
-// begun. Requires: one of the two.
-v1::Run MakeRun(const resources::ResourceId& id, const v1::Resource& spec);
+// Stages and executions of a procedure, or the one execution of a resource_sync, build or repo;
+// nothing has begun. `execution` is that one, where it is not the usual. Requires: one of these.
+v1::Run MakeRun(const resources::ResourceId& id, const v1::Resource& spec,
+                const v1::Execution& execution = {});
 
 // Replaces each batch of the stage by the executions that it stands for. Notes in the log those
 // that stand for nothing.

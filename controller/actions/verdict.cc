@@ -78,7 +78,22 @@ Verdict JudgeCondition(const sync::Decision& decision) {
 }  // namespace
 
 bool IsRun(const std::string& who) {
-  return absl::StartsWith(who, "procedure/") || absl::StartsWith(who, "resource_sync/");
+  return absl::StartsWith(who, "procedure/") || absl::StartsWith(who, "resource_sync/") ||
+         absl::StartsWith(who, "build/") || absl::StartsWith(who, "repo/");
+}
+
+Verdict JudgeDeclared(const loop::LoopView& view, const ResourceId& id) {
+  const sync::DesiredResource* const desired = FindDesired(view, id);
+  if (desired == nullptr) {
+    return view.input.desired->complete
+               ? Failed(absl::StrCat(id.ToString(), " is declared nowhere"))
+               : Waiting("waits until all sources are read: it is not declared so far");
+  }
+  if (desired->invalid || desired->resolved == nullptr) return Failed(FirstError(*desired));
+  if (id.kind == "server" && !desired->resolved->server().enabled()) {
+    return Failed(absl::StrCat("server ", id.name, " is disabled"));
+  }
+  return Waiting("");
 }
 
 Verdict JudgeBeforehand(const loop::LoopView& view, const ResourceId& id) {

@@ -28,6 +28,10 @@ Verdict JudgeStopped(const loop::LoopView& view, const resources::ResourceId& id
 Verdict JudgeSynced(const loop::LoopView& view, const std::string& sync,
                     const std::string& revision);
 
+// Why nothing can be asked of it: it is not declared, or not validly, or a disabled server. Waiting
+// as below.
+Verdict JudgeDeclared(const loop::LoopView& view, const resources::ResourceId& id);
+
 // Why a run must leave the resource alone, before anything is asked for: it is not declared, or
 // a person holds it. Waiting: nothing speaks against it, or the sources are not read yet (then
 // with a message).

@@ -292,6 +292,7 @@ void AgentRegistry::Tell(const TableCommand& command) {
           [this](const TellOutcome& tell) { events_->OnOutcome(tell.server, tell.outcome); },
           [this](const TellProgress& tell) { events_->OnProgress(tell.server, tell.progress); },
           [this](const TellNotice& tell) { events_->OnNotice(tell.server, tell.notice); },
+          [this](const TellActionLog& tell) { events_->OnActionLog(tell.server, tell.log); },
           [](const auto&) {}},
       command);
 }

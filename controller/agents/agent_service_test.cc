@@ -43,6 +43,9 @@ class RecordingEvents final : public loop::AgentEvents {
     session_ = session;
     Note(server + " journal");
   }
+  void OnActionLog(const std::string& server, const v1::ActionLog& log) override {
+    Note(server + " log " + log.action_id());
+  }
   void OnNotice(const std::string& server, const v1::AgentNotice& notice) override {
     Note(server + " notice " + notice.message());
   }

@@ -208,6 +208,9 @@ void SessionTable::OnWelcomed(SessionId id, Session& session, const v1::AgentMes
     case v1::AgentMessage::kNotice:
       commands.push_back(TellNotice{session.server, message.notice()});
       return;
+    case v1::AgentMessage::kActionLog:
+      commands.push_back(TellActionLog{session.server, message.action_log()});
+      return;
     case v1::AgentMessage::MESSAGE_NOT_SET:
       // Unknown messages of a newer agent arrive so.
       return;

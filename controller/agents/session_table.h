@@ -57,6 +57,10 @@ struct TellNotice {
   std::string server;
   v1::AgentNotice notice;
 };
+struct TellActionLog {
+  std::string server;
+  v1::ActionLog log;
+};
 // For the asker of `lines.request_id`; `lines.end` is told exactly once.
 struct TellLogs {
   v1::LogLines lines;
@@ -71,7 +75,7 @@ struct TellConnected {
 };
 using TableCommand =
     std::variant<SendTo, CloseSession, AbortSession, TellHost, TellJournal, TellOutcome,
-                 TellProgress, TellNotice, TellLogs, TellLag, TellConnected>;
+                 TellProgress, TellNotice, TellActionLog, TellLogs, TellLag, TellConnected>;
 using TableCommands = std::vector<TableCommand>;
 
 // What each Welcome says.

@@ -25,6 +25,8 @@ class AgentEvents {
   virtual void OnJournal(const std::string& server, uint64_t session,
                          const v1::JournalReport& report) = 0;
   virtual void OnNotice(const std::string& server, const v1::AgentNotice& notice) = 0;
+  // Output of an action, as it is written.
+  virtual void OnActionLog(const std::string& server, const v1::ActionLog& log) = 0;
 };
 
 // How the loop reaches agents. Thread-safe; returns at once; false when the server has no

@@ -16,6 +16,8 @@ class Companion {
   virtual void BeforePass(Core& core, absl::Time now) = 0;
   // Learns what came of it, and adds its records to the batch.
   virtual void AfterPass(Core& core, CoreOutput& output, absl::Time now) = 0;
+  // Output of an action, between two passes.
+  virtual void OnActionLog(const v1::ActionLog& log, absl::Time now) = 0;
   // When it wants a pass although nothing happens.
   virtual absl::Time wake_at() const = 0;
 };

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "resources/container_spec.h"
 #include "resources/kind_table.h"
+#include "sync/made.h"
 
 namespace fairlead::loop {
 namespace {
@@ -25,7 +26,8 @@ constexpr std::size_t kFilesKept = 256u << 10;
 Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
            base::Random& random, CoreOptions options)
     : hasher_(hasher), random_(random), options_(std::move(options)) {
-  input_.desired = std::make_shared<const sync::DesiredState>();
+  declared_ = std::make_shared<const sync::DesiredState>();
+  input_.desired = declared_;
   input_.live = std::make_shared<const sync::LiveState>();
   input_.installation = options_.installation;
   input_.hasher = &hasher_;
@@ -39,8 +41,13 @@ Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
   for (const v1::Approval& approval : image.approvals) {
     input_.approvals[approval.resource()] = approval;
   }
+  for (const v1::BuildRecord& record : image.builds) input_.builds[record.resource()] = record;
+  for (const v1::RepoRecord& record : image.repos) input_.repos[record.resource()] = record;
+  for (const v1::ProcedureRecord& record : image.procedures) {
+    input_.procedures[record.resource()] = record;
+  }
   for (const v1::ActionRecord& record : image.actions) {
-    input_.busy[record.action().resource()] = record.step();
+    Occupy(record);
     running_[record.action().id()] = Running{.record = record};
   }
   next_event_id_ = image.last_event_id + 1;
@@ -172,6 +179,11 @@ void Core::OnJournal(const std::string& server, uint64_t session, const v1::Jour
     if (!known.contains(id)) lost.push_back(id);
   }
   for (const std::string& id : lost) OnLost(id);
+  // A cancel that met no session.
+  for (const auto& [id, running] : running_) {
+    if (running.record.server() != server || running.cancelled_by.empty()) continue;
+    cancel_.push_back({server, id, absl::StrCat("cancelled by ", running.cancelled_by)});
+  }
   for (const v1::ActionOutcome& outcome : report.unacknowledged()) OnOutcome(server, outcome, now);
 }
 
@@ -182,10 +194,9 @@ void Core::OnLost(const std::string& action_id) {
   const std::string& resource = record.action().resource();
   running_.erase(action_id);
   batch_.delete_actions.push_back(action_id);
-  input_.busy.erase(resource);
-  MarkDirty(resource);
+  Vacate(record);
   // No plan knows of a restart that an operator asked for: the wish itself is taken up again.
-  if (!record.operator_request()) return;
+  if (!record.operator_request() && !record.job()) return;
   if (cancelled) {
     v1::ActionOutcome outcome;
     outcome.set_status(v1::ACTION_STATUS_CANCELLED);
@@ -193,6 +204,8 @@ void Core::OnLost(const std::string& action_id) {
     return;
   }
   Report(record, RequestReport::State::kLost);
+  // Its run asks again, from what is declared then.
+  if (record.job()) return;
   const std::vector<std::string> ids(record.request_ids().begin(), record.request_ids().end());
   const auto [wish, is_new] = restarts_.try_emplace(
       resource, RestartWish{.request = {.kind = OperatorRequest::Kind::kRestart,
@@ -258,7 +271,11 @@ void Core::RebuildDesired() {
     const auto entry = input_.inventory.find(id.ToString());
     return entry == input_.inventory.end() ? "" : entry->second->origin();
   };
-  input_.desired = sync::BuildDesiredState(sources, hasher_, options, before.get());
+  const std::shared_ptr<const sync::DesiredState> declared_before = std::move(declared_);
+  declared_ = sync::BuildDesiredState(sources, hasher_, options, declared_before.get());
+  image_users_ = sync::FindImageUsers(*declared_, declared_before.get(), image_users_);
+  images_stale_ = false;
+  input_.desired = sync::FillImages(declared_, image_users_, input_, before.get());
   for (const std::string& resource : never_sent_) {
     input_.failed_attempts.erase(resource);
     MarkDirty(resource);
@@ -303,7 +320,45 @@ std::shared_ptr<const sync::DesiredState> Core::Preview(
     const auto known = input_.desired->resources.find(id);
     return known == input_.desired->resources.end() ? "" : known->second->origin;
   };
-  return sync::BuildDesiredState(sources, hasher_, options, input_.desired.get());
+  const auto declared = sync::BuildDesiredState(sources, hasher_, options, declared_.get());
+  const auto users = sync::FindImageUsers(*declared, nullptr, {});
+  return sync::FillImages(declared, users, input_, input_.desired.get());
+}
+
+void Core::FillImages() {
+  images_stale_ = false;
+  const std::shared_ptr<const sync::DesiredState> before = input_.desired;
+  input_.desired = sync::FillImages(declared_, image_users_, input_, before.get());
+  for (const resources::ResourceId& id : image_users_) {
+    const auto was = before->resources.find(id);
+    const auto is = input_.desired->resources.find(id);
+    const bool same = was != before->resources.end() && is != input_.desired->resources.end() &&
+                      was->second == is->second;
+    if (!same) dirty_.insert(id);
+  }
+}
+
+void Core::OnMade(const store::StoreBatch& made) {
+  for (const v1::BuildRecord& record : made.put_builds) {
+    input_.builds[record.resource()] = record;
+    images_stale_ = true;
+    MarkDirty(record.resource());
+  }
+  for (const v1::RepoRecord& record : made.put_repos) {
+    input_.repos[record.resource()] = record;
+    MarkDirty(record.resource());
+  }
+  for (const v1::ProcedureRecord& record : made.put_procedures) {
+    input_.procedures[record.resource()] = record;
+    MarkDirty(record.resource());
+  }
+  for (const auto& [resource, hash] : made.delete_failed_specs) {
+    if (input_.failed_specs.erase(resource) != 0) MarkDirty(resource);
+  }
+  for (const v1::FailedSpec& failed : made.put_failed_specs) {
+    input_.failed_specs[failed.resource()][failed.spec_hash()] = failed;
+    MarkDirty(failed.resource());
+  }
 }
 
 absl::Status Core::Plan(absl::Time now) {
@@ -324,6 +379,7 @@ absl::Status Core::Plan(absl::Time now) {
 
 void Core::Settle(absl::Time now) {
   for (int round = 0; round < kRoundsPerPass; ++round) {
+    if (images_stale_) FillImages();
     const absl::Status planned = Plan(now);
     if (!planned.ok()) {
       base::LogError("loop", "planning failed: ", planned.message());
@@ -358,6 +414,7 @@ CoreOutput Core::Pass(absl::Time now) {
   Settle(now);
   StartRestarts(now, output);
   StartOpenSteps(now, output);
+  StartJobs(now, output);
   // What was started is under way: the picture published says so.
   if (!dirty_.empty()) Settle(now);
   Publish(now);
@@ -406,6 +463,7 @@ void Core::PutEntry(v1::InventoryEntry entry) {
                 [&](const v1::InventoryEntry& other) { return other.resource() == resource; });
   batch_.put_inventory.push_back(entry);
   input_.inventory[resource] = std::make_shared<const v1::InventoryEntry>(std::move(entry));
+  images_stale_ = images_stale_ || !image_users_.empty();
   MarkDirty(resource);
 }
 

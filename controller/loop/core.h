@@ -43,9 +43,27 @@ struct AcknowledgeOutcome {
   std::string action_id;
 };
 
+// A command to one host that a run asks for and nothing of the plan depends on: a build, a pull,
+// a prune.
+struct HostJob {
+  std::string server;
+  // Body, resource, guarantee, deadline and secrets; the core gives the id. Jobs and steps of one
+  // resource are never two at once.
+  v1::Action action;
+  // Of the run's execution, which is told how it goes.
+  std::string request_id;
+  // "procedure/nightly", and what people read of it: "RunBuild build/api for run/4k2m".
+  std::string who;
+  std::string why;
+  // The declaration that it carries out, not interpolated; kept for its outcome. May be unset.
+  v1::Resource spec;
+};
+
 // How far a request is that an action carries out.
 struct RequestReport {
   enum class State {
+    // A job that cannot be sent now; `message` says why.
+    kWaiting,
     // Its action is sent once the batch is durable.
     kSent,
     // The action never reached the agent; another one will follow.
@@ -57,6 +75,19 @@ struct RequestReport {
   State state = State::kSent;
   std::string action_id;
   v1::ActionOutcome outcome;
+  std::string message;
+  // Of a job: where it was sent, and what it carries out. With kEnded.
+  std::string server;
+  v1::Resource spec;
+  std::string spec_hash;
+};
+
+// Output of a run, as it came.
+struct RunLines {
+  std::string run_id;
+  // Number of the first of them, counted from the begin of the run.
+  uint64_t first = 0;
+  std::vector<v1::Run::Line> lines;
 };
 
 // What one pass asks for: first the batch must be durable, then the rest happens.
@@ -66,6 +97,8 @@ struct CoreOutput {
   std::vector<CancelAction> cancel;
   std::vector<AcknowledgeOutcome> acknowledge;
   std::vector<RequestReport> reports;
+  // For those who watch.
+  std::vector<RunLines> run_lines;
 };
 
 struct CoreOptions {
@@ -78,7 +111,18 @@ struct CoreOptions {
 
 // An operator's wish.
 struct OperatorRequest {
-  enum class Kind { kStop, kStart, kRestart, kRelease, kRetry, kCancel, kDeploy };
+  enum class Kind {
+    kStop,
+    kStart,
+    kRestart,
+    kRelease,
+    kRetry,
+    kCancel,
+    kDeploy,
+    // What is paused stays so, until kUnpause or what else ends a hold.
+    kPause,
+    kUnpause,
+  };
   Kind kind = Kind::kStop;
   std::string resource;
   std::string who;
@@ -119,6 +163,13 @@ class Core {
   // The request of this id is dealt with: a restart that was not sent is dropped, and what has
   // deploy = false is only watched again.
   void OnWithdrawn(const OperatorRequest& request);
+  // Sends the job as soon as its server is connected and has room.
+  void OnJob(HostJob job);
+  // Takes in what a run has made, or that it has failed (builds, repos, procedures, failed specs of
+  // the batch); whoever tells it makes it durable.
+  void OnMade(const store::StoreBatch& made);
+  // Drops the job of this request if it was not sent, and ends its action if it was.
+  void OnJobCancelled(const std::string& request_id, const std::string& who, absl::Time now);
   // Puts the declared spec aside for that of `request.target`. As OnRequest.
   absl::StatusOr<std::string> OnRollback(const RollbackRequest& request, absl::Time now);
   // Grants what waits for approval in the plan of the last pass, whose id begins with `plan_id`.
@@ -147,6 +198,12 @@ class Core {
     OperatorRequest request;
     std::vector<std::string> request_ids;
   };
+  // A job that was not sent so far.
+  struct WaitingJob {
+    HostJob job;
+    // What was told last of what it waits for.
+    std::string told;
+  };
   struct Running {
     v1::ActionRecord record;
     // The operator who cancelled it.
@@ -160,8 +217,12 @@ class Core {
   std::string Hold(const OperatorRequest& request, absl::Time now);
   std::string EndHold(const OperatorRequest& request, absl::Time now);
   std::string Retry(const OperatorRequest& request, absl::Time now);
+  // A deployment of a build runs the newest image, also without redeploy_on_build.
+  void TakeNewestImage(const std::string& resource);
   absl::StatusOr<std::string> Cancel(const OperatorRequest& request, absl::Time now);
   absl::Status CheckDeploys(const std::string& resource) const;
+  // Images of builds, in what is declared.
+  void FillImages();
   void MarkDirty(const std::string& resource);
   void MarkAllDirty() { all_dirty_ = true; }
   absl::Status Plan(absl::Time now);
@@ -197,6 +258,13 @@ class Core {
   void ActOnce(const OperatorRequest& request);
   void AddRestart(const OperatorRequest& request);
   void StartRestarts(absl::Time now, CoreOutput& output);
+  void StartJobs(absl::Time now, CoreOutput& output);
+  // Why the job must wait; empty: it can be sent.
+  std::string ObstacleOf(const HostJob& job, const Load& load) const;
+  void EndJob(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
+  // From its sending to its outcome an action keeps others off its resource.
+  void Occupy(const v1::ActionRecord& record);
+  void Vacate(const v1::ActionRecord& record);
   void Report(const v1::ActionRecord& record, RequestReport::State state,
               const v1::ActionOutcome& outcome = {});
   void OnLost(const std::string& action_id);
@@ -228,6 +296,11 @@ class Core {
   std::set<std::string> unread_origins_;
   std::map<resources::ResourceId, v1::Resource> applied_;
   bool desired_stale_ = true;
+  // As the sources say; input_.desired has the images of builds in place.
+  std::shared_ptr<const sync::DesiredState> declared_;
+  // Deployments of builds.
+  std::set<resources::ResourceId> image_users_;
+  bool images_stale_ = false;
 
   sync::PlanInput input_;
   sync::PlanResult result_;
@@ -255,6 +328,8 @@ class Core {
   std::vector<RequestReport> reports_;
   // Restarts asked for by operators, by resource; each runs once the resource is not busy.
   std::map<std::string, RestartWish> restarts_;
+  // In the order in which they were asked for.
+  std::vector<WaitingJob> jobs_;
   uint64_t next_event_id_ = 1;
   ViewPublisher publisher_;
   absl::Time wake_at_ = absl::InfiniteFuture();

@@ -43,15 +43,16 @@ void Core::OnOutcome(const std::string& server, const v1::ActionOutcome& outcome
   running_.erase(found);
   batch_.delete_actions.push_back(outcome.action_id());
   const std::string& resource = running.record.action().resource();
-  input_.busy.erase(resource);
-  MarkDirty(resource);
+  Vacate(running.record);
   Report(running.record, RequestReport::State::kEnded, outcome);
   options_.observer->OnActionFinished(running.record.step(), outcome.status(),
                                       base::FromProto(outcome.took()));
   for (const std::string& warning : outcome.warnings()) {
     Emit(now, resource, "warning", warning, true);
   }
-  if (HasPassedPreflight(running.record, outcome)) {
+  if (running.record.job()) {
+    EndJob(running, outcome, now);
+  } else if (HasPassedPreflight(running.record, outcome)) {
     checked_[resource] = running.record.action().spec_hash();
     input_.failed_attempts.erase(resource);
   } else if (outcome.status() == v1::ACTION_STATUS_SUCCEEDED) {
@@ -206,6 +207,7 @@ void Core::RecordApplied(const Running& running, const v1::ActionOutcome& outcom
     if (entry.origin().empty()) entry.set_origin(OriginOf(running.record));
   } else {
     entry.set_origin(desired->second->origin);
+    entry.set_build(desired->second->image_build);
     entry.clear_after();
     entry.clear_dependency_hash();
     for (const auto& after : desired->second->after) {

@@ -34,7 +34,10 @@ absl::Status Core::CheckDeploys(const std::string& resource) const {
 }
 
 absl::StatusOr<std::string> Core::OnRequest(const OperatorRequest& request, absl::Time now) {
-  RETURN_IF_ERROR(CheckDeploys(request.resource));
+  // What a run of a build has failed at is tried again as a spec is.
+  const bool can_retry = request.kind == OperatorRequest::Kind::kRetry &&
+                         input_.failed_specs.contains(request.resource);
+  if (!can_retry) RETURN_IF_ERROR(CheckDeploys(request.resource));
   MarkDirty(request.resource);
   switch (request.kind) {
     case OperatorRequest::Kind::kStop:
@@ -52,9 +55,18 @@ absl::StatusOr<std::string> Core::OnRequest(const OperatorRequest& request, absl
       return Retry(request, now);
     case OperatorRequest::Kind::kCancel:
       return Cancel(request, now);
+    case OperatorRequest::Kind::kPause:
+      return Hold(request, now);
+    case OperatorRequest::Kind::kUnpause: {
+      const auto hold = input_.holds.find(request.resource);
+      const bool paused = hold != input_.holds.end() && hold->second.kind() == v1::Hold::KIND_PAUSE;
+      if (paused) return EndHold(request, now);
+      return absl::StrCat(request.resource, " was not paused");
+    }
     case OperatorRequest::Kind::kDeploy:
       Retry(request, now);
       EndHold(request, now);
+      TakeNewestImage(request.resource);
       ActOnce(request);
       return absl::StrCat(request.resource, " is deployed");
   }
@@ -69,6 +81,9 @@ void Core::OnWithdrawn(const OperatorRequest& request) {
     input_.deploy_requests.erase(request.resource);
     MarkDirty(request.resource);
   }
+  std::erase_if(jobs_, [&request](const WaitingJob& waiting) {
+    return waiting.job.request_id == request.request_id;
+  });
   const auto wish = restarts_.find(request.resource);
   if (wish == restarts_.end()) return;
   const bool was_asked = std::erase(wish->second.request_ids, request.request_id) != 0;
@@ -95,15 +110,22 @@ void Core::AddRestart(const OperatorRequest& request) {
 void Core::Report(const v1::ActionRecord& record, RequestReport::State state,
                   const v1::ActionOutcome& outcome) {
   for (const std::string& id : record.request_ids()) {
-    reports_.push_back(
-        {.request_id = id, .state = state, .action_id = record.action().id(), .outcome = outcome});
+    RequestReport report{
+        .request_id = id, .state = state, .action_id = record.action().id(), .outcome = outcome};
+    if (record.job()) {
+      report.server = record.server();
+      report.spec = record.spec();
+      report.spec_hash = record.action().spec_hash();
+    }
+    reports_.push_back(std::move(report));
   }
 }
 
 std::string Core::Hold(const OperatorRequest& request, absl::Time now) {
   v1::Hold hold;
   hold.set_resource(request.resource);
-  hold.set_kind(v1::Hold::KIND_STOP);
+  const bool pause = request.kind == OperatorRequest::Kind::kPause;
+  hold.set_kind(pause ? v1::Hold::KIND_PAUSE : v1::Hold::KIND_STOP);
   hold.set_who(request.who);
   hold.set_why(request.why);
   *hold.mutable_at() = base::ToProto(now);
@@ -112,9 +134,9 @@ std::string Core::Hold(const OperatorRequest& request, absl::Time now) {
   input_.holds[request.resource] = hold;
   batch_.put_holds.push_back(hold);
   Emit(now, request.resource, "held",
-       absl::StrCat("stopped by ", request.who, Because(request.why)));
+       absl::StrCat(pause ? "paused by " : "stopped by ", request.who, Because(request.why)));
   return absl::StrCat(
-      "stop hold set on ", request.resource, "; it stays ",
+      pause ? "pause" : "stop", " hold set on ", request.resource, "; it stays ",
       expires ? absl::StrCat("for ", absl::FormatDuration(request.expires_at - now), ", or ") : "",
       "until: fairlead release ", request.resource);
 }
@@ -136,6 +158,14 @@ std::string Core::EndHold(const OperatorRequest& request, absl::Time now) {
     PutEntry(std::move(entry));
   }
   return absl::StrCat(request.resource, " is started");
+}
+
+void Core::TakeNewestImage(const std::string& resource) {
+  v1::InventoryEntry entry = EntryOf(resource);
+  if (entry.build().empty()) return;
+  // Then nothing is known that would have to stay.
+  entry.clear_build();
+  PutEntry(std::move(entry));
 }
 
 std::string Core::Retry(const OperatorRequest& request, absl::Time now) {

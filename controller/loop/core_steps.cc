@@ -108,6 +108,7 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
     *entry.mutable_applied() = *desired->spec;
     entry.set_applied_hash(decision.live_hash);
     entry.set_applied_revision(desired->revision);
+    entry.set_build(desired->image_build);
     for (const auto& after : desired->after) entry.add_after(after.ToString());
     PutEntry(std::move(entry));
     return true;
@@ -138,6 +139,7 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
       *entry.mutable_applied() = *desired->spec;
       if (entry.good_hash() == entry.applied_hash()) *entry.mutable_good() = *desired->spec;
     }
+    entry.set_build(desired->image_build);
     entry.clear_after();
     for (const auto& after : desired->after) entry.add_after(after.ToString());
   }
@@ -256,8 +258,7 @@ void Core::Send(v1::ActionRecord record, absl::Time now, CoreOutput& output) {
   v1::Action& action = *record.mutable_action();
   action.set_id(base::NewId(random_));
   *record.mutable_created_at() = base::ToProto(now);
-  input_.busy[action.resource()] = record.step();
-  MarkDirty(action.resource());
+  Occupy(record);
   // Interpolated values may be secret: the record keeps what identifies the action, the store
   // never sees its body. After a crash the agent continues from its own journal.
   v1::ActionRecord stored = record;

@@ -64,6 +64,22 @@ void Reconciler::OnNotice(const std::string& server, const v1::AgentNotice& noti
   Post([server, notice](Core& core, absl::Time now) { core.OnNotice(server, notice, now); });
 }
 
+void Reconciler::OnActionLog(const std::string& /*server*/, const v1::ActionLog& log) {
+  {
+    base::MutexLock lock(mutex_);
+    logs_.push_back(log);
+    if (logs_.size() > 1) return;
+  }
+  Post([this](Core&, absl::Time now) {
+    std::vector<v1::ActionLog> logs;
+    {
+      base::MutexLock lock(mutex_);
+      logs.swap(logs_);
+    }
+    for (const v1::ActionLog& one : logs) companion_.OnActionLog(one, now);
+  });
+}
+
 void Reconciler::OnProgress(const std::string& /*server*/, const v1::ActionProgress& progress) {
   Tell(progress);
 }
@@ -139,6 +155,7 @@ void Reconciler::PassOnce() {
     view_ = core_.view();
   }
   for (const v1::Event& event : output.batch.append_events) Tell(event);
+  for (const RunLines& lines : output.run_lines) Tell(lines);
   for (const v1::Run& run : output.batch.put_runs) Tell(run);
   on_pass_(*core_.view());
 }

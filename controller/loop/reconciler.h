@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -24,7 +25,7 @@
 namespace fairlead::loop {
 
 // What subscribers see, in order.
-using WatchItem = std::variant<v1::Event, v1::ActionProgress, v1::Run>;
+using WatchItem = std::variant<v1::Event, v1::ActionProgress, v1::Run, RunLines>;
 
 // Thread-safe. One thread named by its only duty: it feeds the core, makes the batch durable,
 // then sends. While the store refuses, nothing is sent and events wait.
@@ -45,6 +46,7 @@ class Reconciler final : public AgentEvents {
   void OnJournal(const std::string& server, uint64_t session,
                  const v1::JournalReport& report) override;
   void OnNotice(const std::string& server, const v1::AgentNotice& notice) override;
+  void OnActionLog(const std::string& server, const v1::ActionLog& log) override;
 
   // Runs `work` on the loop's thread before the next pass; a pass follows.
   void Post(std::function<void(Core&, absl::Time now)> work);
@@ -80,6 +82,8 @@ class Reconciler final : public AgentEvents {
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::deque<std::function<void(Core&, absl::Time)>> queue_ ABSL_GUARDED_BY(mutex_);
+  // Output of actions; a work item that takes all of it is in the queue while there is some.
+  std::vector<v1::ActionLog> logs_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const LoopView> view_ ABSL_GUARDED_BY(mutex_);
   std::string store_error_ ABSL_GUARDED_BY(mutex_);

@@ -55,14 +55,18 @@ absl::StatusOr<Target> TargetOf(const sync::PlanInput& input, const sync::Decisi
 
 bool IsStopped(const sync::PlanInput& input, const sync::Decision& decision,
                const v1::Resource& declared) {
+  const auto hold = input.holds.find(decision.id.ToString());
   return declared.state() == v1::WANTED_STATE_STOPPED ||
-         input.holds.contains(decision.id.ToString());
+         (hold != input.holds.end() && hold->second.kind() == v1::Hold::KIND_STOP);
 }
 
 absl::Status FillContainer(const sync::PlanInput& input, const sync::Decision& decision,
                            const Target& target, v1::Action& action) {
   ASSIGN_OR_RETURN(v1::ContainerSpec spec, resources::ContainerSpecOf(target.resolved),
                    decision.id.ToString());
+  if (spec.image().empty()) {
+    return absl::FailedPreconditionError("the image of its build is not known");
+  }
   v1::ApplyContainer& apply = *action.mutable_apply_container();
   *apply.mutable_spec() = std::move(spec);
   apply.set_pull(target.resolved.deployment().pull());

@@ -23,13 +23,17 @@ void CopyEntry(const Map& from, const Key& key, Map& to) {
 
 // All but the inventory. The bindings name every member, so that a new one is not forgotten.
 void CopyRest(const sync::PlanInput& from, sync::PlanInput& to) {
-  const auto& [desired, live, inventory, failed_specs, holds, approvals, busy, failed_attempts,
-               preflight_holds, deploy_requests, installation, hasher, now, allow_delete] = from;
+  const auto& [desired, live, inventory, failed_specs, holds, approvals, builds, repos, procedures,
+               busy, failed_attempts, preflight_holds, deploy_requests, installation, hasher, now,
+               allow_delete] = from;
   to.desired = desired;
   to.live = live;
   to.failed_specs = failed_specs;
   to.holds = holds;
   to.approvals = approvals;
+  to.builds = builds;
+  to.repos = repos;
+  to.procedures = procedures;
   to.busy = busy;
   to.failed_attempts = failed_attempts;
   to.preflight_holds = preflight_holds;
@@ -42,13 +46,14 @@ void CopyRest(const sync::PlanInput& from, sync::PlanInput& to) {
 
 // All but the decisions.
 void CopyRest(const sync::PlanResult& from, sync::PlanResult& to) {
-  const auto& [plan, decisions, wake_at, step_index, new_failures, decided, conditions, memo] =
-      from;
+  const auto& [plan, decisions, wake_at, step_index, new_failures, decided, needed_runs, conditions,
+               memo] = from;
   to.plan = plan;
   to.wake_at = wake_at;
   to.step_index = step_index;
   to.new_failures = new_failures;
   to.decided = decided;
+  to.needed_runs = needed_runs;
   to.conditions = conditions;
   to.memo = memo;
 }

@@ -1,5 +1,6 @@
 // Runs and schedules: the half of ExecutionService that does not act on one resource at once.
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -81,6 +82,69 @@ class RunRelay {
   std::vector<v1::Run> held_ ABSL_GUARDED_BY(mutex_);
 };
 
+// What `force` makes of the usual execution.
+v1::Execution ExecutionOf(const v1::RunRequest& request) {
+  v1::Execution execution;
+  const auto id = resources::ResourceId::Parse(request.resource());
+  if (!request.force() || !id.has_value()) return execution;
+  if (id->kind == "build") {
+    execution.mutable_run_build()->set_build(id->name);
+    execution.mutable_run_build()->set_force(true);
+  } else if (id->kind == "repo") {
+    execution.mutable_clone_repo()->set_repo(id->name);
+  }
+  return execution;
+}
+
+// Lines of one run in order, each once. Thread-safe.
+class LogRelay {
+ public:
+  LogRelay(std::shared_ptr<StreamFeed<v1::RunLogResponse>> feed, std::string id)
+      : feed_(std::move(feed)), id_(std::move(id)) {}
+
+  // Requires: before any Pass.
+  void Begin(const v1::Run& run, int64_t tail) {
+    base::MutexLock lock(mutex_);
+    const auto kept = static_cast<uint64_t>(run.log_size());
+    const uint64_t wanted = tail < 0 ? kept : std::min(kept, static_cast<uint64_t>(tail));
+    v1::RunLogResponse response;
+    response.set_dropped(tail < 0 || static_cast<uint64_t>(tail) > kept ? run.lines_dropped() : 0);
+    for (uint64_t i = kept - wanted; i < kept; ++i) {
+      *response.add_lines() = run.log(static_cast<int>(i));
+    }
+    next_ = run.lines_dropped() + kept;
+    feed_->Send(std::move(response));
+    if (store::HasEnded(run)) feed_->Close(grpc::Status::OK);
+  }
+
+  void Pass(const loop::WatchItem& item) {
+    base::MutexLock lock(mutex_);
+    if (const auto* lines = std::get_if<loop::RunLines>(&item)) {
+      if (lines->run_id == id_) SendLocked(*lines);
+    } else if (const auto* run = std::get_if<v1::Run>(&item)) {
+      if (run->id() == id_ && store::HasEnded(*run)) feed_->Close(grpc::Status::OK);
+    }
+  }
+
+ private:
+  void SendLocked(const loop::RunLines& lines) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    v1::RunLogResponse response;
+    if (lines.first > next_) response.set_dropped(lines.first - next_);
+    uint64_t number = lines.first;
+    for (const v1::Run::Line& line : lines.lines) {
+      if (number++ >= next_) *response.add_lines() = line;
+    }
+    next_ = std::max(next_, number);
+    if (!response.lines().empty()) feed_->Send(std::move(response));
+  }
+
+  const std::shared_ptr<StreamFeed<v1::RunLogResponse>> feed_;
+  const std::string id_;
+  base::Mutex mutex_;
+  // Number of the first line that was not sent.
+  uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
 absl::StatusOr<std::vector<v1::Run>> Past(store::Store& store,
                                           const v1::WatchRunsRequest& request) {
   absl::StatusOr<std::vector<v1::Run>> past = store.ListRuns(
@@ -104,7 +168,8 @@ grpc::ServerUnaryReactor* ExecutionServiceImpl::Run(grpc::CallbackServerContext*
                           .trigger = v1::RUN_TRIGGER_USER,
                           .who = CallerOf(*call),
                           .why = request->why(),
-                          .parent = ""};
+                          .parent = "",
+                          .execution = ExecutionOf(*request)};
   context_.reconciler.Post(
       [this, reactor, response, order = std::move(order)](loop::Core& core, absl::Time now) {
         absl::StatusOr<v1::Run> run = context_.runs.engine().Start(order, *core.view(), now);
@@ -128,7 +193,11 @@ grpc::ServerUnaryReactor* ExecutionServiceImpl::ListRuns(grpc::CallbackServerCon
   absl::StatusOr<std::vector<v1::Run>> runs = context_.store.ListRuns(
       {.id = request->id(), .resource = request->resource(), .limit = LimitOf(request->limit())});
   if (runs.ok()) {
-    for (v1::Run& run : *runs) *response->add_runs() = std::move(run);
+    for (v1::Run& run : *runs) {
+      // With the output of builds the logs of many are long.
+      if (request->id().empty()) run.clear_log();
+      *response->add_runs() = std::move(run);
+    }
   }
   return FinishWith(call, runs.status());
 }
@@ -153,6 +222,46 @@ grpc::ServerWriteReactor<v1::WatchRunsResponse>* ExecutionServiceImpl::WatchRuns
   }
   return new StreamReactor<v1::WatchRunsResponse>(
       feed, [this, subscription] { context_.reconciler.Unsubscribe(subscription); });
+}
+
+grpc::ServerWriteReactor<v1::RunLogResponse>* ExecutionServiceImpl::RunLog(
+    grpc::CallbackServerContext* call, const v1::RunLogRequest* request) {
+  auto feed = std::make_shared<StreamFeed<v1::RunLogResponse>>(kRunQueue);
+  const absl::Status allowed = CheckPerson(*call);
+  if (!allowed.ok()) {
+    feed->Close(ToGrpc(allowed));
+    return new StreamReactor<v1::RunLogResponse>(feed, nullptr);
+  }
+  auto subscription = std::make_shared<std::atomic<uint64_t>>(0);
+  // On the loop's thread nothing falls between what is there and what comes.
+  context_.reconciler.Post([this, feed, subscription, wanted = *request](loop::Core&, absl::Time) {
+    auto relay = std::make_shared<LogRelay>(feed, wanted.id());
+    if (const v1::Run* open = context_.runs.engine().FindOpen(wanted.id())) {
+      relay->Begin(*open, wanted.tail());
+      if (!wanted.follow()) {
+        feed->Close(grpc::Status::OK);
+        return;
+      }
+      *subscription = context_.reconciler.Subscribe(
+          [relay](const loop::WatchItem& item) { relay->Pass(item); });
+      return;
+    }
+    v1::WatchRunsRequest past_request;
+    past_request.set_id(wanted.id());
+    const absl::StatusOr<std::vector<v1::Run>> past = Past(context_.store, past_request);
+    if (!past.ok() || past->empty()) {
+      feed->Close(ToGrpc(past.ok() ? absl::NotFoundError("no run is named") : past.status()));
+      return;
+    }
+    relay->Begin(past->front(), wanted.tail());
+    feed->Close(grpc::Status::OK);
+  });
+  return new StreamReactor<v1::RunLogResponse>(feed, [this, subscription] {
+    // After the one that subscribes.
+    context_.reconciler.Post([this, subscription](loop::Core&, absl::Time) {
+      if (*subscription != 0) context_.reconciler.Unsubscribe(*subscription);
+    });
+  });
 }
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::CancelRun(grpc::CallbackServerContext* call,

@@ -111,6 +111,8 @@ class ExecutionServiceImpl final : public v1::ExecutionService::CallbackService 
                                      v1::ListRunsResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchRunsResponse>* WatchRuns(
       grpc::CallbackServerContext* call, const v1::WatchRunsRequest* request) override;
+  grpc::ServerWriteReactor<v1::RunLogResponse>* RunLog(grpc::CallbackServerContext* call,
+                                                       const v1::RunLogRequest* request) override;
   grpc::ServerUnaryReactor* CancelRun(grpc::CallbackServerContext* call,
                                       const v1::CancelRunRequest* request,
                                       v1::ExecutionResponse* response) override;

@@ -213,6 +213,10 @@ absl::StatusOr<v1::ResourceView> ComputeResourceView(const StatusInput& input,
   }
   *view.mutable_status() = sync::ComputeStatus(input.view.input, input.view.result, id);
   if (id.kind == "server") *view.mutable_server() = StatusOfServer(input, id.name);
+  const auto build = input.view.input.builds.find(id.ToString());
+  if (build != input.view.input.builds.end()) *view.mutable_build() = build->second;
+  const auto repo = input.view.input.repos.find(id.ToString());
+  if (repo != input.view.input.repos.end()) *view.mutable_repo() = repo->second;
   if (id.kind == "resource_sync") {
     const auto counts = CountByOrigin(input.view);
     const auto count = counts.find(id.ToString());
