@@ -1,7 +1,5 @@
 #include "resources/container_spec.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -22,9 +20,11 @@
 #include "base/status.h"
 #include "resources/field_table.h"
 #include "resources/health_probe.h"
+#include "resources/host_bindings.h"
 #include "resources/interpolation.h"
 #include "resources/key_values.h"
 #include "resources/kind_table.h"
+#include "resources/run_flags.h"
 #include "resources/shell_words.h"
 
 namespace fairlead::resources {
@@ -46,13 +46,6 @@ std::string DerivedName(absl::string_view name, absl::string_view more) {
     out += kept ? c : '_';
   }
   return out;
-}
-
-// The engine's rule for containers and volumes: two characters at least.
-bool IsDockerName(absl::string_view name) {
-  return name.size() > 1 && IsAlnum(name.front()) &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return IsAlnum(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 // Compose's rule for projects.
@@ -79,132 +72,18 @@ absl::StatusOr<std::map<std::string, std::string>> ParseMap(const std::string& t
 
 // ---- ports ----
 
-// As many as a protocol has.
-constexpr std::size_t kMostPorts = 65536;
-
-struct PortRange {
-  uint32_t first = 0;
-  uint32_t last = 0;
-};
-
-absl::StatusOr<PortRange> ParseRange(absl::string_view text, uint32_t smallest) {
-  const std::pair<absl::string_view, absl::string_view> ends =
-      absl::StrSplit(text, absl::MaxSplits('-', 1));
-  const bool is_range = absl::StrContains(text, '-');
-  PortRange range;
-  if (!absl::SimpleAtoi(ends.first, &range.first) ||
-      !absl::SimpleAtoi(is_range ? ends.second : ends.first, &range.last) ||
-      range.first < smallest || range.last > 65535 || range.first > range.last) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a port or port range"));
-  }
-  return range;
-}
-
-bool IsAddress(const std::string& text) {
-  in6_addr address{};
-  return inet_pton(AF_INET, text.c_str(), &address) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), &address) == 1;
-}
-
-// Takes "ip:" or "[ip]:" off `text`.
-absl::StatusOr<std::string> TakeAddress(absl::string_view* text) {
-  const std::size_t colon = text->rfind(':');
-  if (colon == absl::string_view::npos) return std::string();
-  absl::string_view address = text->substr(0, colon);
-  text->remove_prefix(colon + 1);
-  if (absl::ConsumePrefix(&address, "[")) absl::ConsumeSuffix(&address, "]");
-  std::string out(address);
-  if (!IsAddress(out)) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", out, "\" is not an IP address"));
-  }
-  return out;
-}
-
-// "[ip:]host:container[/protocol]", both sides also as ranges of equal length.
-absl::Status AddPorts(absl::string_view text, std::vector<v1::ContainerSpec::Port>* ports) {
-  std::string protocol = "tcp";
-  const std::size_t slash = text.find('/');
-  if (slash != absl::string_view::npos) {
-    protocol = absl::AsciiStrToLower(text.substr(slash + 1));
-    text = text.substr(0, slash);
-  }
-  if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
-    return absl::InvalidArgumentError(absl::StrCat("\"", protocol, "\" is not tcp, udp or sctp"));
-  }
-  const std::size_t colon = text.rfind(':');
-  if (colon == absl::string_view::npos) {
-    return absl::InvalidArgumentError("expected host:container");
-  }
-  ASSIGN_OR_RETURN(const PortRange container,
-                   ParseRange(absl::StripAsciiWhitespace(text.substr(colon + 1)), 1));
-  absl::string_view host_text = text.substr(0, colon);
-  ASSIGN_OR_RETURN(const std::string address, TakeAddress(&host_text));
-  PortRange host;
-  // "ip::80" lets the engine choose the host port.
-  if (!(host_text.empty() && !address.empty())) {
-    ASSIGN_OR_RETURN(host, ParseRange(absl::StripAsciiWhitespace(host_text), 0));
-  }
-  const bool chosen = host.last == 0;
-  if (!chosen && host.last - host.first != container.last - container.first) {
-    return absl::InvalidArgumentError("the ranges differ in length");
-  }
-  for (uint32_t i = 0; i <= container.last - container.first; ++i) {
-    v1::ContainerSpec::Port& port = ports->emplace_back();
-    port.set_host_ip(address);
-    port.set_host_port(chosen ? 0 : host.first + i);
-    port.set_container_port(container.first + i);
-    port.set_protocol(protocol);
-  }
-  return absl::OkStatus();
-}
-
-auto PortKey(const v1::ContainerSpec::Port& port) {
-  return std::tie(port.host_ip(), port.protocol());
-}
-
-bool PortBefore(const v1::ContainerSpec::Port& a, const v1::ContainerSpec::Port& b) {
-  return std::make_tuple(a.container_port(), a.host_port(), PortKey(a)) <
-         std::make_tuple(b.container_port(), b.host_port(), PortKey(b));
-}
-
-bool SamePort(const v1::ContainerSpec::Port& a, const v1::ContainerSpec::Port& b) {
-  return !PortBefore(a, b) && !PortBefore(b, a);
-}
-
-absl::Status SetPorts(const std::string& text, v1::ContainerSpec* spec) {
+absl::Status ReadPorts(const std::string& text, v1::ContainerSpec* spec) {
   ASSIGN_OR_RETURN(const auto pairs, ParseKeyValues(text));
   std::vector<v1::ContainerSpec::Port> ports;
   for (const auto& [local, container] : pairs) {
     const std::string joined = absl::StrCat(local, ":", container);
     RETURN_IF_ERROR(AddPorts(joined, &ports), absl::StrCat("\"", joined, "\""));
-    if (ports.size() > kMostPorts) {
-      return absl::InvalidArgumentError(absl::StrCat("more than ", kMostPorts, " ports"));
-    }
+    if (ports.size() > kMostPorts) break;
   }
-  std::sort(ports.begin(), ports.end(), PortBefore);
-  ports.erase(std::unique(ports.begin(), ports.end(), SamePort), ports.end());
-  spec->mutable_ports()->Assign(ports.begin(), ports.end());
-  return absl::OkStatus();
+  return SetPorts(std::move(ports), spec);
 }
 
 // ---- mounts ----
-
-absl::Status AddMount(const std::string& source, const std::string& rest, v1::ContainerSpec* spec) {
-  if (!absl::StartsWith(source, "/") && !IsDockerName(source)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", source, "\" is neither an absolute path on the host nor the name of a volume"));
-  }
-  const std::pair<std::string, std::string> parts = absl::StrSplit(rest, absl::MaxSplits(':', 1));
-  if (!absl::StartsWith(parts.first, "/")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", parts.first, "\" is not an absolute path in the container"));
-  }
-  v1::ContainerSpec::Mount* mount = spec->add_mounts();
-  mount->set_source(source);
-  mount->set_target(parts.first);
-  mount->set_options(parts.second);
-  return absl::OkStatus();
-}
 
 absl::Status SetMounts(const std::string& text, v1::ContainerSpec* spec) {
   ASSIGN_OR_RETURN(auto pairs, ParseKeyValues(text));
@@ -355,6 +234,17 @@ std::vector<v1::ContainerSpec::Port> ReadablePorts(const std::string& text) {
   return ports;
 }
 
+std::vector<v1::ContainerSpec::Port> ReadablePortsOf(const v1::Deployment& deployment) {
+  std::vector<v1::ContainerSpec::Port> ports = ReadablePorts(deployment.ports());
+  if (deployment.extra_args().empty()) return ports;
+  v1::ContainerSpec flagged;
+  flagged.set_network(deployment.network());
+  // As above: what is read before the first fault.
+  ApplyRunFlags(deployment.extra_args(), &flagged).IgnoreError();
+  ports.insert(ports.end(), flagged.ports().begin(), flagged.ports().end());
+  return ports;
+}
+
 absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource) {
   const v1::Deployment& deployment = resource.deployment();
   v1::ContainerSpec spec;
@@ -368,7 +258,7 @@ absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource) 
   }
   ASSIGN_OR_RETURN(const auto labels, ParseMap(deployment.labels()), "labels");
   spec.mutable_labels()->insert(labels.begin(), labels.end());
-  RETURN_IF_ERROR(SetPorts(deployment.ports(), &spec), "ports");
+  RETURN_IF_ERROR(ReadPorts(deployment.ports(), &spec), "ports");
   RETURN_IF_ERROR(SetMounts(deployment.volumes(), &spec), "volumes");
   spec.set_network(deployment.network());
   spec.set_restart_policy(EnumTextOf(deployment, "restart"));
@@ -380,6 +270,7 @@ absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource) 
   if (deployment.has_healthcheck()) {
     RETURN_IF_ERROR(SetHealthcheck(deployment.healthcheck(), &spec), "healthcheck");
   }
+  RETURN_IF_ERROR(ApplyRunFlags(deployment.extra_args(), &spec), "extra_args");
   return spec;
 }
 

@@ -32,6 +32,9 @@ std::optional<NameFault> FindNameFault(const v1::Resource& resource);
 // The ports of those lines that can be read; of absurdly many the first.
 std::vector<v1::ContainerSpec::Port> ReadablePorts(const std::string& text);
 
+// Those of `ports` and of `extra_args`, as far as they can be read.
+std::vector<v1::ContainerSpec::Port> ReadablePortsOf(const v1::Deployment& deployment);
+
 // InvalidArgument naming the field and what is wrong (a port, a mount, a line without
 // separator, an empty image). Requires: a deployment, interpolated.
 absl::StatusOr<v1::ContainerSpec> ContainerSpecOf(const v1::Resource& resource);

@@ -144,11 +144,10 @@ TEST(NotYetTest, NamesWhatIsNotActedOn) {
   EXPECT_EQ(NotYetReason(ReadDeployment("image = \"a\"")), "");
   EXPECT_EQ(NotYetReason(ReadStack("")), "");
   EXPECT_EQ(NotYetReason(ReadStack("linked_repo = \"infra\"")), "");
-  EXPECT_EQ(NotYetReason(ReadStack("run_build = true")), "run_build");
-  EXPECT_EQ(NotYetReason(ReadStack("registry_provider = \"a\"\nregistry_account = \"b\"")),
-            "registry login");
-  EXPECT_EQ(NotYetReason(ReadDeployment("extra_args = [\"-x\"]\nimage = { type = \"Build\" }")),
-            "the image of a build, extra_args");
+  EXPECT_EQ(NotYetReason(ReadStack("run_build = true")), "");
+  EXPECT_EQ(NotYetReason(ReadStack("swarm = \"s\"")), "swarm stacks");
+  EXPECT_EQ(NotYetReason(ReadDeployment("swarm = \"s\"\nextra_args = [\"--init\"]")),
+            "swarm services");
   EXPECT_EQ(NotYetReason(ReadStack("pre_deploy = {}")), "");
 }
 

@@ -51,7 +51,7 @@ std::vector<HostPort> HostPortsOf(const v1::Resource& resource) {
     return {};
   }
   std::vector<HostPort> ports;
-  for (const v1::ContainerSpec::Port& port : ReadablePorts(resource.deployment().ports())) {
+  for (const v1::ContainerSpec::Port& port : ReadablePortsOf(resource.deployment())) {
     if (port.host_port() == 0) continue;
     ports.push_back({port.host_ip(), port.host_port(), port.protocol()});
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <utility>
@@ -140,6 +141,17 @@ void AppendMessage(const Message& message, bool only_recreate, std::string* out)
   }
 }
 
+// Paths of files whose content is no reason to deploy.
+std::set<std::string> UntrackedOf(const v1::Resource& resource) {
+  std::set<std::string> paths;
+  for (const v1::AdditionalEnvFile& file : resource.stack().additional_env_files()) {
+    if (!file.track()) {
+      paths.insert(std::filesystem::path(file.path()).lexically_normal().generic_string());
+    }
+  }
+  return paths;
+}
+
 bool IsHex(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isxdigit(static_cast<unsigned char>(c)) != 0;
@@ -163,7 +175,10 @@ std::string SpecHasher::Hash(const v1::Resource& resource,
   AppendMessage(SpecOf(resource), /*only_recreate=*/true, &spec);
   Append(spec, &text);
   std::map<std::string, const v1::StackFile*> by_path;
-  for (const v1::StackFile& file : files) by_path[file.path()] = &file;
+  const std::set<std::string> untracked = UntrackedOf(resource);
+  for (const v1::StackFile& file : files) {
+    if (!untracked.contains(file.path())) by_path[file.path()] = &file;
+  }
   for (const auto& [path, file] : by_path) {
     Append(path, &text);
     Append(file->content(), &text);

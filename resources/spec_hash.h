@@ -19,7 +19,8 @@ class SpecHasher {
   SpecHasher(std::string key_id, std::string key);
 
   // Over the fields marked `recreate` that differ from their type's default, compared by
-  // meaning (order of sets, comments and spacing do not count), and over the files of a stack.
+  // meaning (order of sets, comments and spacing do not count), and over the files of a stack but
+  // for env files that it does not track.
   // Requires: `resource` is interpolated.
   std::string Hash(const v1::Resource& resource,
                    const std::vector<v1::StackFile>& files = {}) const;

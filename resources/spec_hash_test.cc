@@ -92,6 +92,14 @@ TEST(SpecHashTest, NamesAndDialectDoNotCount) {
   EXPECT_EQ(Hasher().Hash(ReadDeployment(config, v1::DIALECT_KOMODO)), HashOf(config));
 }
 
+TEST(SpecHashTest, EnvFilesThatAreNotTrackedDoNotCount) {
+  const v1::Resource stack = ReadStack(
+      "additional_env_files = [\"a.env\", { path = \"./b.env\", track = false }]");
+  const std::string hash = Hasher().Hash(stack, {File("a.env", "1"), File("b.env", "1")});
+  EXPECT_EQ(Hasher().Hash(stack, {File("a.env", "1"), File("b.env", "2")}), hash);
+  EXPECT_NE(Hasher().Hash(stack, {File("a.env", "2"), File("b.env", "1")}), hash);
+}
+
 TEST(SpecHashTest, FilesCountByPathAndContentInAnyOrder) {
   const v1::Resource stack = ReadStack("");
   const std::string hash = Hasher().Hash(stack, {File("a", "1"), File("b", "2")});

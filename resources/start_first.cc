@@ -22,11 +22,22 @@ std::string NetworkFault(const std::string& network) {
 }
 
 std::string PortFault(const v1::Deployment& deployment) {
-  for (const v1::ContainerSpec::Port& port : ReadablePorts(deployment.ports())) {
+  for (const v1::ContainerSpec::Port& port : ReadablePortsOf(deployment)) {
     if (port.host_port() == 0) continue;
     return absl::StrCat("two containers cannot hold host port ", port.host_port(), " at once");
   }
   return "";
+}
+
+bool HasAddress(const v1::Resource& resource) {
+  if (resource.deployment().extra_args().empty()) return false;
+  const auto spec = ContainerSpecOf(resource);
+  if (!spec.ok()) return false;
+  const auto& engine = spec->engine().fields();
+  const auto networking = engine.find("NetworkingConfig");
+  if (engine.contains("MacAddress")) return true;
+  return networking != engine.end() &&
+         absl::StrContains(networking->second.ShortDebugString(), "IPAMConfig");
 }
 
 }  // namespace
@@ -41,6 +52,10 @@ std::optional<std::string> FindStartFirstFault(const v1::Resource& resource) {
   if (const std::string fault = PortFault(deployment); !fault.empty()) {
     return absl::StrCat("start_first: ", fault, "; publish none, let docker choose it (\"0:80\")",
                         kInstead);
+  }
+  if (HasAddress(resource)) {
+    return absl::StrCat("start_first: two containers cannot have one address at once; take --ip, ",
+                        "--ip6 and --mac-address out of extra_args", kInstead);
   }
   if (!HasSpellings(DockerNameOf(resource))) {
     return absl::StrCat("start_first: to be passed on, the name \"", DockerNameOf(resource),
