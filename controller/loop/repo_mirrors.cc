@@ -10,6 +10,7 @@
 #include "base/backoff.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "controller/loop/git_login.h"
 #include "controller/loop/mirror_folder.h"
 #include "controller/loop/stack_files.h"
 #include "sync/git/url.h"
@@ -159,14 +160,22 @@ RepoInterest RepoMirrors::InterestIn(const std::string& key) const {
 
 std::map<std::string, absl::Status> RepoMirrors::FetchAll(const RepoInterest& interest,
                                                           const git::Mirror& mirror) {
-  std::map<std::string, std::string> url_of;
+  std::map<std::string, const RepoQuestion*> asked;
   for (const RepoQuestion& question : interest.questions) {
-    url_of[question.reference] = question.url;
+    const RepoQuestion*& of = asked[question.reference];
+    // What one of them may read is read once for all.
+    if (of == nullptr || of->account.empty()) of = &question;
   }
   std::map<std::string, absl::Status> outcomes;
-  for (const auto& [reference, url] : url_of) {
+  for (const auto& [reference, question] : asked) {
+    const absl::StatusOr<std::string> url =
+        UrlWithLogin(options_.accounts, question->url, question->account);
+    if (!url.ok()) {
+      outcomes[reference] = url.status();
+      continue;
+    }
     git::FetchRequest request;
-    request.url = url;
+    request.url = *url;
     request.directory = mirror.directory();
     request.reference = reference;
     request.timeout = interest.fetch_timeout;

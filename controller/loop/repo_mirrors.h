@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/mutex.h"
+#include "controller/accounts/accounts.h"
 #include "controller/loop/repo_source.h"
 #include "controller/loop/work_queue.h"
 #include "sync/desired.h"
@@ -46,6 +47,8 @@ struct RepoMirrorOptions {
   std::string directory;
   // This very program, for the fetch in a child process.
   std::string helper_program;
+  // Outlive the mirrors; absent: none are known.
+  const controller::Accounts* accounts = nullptr;
   int workers = 2;
 };
 

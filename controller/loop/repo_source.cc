@@ -12,6 +12,7 @@ std::optional<RepoQuestion> RepoQuestionOf(const v1::Stack& stack, const v1::Rep
       git::UrlOf(repo != nullptr ? git::FieldsOf(*repo) : git::FieldsOf(stack));
   if (!url.ok()) return std::nullopt;
   question.url = *url;
+  question.account = repo != nullptr ? repo->git_account() : stack.git_account();
   question.reference = repo != nullptr ? git::ReferenceOf(*repo) : git::ReferenceOf(stack);
   question.place = PlaceOf(stack);
   if (question.place.prefix.empty()) question.place.paths.clear();

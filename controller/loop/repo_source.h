@@ -20,6 +20,8 @@ struct RepoQuestion {
   std::string reference;
   // The files that belong to it. In the root of a repository that is all of them.
   StackPlace place;
+  // git_account of the one that names the repository; empty: none.
+  std::string account = {};
 
   auto operator<=>(const RepoQuestion&) const = default;
 };

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/proto_time.h"
 #include "base/status.h"
+#include "controller/loop/git_login.h"
 #include "controller/loop/mirror_folder.h"
 #include "sync/git/url.h"
 
@@ -36,7 +37,9 @@ SyncPoller::SyncPoller(
       on_failure_(std::move(on_failure)),
       fetcher_(options_.helper_program),
       queue_(clock, options_.workers, [this](const std::string& name) { Work(name); }),
-      repos_({.directory = options_.repo_directory, .helper_program = options_.helper_program},
+      repos_({.directory = options_.repo_directory,
+              .helper_program = options_.helper_program,
+              .accounts = options_.accounts},
              clock, random, [this](const std::string& name) { OnRepoChange(name); }) {}
 
 SyncPoller::~SyncPoller() { Shutdown(); }
@@ -148,7 +151,7 @@ absl::Status SyncPoller::OpenMirror(const std::string& name, const std::shared_p
 absl::Status SyncPoller::FetchMirror(const v1::ResourceSync& spec, const std::string& url,
                                      const std::string& reference, const git::Mirror& mirror) {
   git::FetchRequest request;
-  request.url = url;
+  ASSIGN_OR_RETURN(request.url, UrlWithLogin(options_.accounts, url, spec.git_account()));
   request.directory = mirror.directory();
   request.reference = reference;
   request.timeout = base::FromProto(spec.fetch_timeout());

@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 #include "sync/git/url.h"
 
@@ -26,10 +27,20 @@ std::string HostOf(absl::string_view url) {
   return absl::AsciiStrToLower(bare.substr(0, bare.find('/', scheme + 3)));
 }
 
+// Only servers that the operator names get the token that is not bound to an address.
+bool TakesToken(absl::string_view url) {
+  const std::string domain = DomainOf(url);
+  for (const absl::string_view allowed :
+       absl::StrSplit(Variable("FAIRLEAD_GIT_DOMAINS"), absl::ByAnyChar(", "), absl::SkipEmpty())) {
+    if (absl::AsciiStrToLower(allowed) == domain) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Credentials::Credentials(absl::string_view url, absl::string_view user_info) : host_(HostOf(url)) {
-  if (const std::string token = Variable("FAIRLEAD_GIT_TOKEN"); !token.empty()) {
+  if (const std::string token = Variable("FAIRLEAD_GIT_TOKEN"); !token.empty() && TakesToken(url)) {
     const std::string user = Variable("FAIRLEAD_GIT_USER");
     passwords_.push_back({user.empty() ? "git" : user, token});
   }
@@ -67,8 +78,8 @@ int Credentials::NextPassword(git_credential** out, absl::string_view asked_url)
   // Neither password nor token goes to a server that the address does not name.
   if (passwords_.empty() || HostOf(asked_url) != host_) {
     return Refuse(
-        "the repository does not exist, or the login is missing or refused: set "
-        "FAIRLEAD_GIT_TOKEN or use https://USER:TOKEN@HOST/...");
+        "the repository does not exist, or the login is missing or refused: give git_account, "
+        "FAIRLEAD_GIT_TOKEN with FAIRLEAD_GIT_DOMAINS, or https://USER:TOKEN@HOST/...");
   }
   const UserAndPassword next = passwords_.back();
   passwords_.pop_back();

@@ -32,9 +32,9 @@ struct FetchRequest {
 // not trusted, or the directory is not a mirror. InvalidArgument: not an address. Unavailable:
 // network. ResourceExhausted: disk full. DeadlineExceeded, Cancelled: ended, with the child.
 //
-// Credentials come from the address, FAIRLEAD_GIT_TOKEN (with FAIRLEAD_GIT_USER, default "git"),
-// FAIRLEAD_SSH_KEY (a file), the ssh agent or ~/.ssh; they appear in no message and no command
-// line. `is_cancelled` is polled and may be empty. Blocks; no two for one directory at a time.
+// Credentials come from the address, FAIRLEAD_GIT_TOKEN (with FAIRLEAD_GIT_USER, default "git") at
+// the servers that FAIRLEAD_GIT_DOMAINS lists, FAIRLEAD_SSH_KEY (a file), the ssh agent or ~/.ssh;
+// they appear in no message and no command line. `is_cancelled` is polled and may be empty. Blocks; no two for one directory at a time.
 absl::Status Fetch(const FetchRequest& request, const std::function<bool()>& is_cancelled);
 
 // Whether the command line asks for RunFetchHelper.

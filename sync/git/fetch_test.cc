@@ -16,6 +16,7 @@
 #include "sync/git/mirror.h"
 #include "sync/git/testing/git_origin.h"
 #include "sync/git/testing/silent_server.h"
+#include "sync/git/url.h"
 
 namespace fairlead::git {
 namespace {
@@ -293,6 +294,10 @@ TEST_F(FetchTest, HttpLoginComesFromAddressOrToken) {
   Variable user("FAIRLEAD_GIT_USER", "ada");
   Variable token("FAIRLEAD_GIT_TOKEN", "s3cret/word");
   std::filesystem::remove_all(directory_);
+  const std::string domain = DomainOf(server.Url("", ""));
+  // A token without a server goes nowhere.
+  EXPECT_EQ(FetchFrom(server.Url("", "/origin/.git")).code(), absl::StatusCode::kPermissionDenied);
+  Variable domains("FAIRLEAD_GIT_DOMAINS", absl::StrCat("other.example.com,", domain));
   const absl::Status status = FetchFrom(server.Url("", "/origin/.git"));
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(Resolve("main"), commit);
@@ -302,6 +307,7 @@ TEST_F(FetchTest, RefusedLoginEndsAndShowsNoSecret) {
   origin_.CommitFile("a", "1");
   GitHttpServer server(folder_.path(), "ada:right");
   Variable token("FAIRLEAD_GIT_TOKEN", "wrong-token");
+  Variable domains("FAIRLEAD_GIT_DOMAINS", DomainOf(server.Url("", "")));
   const absl::Status status = FetchFrom(server.Url("ada:wrong-word@", "/origin/.git"));
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
   EXPECT_THAT(std::string(status.message()),

@@ -26,6 +26,19 @@ Span FindUserInfo(absl::string_view text, std::size_t begin) {
   return {begin, at};
 }
 
+// All but letters and digits.
+std::string EncodePercent(absl::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c))) {
+      encoded += c;
+    } else {
+      absl::StrAppend(&encoded, "%", absl::BytesToHexString(absl::string_view(&c, 1)));
+    }
+  }
+  return encoded;
+}
+
 }  // namespace
 
 SplitUrl SplitCredentials(absl::string_view url) {
@@ -44,6 +57,35 @@ SplitUrl SplitCredentials(absl::string_view url) {
   split.url =
       absl::StrCat(url.substr(0, span.begin), kept, url.substr(span.begin + span.length + 1));
   return split;
+}
+
+std::string DomainOf(absl::string_view url) {
+  const std::string bare = SplitCredentials(url).url;
+  const std::size_t scheme = bare.find("://");
+  if (scheme == std::string::npos) {
+    // user@host:path; what has a slash before the colon is a path.
+    const std::size_t colon = bare.find(':');
+    if (colon == std::string::npos || bare.find('/') < colon) return "";
+    const std::size_t at = bare.find('@');
+    const std::size_t begin = at == std::string::npos || at > colon ? 0 : at + 1;
+    return absl::AsciiStrToLower(bare.substr(begin, colon - begin));
+  }
+  if (absl::StartsWithIgnoreCase(bare, "file:")) return "";
+  std::string host = bare.substr(scheme + 3);
+  host = host.substr(0, host.find_first_of("/?#"));
+  // An ssh address keeps its user.
+  const std::size_t at = host.rfind('@');
+  return absl::AsciiStrToLower(at == std::string::npos ? host : host.substr(at + 1));
+}
+
+std::string WithLogin(absl::string_view url, absl::string_view user, absl::string_view secret) {
+  const std::string bare = SplitCredentials(url).url;
+  if (!absl::StartsWithIgnoreCase(bare, "http://") && !absl::StartsWithIgnoreCase(bare, "https://")) {
+    return std::string(url);
+  }
+  const std::size_t begin = bare.find("://") + 3;
+  return absl::StrCat(bare.substr(0, begin), EncodePercent(user), ":", EncodePercent(secret), "@",
+                      bare.substr(begin));
 }
 
 std::string RedactUrls(absl::string_view text) {

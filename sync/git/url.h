@@ -46,6 +46,14 @@ struct SplitUrl {
 // back as they are.
 SplitUrl SplitCredentials(absl::string_view url);
 
+// "git.example.com" or, where the address has a port, "git.example.com:3000", in lower case; empty
+// for a path.
+std::string DomainOf(absl::string_view url);
+
+// An http or https address that logs in with these, in place of what it says of the user; others
+// come back as they are.
+std::string WithLogin(absl::string_view url, absl::string_view user, absl::string_view secret);
+
 // `text` with the user part of every scheme://user@ in it replaced by ***.
 std::string RedactUrls(absl::string_view text);
 

@@ -66,5 +66,24 @@ TEST(UrlTest, PercentIsDecoded) {
   EXPECT_EQ(DecodePercent("%41"), "A");
 }
 
+TEST(UrlTest, TheDomainIsThatOfTheServer) {
+  EXPECT_EQ(DomainOf("https://a:b@Git.example.com:3000/x.git"), "git.example.com:3000");
+  EXPECT_EQ(DomainOf("http://git.example.com/x"), "git.example.com");
+  EXPECT_EQ(DomainOf("ssh://git@git.example.com/x"), "git.example.com");
+  EXPECT_EQ(DomainOf("git@git.example.com:x/y.git"), "git.example.com");
+  EXPECT_EQ(DomainOf("file:///srv/x.git"), "");
+  EXPECT_EQ(DomainOf("/srv/x:y"), "");
+}
+
+TEST(UrlTest, ALoginIsReadBackFromTheAddress) {
+  const std::string url = WithLogin("https://old@git.example.com/x", "a@b", "s3cret/:%");
+  const SplitUrl split = SplitCredentials(url);
+  EXPECT_EQ(split.url, "https://git.example.com/x");
+  const std::size_t colon = split.user_info.find(':');
+  EXPECT_EQ(DecodePercent(split.user_info.substr(0, colon)), "a@b");
+  EXPECT_EQ(DecodePercent(split.user_info.substr(colon + 1)), "s3cret/:%");
+  EXPECT_EQ(WithLogin("ssh://git@h/x", "a", "b"), "ssh://git@h/x");
+}
+
 }  // namespace
 }  // namespace fairlead::git
