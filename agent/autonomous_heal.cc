@@ -149,6 +149,9 @@ v1::Action ActionOf(const v1::AppliedBody& body, const Finding& finding) {
   if (is_stack) {
     action.mutable_apply_stack()->set_pull(pull);
     action.mutable_apply_stack()->set_destroy_first(false);
+    // Commands around a deploy are for deploys that somebody asked for.
+    action.mutable_apply_stack()->clear_pre_deploy();
+    action.mutable_apply_stack()->clear_post_deploy();
   } else {
     action.mutable_apply_container()->set_pull(pull);
   }

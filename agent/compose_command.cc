@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
@@ -51,6 +52,11 @@ std::string LastLines(const std::string& text) {
   return absl::StrJoin(lines, "\n");
 }
 
+// A word that a shell reads back as it is.
+void AppendQuoted(std::string* out, const std::string& word) {
+  absl::StrAppend(out, "'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
+}
+
 absl::Status StatusOfFailure(absl::string_view message) {
   if (absl::StrContains(message, "port is already allocated") ||
       absl::StrContains(message, "address already in use")) {
@@ -84,7 +90,7 @@ absl::StatusOr<ComposeCommand> ComposeCommand::Find(const std::string& engine,
   return absl::UnavailableError("neither `docker compose` nor `docker-compose` works on this host");
 }
 
-absl::StatusOr<std::string> ComposeCommand::Run(const ActionScope& scope, const Call& call) const {
+std::vector<std::string> ComposeCommand::ArgumentsOf(const Call& call) const {
   std::vector<std::string> argv = {"docker-compose"};
   if (!version_1_) argv = {"docker", "compose"};
   argv.insert(argv.end(), {"--ansi", "never", "--project-name", call.project, "--project-directory",
@@ -95,23 +101,49 @@ absl::StatusOr<std::string> ComposeCommand::Run(const ActionScope& scope, const 
   for (const std::string& file : call.input.env_files) {
     argv.insert(argv.end(), {"--env-file", file});
   }
+  for (const std::string& profile : surroundings_.profiles) {
+    argv.insert(argv.end(), {"--profile", profile});
+  }
   argv.insert(argv.end(), call.arguments.begin(), call.arguments.end());
+  return argv;
+}
+
+absl::Status ComposeCommand::Wrap(base::SubprocessOptions& options) const {
+  const std::string call =
+      absl::StrCat("#!/bin/sh\nexec ", absl::StrJoin(options.argv, " ", AppendQuoted), "\n");
+  RETURN_IF_ERROR(base::WriteFileAtomically(surroundings_.script, call, 0700));
+  // Arguments can be read by every user of the host; the wrapper may hold secrets.
+  options.argv = {
+      "/bin/sh", "-c",
+      "fairlead_script=$FAIRLEAD_SCRIPT; unset FAIRLEAD_SCRIPT; eval \"$fairlead_script\""};
+  options.environment["FAIRLEAD_SCRIPT"] = absl::StrReplaceAll(
+      surroundings_.wrapper,
+      {{"[[COMPOSE_COMMAND]]", absl::StrCat("/bin/sh ", surroundings_.script)}});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ComposeCommand::Run(ActionScope& scope, const Call& call) const {
   base::SubprocessOptions options{
-      .argv = std::move(argv),
+      .argv = ArgumentsOf(call),
       .working_directory = call.input.run_directory,
       .environment = EnvironmentFor(engine_),
       .timeout = std::max(scope.limits.deadline - scope.clock.Now(), absl::ZeroDuration()),
       .on_start = scope.context.on_process_group,
-      .is_cancelled = scope.limits.is_cancelled};
+      .is_cancelled = [&scope] {
+        scope.output.Tick();
+        return scope.limits.is_cancelled && scope.limits.is_cancelled();
+      }};
+  if (!surroundings_.docker_config.empty()) {
+    options.environment["DOCKER_CONFIG"] = surroundings_.docker_config;
+  }
+  if (!surroundings_.wrapper.empty() && surroundings_.wrap.contains(call.arguments.front())) {
+    RETURN_IF_ERROR(Wrap(options), "compose_cmd_wrapper");
+  }
   for (const auto& [key, value] : call.environment) options.environment[key] = value;
   if (!call.phase.empty()) {
     options.on_line = [&](absl::string_view line) {
       scope.Report(call.phase, std::string(absl::StripAsciiWhitespace(line)));
       scope.output.Add(line);
-    };
-    options.is_cancelled = [&] {
-      scope.output.Tick();
-      return scope.limits.is_cancelled && scope.limits.is_cancelled();
     };
   }
   ASSIGN_OR_RETURN(base::SubprocessResult result, base::RunSubprocess(options));
@@ -122,7 +154,7 @@ absl::StatusOr<std::string> ComposeCommand::Run(const ActionScope& scope, const 
                                          : message);
 }
 
-absl::StatusOr<boost::json::object> ComposeCommand::Config(const ActionScope& scope,
+absl::StatusOr<boost::json::object> ComposeCommand::Config(ActionScope& scope,
                                                            const std::string& project,
                                                            const StackInput& input) const {
   Call call{.project = project, .input = input, .arguments = {"config"}};
@@ -146,7 +178,7 @@ absl::StatusOr<boost::json::object> ComposeCommand::Config(const ActionScope& sc
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ComposeCommand::ServiceHashes(
-    const ActionScope& scope, const std::string& project, const StackInput& input) const {
+    ActionScope& scope, const std::string& project, const StackInput& input) const {
   ASSIGN_OR_RETURN(
       const std::string text,
       Run(scope, {.project = project, .input = input, .arguments = {"config", "--hash=*"}}));

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/json/fwd.hpp>
@@ -16,6 +18,20 @@
 
 namespace fairlead::agent {
 
+// What the calls for one stack are made with.
+struct ComposeSurroundings {
+  // Value of DOCKER_CONFIG; empty: the agent's own.
+  std::string docker_config;
+  // Beside COMPOSE_PROFILES, which the tool reads itself; empty: none.
+  std::vector<std::string> profiles;
+  // For /bin/sh, with [[COMPOSE_COMMAND]] for the call of a command of `wrap` ("up", "config"...).
+  std::string wrapper;
+  std::set<std::string> wrap;
+  // File for the call that is wrapped: the tools around it get one plain word for it, however they
+  // quote.
+  std::string script;
+};
+
 // A value; thread-safe.
 class ComposeCommand {
  public:
@@ -23,27 +39,35 @@ class ComposeCommand {
   static absl::StatusOr<ComposeCommand> Find(const std::string& engine, const CallLimits& limits,
                                              const base::Clock& clock);
 
+  // The same tool for one stack.
+  ComposeCommand With(ComposeSurroundings surroundings) const {
+    ComposeCommand command = *this;
+    command.surroundings_ = std::move(surroundings);
+    return command;
+  }
+
   struct Call {
     std::string project;
     StackInput input;
     // "up", "-d", ...
     std::vector<std::string> arguments;
-    // Shown as progress under this name, and as output of the action; empty shows none.
+    // Its lines are shown as progress under this name and as output of the action; empty shows
+    // none.
     std::string phase = {};
     // Besides that of every call.
     std::map<std::string, std::string> environment = {};
   };
   // Output of a successful call. A failed one is FailedPrecondition or what its last lines say
   // (Unavailable, ResourceExhausted, NotFound), with those lines, not redacted.
-  absl::StatusOr<std::string> Run(const ActionScope& scope, const Call& call) const;
+  absl::StatusOr<std::string> Run(ActionScope& scope, const Call& call) const;
 
   // The resolved configuration.
-  absl::StatusOr<boost::json::object> Config(const ActionScope& scope, const std::string& project,
+  absl::StatusOr<boost::json::object> Config(ActionScope& scope, const std::string& project,
                                              const StackInput& input) const;
 
   // What compose labels the containers of each service with, so that it recreates them only when
   // it changes.
-  absl::StatusOr<std::map<std::string, std::string>> ServiceHashes(const ActionScope& scope,
+  absl::StatusOr<std::map<std::string, std::string>> ServiceHashes(ActionScope& scope,
                                                                    const std::string& project,
                                                                    const StackInput& input) const;
 
@@ -52,13 +76,21 @@ class ComposeCommand {
   absl::StatusOr<StackInput> Prepare(const StackInput& input, const StackFolder& folder) const;
 
   bool is_version_1() const { return version_1_; }
+  // As in DockerOptions.
+  const std::string& engine() const { return engine_; }
 
  private:
   ComposeCommand(bool version_1, std::string engine)
       : version_1_(version_1), engine_(std::move(engine)) {}
 
+  // The whole command line of a call.
+  std::vector<std::string> ArgumentsOf(const Call& call) const;
+  // Puts the wrapper around `options`.
+  absl::Status Wrap(base::SubprocessOptions& options) const;
+
   bool version_1_;
   std::string engine_;
+  ComposeSurroundings surroundings_;
 };
 
 }  // namespace fairlead::agent

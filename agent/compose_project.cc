@@ -155,7 +155,8 @@ class Analysis {
           absl::StrCat("service ", name, " shares namespaces with itself in a circle"));
     }
     const json::object& service = *found->second;
-    std::string text = absl::StrCat(name, "\n", Canonical(service), "\n", ContentsOf(service));
+    std::string text = absl::StrCat(name, "\n", Canonical(service), "\n",
+                                    ContentsOf(name, service), ContextOf(service));
     for (const std::string& other : TiedTo(service)) {
       ASSIGN_OR_RETURN(const std::string hash, Hash(other, depth + 1));
       absl::StrAppend(&text, "\ntied:", other, "=", hash);
@@ -166,7 +167,52 @@ class Analysis {
     return hash;
   }
 
-  std::string ContentsOf(const json::object& service) const {
+  static bool Concerns(const WatchedPath& watched, const std::string& service) {
+    return watched.services.empty() || watched.services.contains(service);
+  }
+
+  // Those of the service that ask for this.
+  std::set<std::string> Watched(const std::string& service,
+                                v1::ApplyStack::WatchedFile::Effect effect) const {
+    std::set<std::string> paths;
+    for (const WatchedPath& watched : question_.watched) {
+      if (watched.effect == effect && Concerns(watched, service)) paths.insert(watched.path);
+    }
+    return paths;
+  }
+
+  std::string RestartKey(const std::string& name) const {
+    std::string text;
+    for (const std::string& path : Watched(name, v1::ApplyStack::WatchedFile::EFFECT_RESTART)) {
+      absl::StrAppend(&text, path, "=", question_.content_of(path, {}), "\n");
+    }
+    return text.empty() ? text : question_.hasher.HashText(text);
+  }
+
+  std::string ContextOf(const json::object& service) const {
+    if (!question_.context_of) return "";
+    std::string path = TextAt(service, {"build", "context"});
+    if (path.empty()) path = TextAt(service, {"build"});
+    if (!absl::StartsWith(path, "/")) return "";
+    const std::string content = question_.context_of(path);
+    return content.empty() ? "" : absl::StrCat("context:", path, "=", content, "\n");
+  }
+
+  // Files that are watched for a redeploy and lie in none of `mounted`.
+  std::string WatchedContents(const std::string& name, const std::set<std::string>& mounted) const {
+    std::string text;
+    for (const std::string& path : Watched(name, v1::ApplyStack::WatchedFile::EFFECT_REDEPLOY)) {
+      const bool counts = std::any_of(
+          mounted.begin(), mounted.end(), [&path](const std::string& mount) {
+            return path == mount || absl::StartsWith(path, absl::StrCat(mount, "/"));
+          });
+      const std::string content = counts ? "" : question_.content_of(path, {});
+      if (!content.empty()) absl::StrAppend(&text, "watched:", path, "=", content, "\n");
+    }
+    return text;
+  }
+
+  std::string ContentsOf(const std::string& name, const json::object& service) const {
     std::set<std::string> paths;
     if (const json::array* volumes = ArrayAt(service, {"volumes"}); volumes != nullptr) {
       for (const json::value& volume : *volumes) paths.insert(VolumeSource(volume));
@@ -176,23 +222,25 @@ class Analysis {
       const json::array* used = ArrayAt(service, {kind});
       if (used == nullptr) continue;
       for (const json::value& entry : *used) {
-        const std::string name = VolumeSource(entry);
-        paths.insert(TextAt(question_.config, {kind, name, "file"}));
+        const std::string used_name = VolumeSource(entry);
+        paths.insert(TextAt(question_.config, {kind, used_name, "file"}));
       }
     }
     for (const char* kind : {"networks", "volumes"}) {
-      for (const std::string& name : UsedNames(service, kind)) {
-        const json::value* definition = ValueAt(question_.config, {kind, name});
+      for (const std::string& used : UsedNames(service, kind)) {
+        const json::value* definition = ValueAt(question_.config, {kind, used});
         if (definition == nullptr) continue;
-        absl::StrAppend(&text, kind, ".", name, "=", Canonical(*definition), "\n");
+        absl::StrAppend(&text, kind, ".", used, "=", Canonical(*definition), "\n");
       }
     }
+    std::set<std::string> but = Watched(name, v1::ApplyStack::WatchedFile::EFFECT_NONE);
+    but.merge(Watched(name, v1::ApplyStack::WatchedFile::EFFECT_RESTART));
     for (const std::string& path : paths) {
-      if (!absl::StartsWith(path, "/")) continue;
-      const std::string content = question_.content_of(path);
+      if (!absl::StartsWith(path, "/") || but.contains(path)) continue;
+      const std::string content = question_.content_of(path, but);
       if (!content.empty()) absl::StrAppend(&text, "file:", path, "=", content, "\n");
     }
-    return text;
+    return absl::StrCat(text, WatchedContents(name, paths));
   }
 
   static std::vector<std::string> UsedNames(const json::object& service, absl::string_view kind) {
@@ -246,6 +294,7 @@ class Analysis {
                         .image = TextAt(service, {"image"}),
                         .builds = ValueAt(service, {"build"}) != nullptr,
                         .needs = NeedsOf(service),
+                        .restart_key = RestartKey(name),
                         .tied_to = tied});
   }
 

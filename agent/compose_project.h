@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 
 #include "agent/host_needs.h"
+#include "fairlead/v1/action.pb.h"
 #include "resources/spec_hash.h"
 
 namespace fairlead::agent {
@@ -27,20 +28,35 @@ struct ComposeService {
   bool builds = false;
   // Of networks and volumes those that compose does not make itself.
   HostNeeds needs;
+  // Changes with the files that ask for a restart of it; empty: there are none.
+  std::string restart_key;
   // Services whose containers this one shares namespaces or volumes with: it must be recreated
   // after them, which compose does not do.
   std::set<std::string> tied_to;
+};
+
+// A file whose change asks for something.
+struct WatchedPath {
+  // Absolute.
+  std::string path;
+  // Empty: all.
+  std::set<std::string> services;
+  v1::ApplyStack::WatchedFile::Effect effect = v1::ApplyStack::WatchedFile::EFFECT_NONE;
 };
 
 struct ComposeQuestion {
   // From `config`: services, networks, volumes, secrets, configs.
   const boost::json::object& config;
   const resources::SpecHasher& hasher;
-  // Text that changes when what is mounted from this absolute path changes; empty for a path
-  // that does not count.
-  std::function<std::string(const std::string&)> content_of;
+  // Text that changes when what is mounted from this absolute path changes, but for the files of
+  // the second; empty for a path that does not count.
+  std::function<std::string(const std::string&, const std::set<std::string>&)> content_of;
   // COMPOSE_PROFILES.
   std::vector<std::string> profiles;
+  // Mounted or not; what is said here of a file counts instead.
+  std::vector<WatchedPath> watched = {};
+  // The same text for the folder that an image is built from; absent: builds do not count.
+  std::function<std::string(const std::string&)> context_of = nullptr;
 };
 
 // The active services, each behind those it depends on, else by name. InvalidArgument when there

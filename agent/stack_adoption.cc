@@ -18,7 +18,8 @@ absl::Status StackUpdate::Adopt() {
         absl::StrCat("compose project ", request_.project(), " has no container"));
   }
   RETURN_IF_ERROR(RefuseOwners());
-  RETURN_IF_ERROR(Analyse(folder_));
+  RETURN_IF_ERROR(Surround());
+  RETURN_IF_ERROR(Analyse());
   ASSIGN_OR_RETURN(const auto hashes, compose_.ServiceHashes(scope_, request_.project(), input_));
   const std::vector<std::string> differences = Differences(hashes);
   if (!differences.empty()) {
@@ -57,10 +58,7 @@ std::vector<std::string> StackUpdate::Differences(
     const std::map<std::string, std::string>& hashes) const {
   std::vector<std::string> differences;
   for (const auto& [name, containers] : present_) {
-    const bool declared =
-        std::any_of(services_.begin(), services_.end(),
-                    [&](const ComposeService& service) { return service.name == name; });
-    if (!declared) differences.push_back(absl::StrCat("service ", name, " is not declared"));
+    if (IsGone(name)) differences.push_back(absl::StrCat("service ", name, " is not declared"));
   }
   for (const ComposeService& service : services_) {
     const auto found = present_.find(service.name);

@@ -1,8 +1,8 @@
 #include "agent/stack_update.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
+#include <functional>
+#include <utility>
 
 #include <boost/json.hpp>
 #include "absl/strings/match.h"
@@ -20,20 +20,6 @@
 
 namespace fairlead::agent {
 namespace {
-
-namespace fs = std::filesystem;
-
-// Files above this size that are mounted from the stack's folder do not count by content.
-constexpr std::size_t kLargestContent = 16u << 20;
-
-std::vector<std::string> ProfilesIn(const std::string& environment) {
-  for (const absl::string_view line : absl::StrSplit(environment, '\n')) {
-    if (absl::StartsWith(line, "COMPOSE_PROFILES=")) {
-      return absl::StrSplit(line.substr(line.find('=') + 1), ',', absl::SkipEmpty());
-    }
-  }
-  return {};
-}
 
 std::string DescribeOwner(const v1::Container& container) {
   return absl::StrCat(ShortId(container.id()), container.resource().empty()
@@ -66,19 +52,34 @@ bool SharesWithMissing(const boost::json::object& inspect, const boost::json::ar
 
 }  // namespace
 
+StackUpdate::StackUpdate(ActionScope& scope, const v1::ApplyStack& request,
+                         const ComposeCommand& compose, const StackFolder& folder)
+    : scope_(scope),
+      request_(request),
+      folder_(folder),
+      login_folder_(folder.PathOf("docker-config")),
+      compose_(compose),
+      source_(&folder) {}
+
 absl::Status StackUpdate::Run() {
   RETURN_IF_ERROR(ReadRecord());
   RETURN_IF_ERROR(Survey());
   RETURN_IF_ERROR(RefuseStrangers());
-  RETURN_IF_ERROR(Analyse(folder_));
+  RETURN_IF_ERROR(Surround());
+  RETURN_IF_ERROR(Analyse());
+  WarnOfUnknownServices();
   Decide();
+  RETURN_IF_ERROR(RunPreDeploy());
   RETURN_IF_ERROR(WriteOverride());
   if (!touched_.empty()) {
     RETURN_IF_ERROR(EnsureImages());
     RETURN_IF_ERROR(Preflight({}));
+    RETURN_IF_ERROR(Build());
     RETURN_IF_ERROR(Up());
   }
+  RETURN_IF_ERROR(RestartServices());
   RETURN_IF_ERROR(RemoveGoneServices());
+  RETURN_IF_ERROR(RunPostDeploy());
   return Record();
 }
 
@@ -86,11 +87,15 @@ absl::Status StackUpdate::Check(const StackFolder& scratch, bool networks_may_co
   RETURN_IF_ERROR(ReadRecord());
   RETURN_IF_ERROR(Survey());
   RETURN_IF_ERROR(RefuseStrangers());
-  RETURN_IF_ERROR(Analyse(scratch));
+  source_ = &scratch;
+  RETURN_IF_ERROR(Surround());
+  RETURN_IF_ERROR(Analyse());
   Decide();
   if (touched_.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(EnsureImages());
-  return Preflight({.going = {}, .ours_may_go = true, .networks_may_come = networks_may_come});
+  // A command before the deploy may make them as well.
+  const bool may_come = networks_may_come || !request_.pre_deploy().script().empty();
+  return Preflight({.going = {}, .ours_may_go = true, .networks_may_come = may_come});
 }
 
 absl::Status StackUpdate::ReadRecord() {
@@ -158,46 +163,32 @@ absl::Status StackUpdate::RefuseStrangers() const {
                                                     ", which is not Fairlead's"));
 }
 
-absl::Status StackUpdate::Analyse(const StackFolder& folder) {
+absl::Status StackUpdate::Analyse() {
   scope_.Report("resolving", request_.project());
-  ASSIGN_OR_RETURN(const StackInput written, folder.Write(request_));
+  ASSIGN_OR_RETURN(const StackInput written, source_->Write(request_));
   run_directory_ =
       request_.host_directory().empty() ? folder_.PathOf("files") : written.run_directory;
-  ASSIGN_OR_RETURN(input_, compose_.Prepare(written, folder));
+  ASSIGN_OR_RETURN(input_, compose_.Prepare(written, *source_));
   ASSIGN_OR_RETURN(boost::json::object config, compose_.Config(scope_, request_.project(), input_));
   if (input_.run_directory != run_directory_) {
     config = WithPaths(config, input_.run_directory, run_directory_);
   }
+  std::function<std::string(const std::string&)> context_of;
+  if (request_.build()) {
+    context_of = [this](const std::string& path) { return ContextOf(path); };
+  }
   ASSIGN_OR_RETURN(
       services_,
-      AnalyseServices(
-          {.config = config,
-           .hasher = *scope_.hasher,
-           .content_of = [&](const std::string& path) { return ContentOf(path, folder); },
-           .profiles = ProfilesIn(request_.environment())}));
+      AnalyseServices({.config = config,
+                       .hasher = *scope_.hasher,
+                       .content_of =
+                           [this](const std::string& path, const std::set<std::string>& but) {
+                             return ContentOf(path, but);
+                           },
+                       .profiles = profiles_,
+                       .watched = WatchedPaths(),
+                       .context_of = std::move(context_of)}));
   return absl::OkStatus();
-}
-
-std::string StackUpdate::ContentOf(const std::string& path, const StackFolder& folder) const {
-  const std::string root = absl::StrCat(run_directory_, "/");
-  std::error_code error;
-  const auto hashed = [&](const std::string& file) {
-    const absl::StatusOr<std::string> content = base::ReadFile(file, kLargestContent);
-    return content.ok() ? scope_.hasher->HashText(*content) : std::string();
-  };
-  if (!absl::StartsWith(path, root)) return "";
-  const std::string source = absl::StrCat(input_.run_directory, "/", path.substr(root.size()));
-  if (fs::is_regular_file(source, error)) return hashed(source);
-  // Of a folder only what the stack itself brings: the rest is what containers write.
-  std::string text;
-  const absl::StatusOr<std::vector<std::string>> files = folder.WrittenFiles();
-  if (!files.ok()) return text;
-  for (const std::string& file : *files) {
-    if (absl::StartsWith(file, absl::StrCat(source, "/"))) {
-      absl::StrAppend(&text, path, file.substr(source.size()), "=", hashed(file), ";");
-    }
-  }
-  return text;
 }
 
 bool StackUpdate::HasHash(const Present& present, const ComposeService& service) const {
@@ -224,6 +215,8 @@ bool StackUpdate::IsRight(const ComposeService& service) const {
 
 void StackUpdate::Decide() {
   std::set<std::string> touched;
+  touched_.clear();
+  forced_.clear();
   // In order of dependency, so that what a service is tied to is decided before it.
   for (const ComposeService& service : services_) {
     const bool follows =
@@ -238,6 +231,7 @@ void StackUpdate::Decide() {
       if (unseen && HasHash(present, service)) forced_.insert(service.name);
     }
   }
+  DecideRestarts();
 }
 
 absl::Status StackUpdate::WriteOverride() {
@@ -342,7 +336,7 @@ absl::Status StackUpdate::UpServices(const std::vector<std::string>& services, b
   std::vector<std::string> arguments = {"up", "--no-deps"};
   arguments.push_back(request_.leave_stopped() ? "--no-start" : "-d");
   if (force) arguments.push_back("--force-recreate");
-  arguments.insert(arguments.end(), request_.extra_args().begin(), request_.extra_args().end());
+  arguments.insert(arguments.end(), extra_args_.begin(), extra_args_.end());
   arguments.insert(arguments.end(), services.begin(), services.end());
   return compose_
       .Run(scope_, {.project = request_.project(),
@@ -352,12 +346,14 @@ absl::Status StackUpdate::UpServices(const std::vector<std::string>& services, b
       .status();
 }
 
+bool StackUpdate::IsGone(const std::string& service) const {
+  return std::none_of(services_.begin(), services_.end(),
+                      [&](const ComposeService& declared) { return declared.name == service; });
+}
+
 absl::Status StackUpdate::RemoveGoneServices() {
   for (const auto& [name, containers] : present_) {
-    const bool declared =
-        std::any_of(services_.begin(), services_.end(),
-                    [&](const ComposeService& service) { return service.name == name; });
-    if (declared) continue;
+    if (!IsGone(name)) continue;
     for (const Present& present : containers) {
       const std::string& id = present.container.id();
       scope_.Report("removing", present.container.name());
@@ -396,6 +392,7 @@ absl::Status StackUpdate::Record() {
            .adopted = container.adopted()}));
     }
   }
+  RETURN_IF_ERROR(WriteRestartKeys());
   return folder_.WriteRecord(project);
 }
 

@@ -12,6 +12,7 @@
 #include "agent/compose_command.h"
 #include "agent/compose_project.h"
 #include "agent/preflight.h"
+#include "agent/login_folder.h"
 #include "agent/stack_folder.h"
 #include "fairlead/v1/action.pb.h"
 #include "fairlead/v1/live.pb.h"
@@ -20,16 +21,15 @@ namespace fairlead::agent {
 
 // One ApplyStack. Only services whose hash is not that of all their containers, or that do not
 // run as they should, are given to compose; a second run after a crash finds the others done.
-// Lives for one Run.
+// pre_deploy and post_deploy run only around a change. Lives for one Run.
 class StackUpdate {
  public:
   // All outlive this.
   StackUpdate(ActionScope& scope, const v1::ApplyStack& request, const ComposeCommand& compose,
-              const StackFolder& folder)
-      : scope_(scope), request_(request), compose_(compose), folder_(folder) {}
+              const StackFolder& folder);
 
-  // FailedPrecondition when the project belongs to somebody else. A failure of compose leaves
-  // what runs.
+  // FailedPrecondition when the project belongs to somebody else, InvalidArgument when the files do
+  // not resolve or a command around the deploy fails. A failure of compose leaves what runs.
   absl::Status Run();
 
   // Whether Run would find what it needs, images included; they are pulled. Its files are written
@@ -53,8 +53,16 @@ class StackUpdate {
 
   // Reads the record; refuses that of another resource.
   absl::Status ReadRecord();
-  // Writes the files into `folder`, and resolves them as if they were the project's own.
-  absl::Status Analyse(const StackFolder& folder);
+  // Logins, profiles and the wrapper, for the calls of compose.
+  absl::Status Surround();
+  // Writes the files, and resolves them as the project's own, wherever they are.
+  absl::Status Analyse();
+  // A path of the project's files where it is now, and the other way round.
+  std::string Written(absl::string_view path) const;
+  std::string OfProject(absl::string_view path) const;
+  std::vector<WatchedPath> WatchedPaths() const;
+  // Names of services that config_files give and the project does not have.
+  void WarnOfUnknownServices();
   // Reads the project's containers.
   absl::Status Survey();
   // FailedPrecondition when all there is belongs to others.
@@ -72,22 +80,43 @@ class StackUpdate {
   bool IsRight(const ComposeService& service) const;
   bool HasHash(const Present& present, const ComposeService& service) const;
   void Decide();
+  // Services whose files ask for a restart.
+  void DecideRestarts();
+  bool WillChange() const;
+  // With pre_deploy: what it did counts, so all is looked at again.
+  absl::Status RunPreDeploy();
+  // Also when only that is left of an earlier run.
+  absl::Status RunPostDeploy();
+  absl::Status RunHook(const std::string& what, const v1::HostCommand& command);
   absl::Status WriteOverride();
   bool IsTouched(const ComposeService& service) const;
   absl::Status EnsureImages();
   // Whether compose will be able to make what it is to make.
   absl::Status Preflight(HostChange change) const;
+  absl::Status Build();
   absl::Status Up();
   absl::Status UpServices(const std::vector<std::string>& services, bool force);
+  absl::Status RestartServices();
   absl::Status RemoveGoneServices();
+  bool IsGone(const std::string& service) const;
   absl::Status Record();
-  // `path` as of the project's own files, which are in `folder` now.
-  std::string ContentOf(const std::string& path, const StackFolder& folder) const;
+  std::string ContentOf(const std::string& path, const std::set<std::string>& but) const;
+  std::string ContextOf(const std::string& path) const;
+  std::string HashOfFile(const std::string& path) const;
+  // Restart keys by service, as of the last time.
+  std::map<std::string, std::string> ReadRestartKeys() const;
+  absl::Status WriteRestartKeys() const;
 
   ActionScope& scope_;
   const v1::ApplyStack& request_;
-  const ComposeCommand& compose_;
   const StackFolder& folder_;
+  LoginFolder login_folder_;
+  ComposeCommand compose_;
+  // Of `up`, without profiles.
+  std::vector<std::string> extra_args_;
+  std::vector<std::string> profiles_;
+  // Where its files are written to: its own folder, or that of a look ahead.
+  const StackFolder* source_;
   StackInput input_;
   // Run directory of the project; `input_` has that of a look ahead.
   std::string run_directory_;
@@ -98,6 +127,7 @@ class StackUpdate {
   v1::Project record_;
   std::vector<std::string> touched_;
   std::set<std::string> forced_;
+  std::vector<std::string> restarts_;
 };
 
 }  // namespace fairlead::agent

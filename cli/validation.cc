@@ -17,6 +17,7 @@
 #include "resources/kind_table.h"
 #include "resources/procedure_rules.h"
 #include "resources/reference.h"
+#include "resources/stack_rules.h"
 #include "resources/start_first.h"
 #include "resources/toml_reader.h"
 
@@ -210,6 +211,11 @@ void Validator::CheckContainer(const Declaration& declaration) {
     return;
   }
   if (!server.empty()) CheckName(declaration, server, resources::DockerNameOf(*resource));
+  if (resource->has_stack() && filled.problems.empty()) {
+    for (const resources::StackFault& fault : resources::FindStackFaults(resource->stack())) {
+      AddError(declaration, "invalid-value", fault.message, fault.suggestion);
+    }
+  }
   if (!filled.problems.empty() || !resource->has_deployment() ||
       !resources::NotYetReason(*resource).empty()) {
     return;

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -35,6 +38,7 @@
 #include "resources/container_spec.h"
 #include "resources/problem_text.h"
 #include "resources/toml_reader.h"
+#include "sync/git/url.h"
 
 namespace fairlead::controller {
 namespace {
@@ -114,6 +118,26 @@ absl::StatusOr<loop::SnapshotPointer> ReadBootstrap(const std::string& path) {
   source->name = "bootstrap";
   source->files.push_back(std::move(file));
   return source;
+}
+
+// FAIRLEAD_GIT_TOKEN is for the servers that the operator names: in FAIRLEAD_GIT_DOMAINS, else by the
+// syncs of the bootstrap file. What is declared in git names no more.
+void LimitGitToken(const sync::SourceSnapshot& bootstrap) {
+  if (std::getenv("FAIRLEAD_GIT_TOKEN") == nullptr || std::getenv("FAIRLEAD_GIT_DOMAINS") != nullptr) {
+    return;
+  }
+  std::set<std::string> domains;
+  for (const auto& declaration : bootstrap.files.front()->declarations) {
+    if (declaration.spec == nullptr || !declaration.spec->has_resource_sync()) continue;
+    const auto url = git::UrlOf(git::FieldsOf(declaration.spec->resource_sync()));
+    if (url.ok()) domains.insert(git::DomainOf(*url));
+  }
+  domains.erase("");
+  const std::string text = absl::StrJoin(domains, ",");
+  // Those who fetch are children of this process; no thread has begun yet.
+  ::setenv("FAIRLEAD_GIT_DOMAINS", text.c_str(), 1);
+  base::LogInfo("controller", "FAIRLEAD_GIT_TOKEN is for ", text.empty() ? "no server" : text,
+                "; FAIRLEAD_GIT_DOMAINS names others");
 }
 
 std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
@@ -205,9 +229,12 @@ absl::Status Controller::Parts::Build() {
   terms.heartbeat_interval = kHeartbeat;
   registry = std::make_unique<agents::AgentRegistry>(terms, clock, metrics.get());
   loop::Core core(image, *hasher, random,
-                  {.installation = installation.id, .observer = metrics.get()});
+                  {.installation = installation.id,
+                   .observer = metrics.get(),
+                   .accounts = &accounts});
   if (!options.bootstrap.empty()) {
     ASSIGN_OR_RETURN(loop::SnapshotPointer bootstrap, ReadBootstrap(options.bootstrap));
+    LimitGitToken(*bootstrap);
     core.OnSource(std::move(bootstrap));
   }
   runs = std::make_unique<actions::RunDriver>(
@@ -238,7 +265,8 @@ void Controller::Parts::BuildPoller(base::Clock& clock, base::Random& random) {
   poller = std::make_unique<loop::SyncPoller>(
       loop::PollerOptions{.directory = options.data_dir + "/mirrors",
                           .repo_directory = options.data_dir + "/repositories",
-                          .helper_program = options.program},
+                          .helper_program = options.program,
+                          .accounts = &accounts},
       clock, random, *metrics,
       [this](loop::SnapshotPointer snapshot, const v1::SyncRecord& record) {
         reconciler->Post(

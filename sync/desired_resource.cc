@@ -10,6 +10,7 @@
 #include "resources/kind_table.h"
 #include "resources/procedure_rules.h"
 #include "resources/reference.h"
+#include "resources/stack_rules.h"
 #include "resources/start_first.h"
 
 namespace fairlead::sync {
@@ -64,6 +65,11 @@ void CheckResolved(const v1::Resource& resolved, DesiredResource& resource) {
   if (const auto fault = resources::FindNameFault(resolved)) {
     resource.problems.push_back(MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR,
                                             "bad-name", fault->message, fault->suggestion));
+  } else if (resolved.has_stack()) {
+    for (const resources::StackFault& wrong : resources::FindStackFaults(resolved.stack())) {
+      resource.problems.push_back(MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR,
+                                              "invalid-value", wrong.message, wrong.suggestion));
+    }
   } else if (resolved.has_deployment()) {
     const auto spec = resources::ContainerSpecOf(resolved);
     if (!spec.ok()) {

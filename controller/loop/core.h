@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 
 #include "base/ids.h"
+#include "controller/accounts/accounts.h"
 #include "controller/loop/loop_view.h"
 #include "controller/loop/observer.h"
 #include "controller/loop/view_publisher.h"
@@ -107,6 +108,8 @@ struct CoreOptions {
   uint32_t fleet_limit = 256;
   // Pushed to by the core; outlives it.
   Observer* observer = nullptr;
+  // Outlive the core; absent: none are known.
+  const controller::Accounts* accounts = nullptr;
 };
 
 // An operator's wish.
@@ -243,6 +246,8 @@ class Core {
   const v1::Step* CheckGroup(const std::vector<int>& group, absl::Time now, Load& load,
                              CoreOutput& output);
   bool StartCheck(const v1::Step& step, bool networks_may_come, absl::Time now, CoreOutput& output);
+  // With the logins of what it applies.
+  absl::StatusOr<StepAction> WithLogins(absl::StatusOr<StepAction> computed) const;
   bool StartStep(const v1::Step& step, absl::Time now, CoreOutput& output);
   // True when an entry changed, so that the plan must be looked at again.
   bool UpdateEntries(const std::vector<resources::ResourceId>& ids, absl::Time now);

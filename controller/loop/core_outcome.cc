@@ -240,7 +240,9 @@ void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome
   }
   if (outcome.status() == v1::ACTION_STATUS_INTERRUPTED) {
     Emit(now, resource, "interrupted", message, true);
-    return;
+    // An operator's request is over. A step would come again, and with it what must not.
+    if (running.record.operator_request() || !sync::MakesContainers(running.record.step())) return;
+    absl::StrAppend(&message, "; try again with: fairlead retry ", resource);
   }
   v1::Step step;
   step.set_resource(resource);
@@ -248,7 +250,8 @@ void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome
   step.set_target_hash(running.record.action().spec_hash());
   auto code = static_cast<absl::StatusCode>(outcome.code());
   if (code == absl::StatusCode::kOk) code = absl::StatusCode::kUnknown;
-  NoteFailedStep(step, absl::Status(code, message), now, by_operator);
+  NoteFailedStep(step, absl::Status(code, message), now,
+                 by_operator || outcome.status() == v1::ACTION_STATUS_INTERRUPTED);
 }
 
 void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now,

@@ -104,7 +104,7 @@ bool Core::StartCheck(const v1::Step& step, bool networks_may_come, absl::Time n
   const auto id = resources::ResourceId::Parse(step.resource());
   const auto decision = result_.decisions.find(*id);
   absl::StatusOr<StepAction> computed =
-      ComputeCheckAction(input_, step, *decision->second, networks_may_come);
+      WithLogins(ComputeCheckAction(input_, step, *decision->second, networks_may_come));
   if (!computed.ok()) {
     v1::Step check = step;
     check.set_action(v1::STEP_ACTION_CHECK);

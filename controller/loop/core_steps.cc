@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "base/proto_time.h"
+#include "base/status.h"
+#include "controller/loop/action_logins.h"
 #include "controller/loop/action_terms.h"
 #include "controller/loop/core.h"
 #include "controller/loop/step_action.h"
@@ -190,12 +192,21 @@ void Core::StartOpenSteps(absl::Time now, CoreOutput& output) {
   options_.observer->OnQueueDepth(open);
 }
 
+absl::StatusOr<StepAction> Core::WithLogins(absl::StatusOr<StepAction> computed) const {
+  if (!computed.ok()) return computed;
+  static const auto* const kNone = new controller::Accounts();
+  RETURN_IF_ERROR(AddLogins(options_.accounts == nullptr ? *kNone : *options_.accounts,
+                            computed->spec, &computed->action));
+  return computed;
+}
+
 bool Core::StartStep(const v1::Step& step, absl::Time now, CoreOutput& output) {
   const auto id = resources::ResourceId::Parse(step.resource());
   if (!id.has_value()) return false;
   const auto decision = result_.decisions.find(*id);
   if (decision == result_.decisions.end()) return false;
-  absl::StatusOr<StepAction> computed = ComputeStepAction(input_, step, *decision->second);
+  absl::StatusOr<StepAction> computed =
+      WithLogins(ComputeStepAction(input_, step, *decision->second));
   if (!computed.ok()) {
     NoteFailedStep(step, computed.status(), now);
     never_sent_.insert(step.resource());

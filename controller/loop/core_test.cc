@@ -394,6 +394,42 @@ TEST(CoreTest, ARestartThatNeverArrivedIsSentAgain) {
   EXPECT_TRUE(world.HasEvent("interrupted", "deployment/web"));
 }
 
+TEST(CoreTest, AnInterruptedDeployWaitsForARetry) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(R"(
+[[server]]
+name = "edge"
+[[stack]]
+name = "shop"
+[stack.config]
+server = "edge"
+file_contents = "services: {}"
+)",
+               "r1");
+  world.Pass();
+  ASSERT_EQ(world.pending.size(), 1u);
+  v1::ActionOutcome outcome;
+  outcome.set_action_id(world.pending.front().action.id());
+  outcome.set_resource("stack/shop");
+  outcome.set_status(v1::ACTION_STATUS_INTERRUPTED);
+  outcome.set_code(static_cast<int>(absl::StatusCode::kAborted));
+  outcome.set_message("pre_deploy was cut");
+  world.pending.clear();
+  world.sent.clear();
+  world.core->OnOutcome("edge", outcome, world.now);
+  for (int i = 0; i < 3; ++i) {
+    world.Pass();
+    world.now += absl::Hours(1);
+  }
+  EXPECT_THAT(world.sent, IsEmpty());
+  EXPECT_TRUE(world.HasEvent("interrupted", "stack/shop"));
+  const OperatorRequest retry{.kind = OperatorRequest::Kind::kRetry, .resource = "stack/shop"};
+  ASSERT_TRUE(world.core->OnRequest(retry, world.now).ok());
+  world.Pass();
+  EXPECT_EQ(world.sent.size(), 1u);
+}
+
 TEST(CoreTest, AnActionIsForTheSessionWhoseJournalIsKnown) {
   CoreWorld world;
   world.Connect("edge");

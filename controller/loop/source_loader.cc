@@ -293,14 +293,22 @@ absl::Status SourceLoader::AddStackFiles(const Changes* changes, Tree& tree,
       }
       const StackFileList found = FindFilesOf(declaration, place, tree.commit, snapshot);
       if (!found.is_usable) continue;
-      StackContent& content = tree.stacks[declaration.id];
+      StackContent content;
       content.key = found.key;
       if (before != nullptr && before->key == found.key) {
         content.files = before->files;
       } else {
-        ASSIGN_OR_RETURN(content.files,
-                         ReadStackFiles(mirror_, found.entries, found.prefix.size()));
+        absl::StatusOr<sync::StackFiles> files =
+            ReadStackFiles(mirror_, found.entries, found.prefix.size());
+        if (absl::IsFailedPrecondition(files.status())) {
+          snapshot.stack_problems[declaration.id].push_back(
+              MissingFilesProblem(declaration, std::string(files.status().message())));
+          continue;
+        }
+        RETURN_IF_ERROR(files.status());
+        content.files = *std::move(files);
       }
+      tree.stacks[declaration.id] = content;
       snapshot.stack_files[declaration.id] = content.files;
     }
   }

@@ -295,5 +295,35 @@ TEST_F(SourceLoaderTest, ALinkedRepoThatIsNotThereIsAnErrorOfItsStackAlone) {
   EXPECT_THAT(loader_->questions(), IsEmpty());
 }
 
+TEST_F(SourceLoaderTest, WhatIsOnlyAPointerIsAnErrorOfItsStackAlone) {
+  const auto stack = [](const std::string& name) {
+    return absl::StrCat("[[stack]]\nname = \"", name, "\"\n[stack.config]\nrun_directory = \"", name,
+                        "\"\n");
+  };
+  origin_.Write("stacks.toml", absl::StrCat(stack("lfs"), stack("sub"), stack("well")));
+  for (const char* name : {"lfs", "sub", "well"}) {
+    origin_.Write(absl::StrCat(name, "/compose.yaml"), "services: {}\n");
+  }
+  origin_.Write("lfs/model.bin",
+                "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n");
+  const std::string commit = origin_.CommitAll("one");
+  origin_.Git({"update-index", "--add", "--cacheinfo", absl::StrCat("160000,", commit, ",sub/module")});
+  origin_.Git({"commit", "-qm", "module"});
+  const auto snapshot = Load();
+
+  const auto problem = [&](const std::string& name) {
+    const auto found = snapshot->stack_problems.find({"stack", name});
+    return found == snapshot->stack_problems.end() ? "" : found->second.front().message();
+  };
+  EXPECT_THAT(problem("lfs"), HasSubstr("model.bin is in git LFS, which is not fetched"));
+  EXPECT_THAT(problem("sub"), HasSubstr("sub/module is a submodule, which is not fetched"));
+  EXPECT_EQ(problem("well"), "");
+  EXPECT_TRUE(snapshot->stack_files.contains({"stack", "well"}));
+  EXPECT_FALSE(snapshot->stack_files.contains({"stack", "lfs"}));
+
+  origin_.CommitFile("lfs/model.bin", "the model itself");
+  EXPECT_TRUE(Load()->stack_files.contains({"stack", "lfs"}));
+}
+
 }  // namespace
 }  // namespace fairlead::loop

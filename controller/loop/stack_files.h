@@ -10,8 +10,9 @@
 
 namespace fairlead::loop {
 
-// Contents of the entries, whose paths lose their first `prefix_length` bytes. Symbolic links and
-// submodules are left out. An error names the path.
+// Contents of the entries, whose paths lose their first `prefix_length` bytes. Symbolic links are
+// left out. FailedPrecondition naming the path, and what to do, for what the repository has only a
+// pointer to: submodules and files in LFS.
 absl::StatusOr<sync::StackFiles> ReadStackFiles(git::Mirror& mirror, const git::FileList& entries,
                                                 std::size_t prefix_length);
 

@@ -13,8 +13,10 @@
 #include "controller/loop/action_terms.h"
 #include "resources/container_spec.h"
 #include "resources/field_table.h"
+#include "resources/host_script.h"
 #include "resources/interpolation.h"
 #include "resources/kind_table.h"
+#include "resources/stack_rules.h"
 
 namespace fairlead::loop {
 namespace {
@@ -75,6 +77,35 @@ absl::Status FillContainer(const sync::PlanInput& input, const sync::Decision& d
   return absl::OkStatus();
 }
 
+void FillHook(const v1::SystemCommand& declared, v1::HostCommand* command) {
+  command->set_directory(declared.path());
+  command->set_script(resources::ScriptOf(declared));
+}
+
+v1::ApplyStack::WatchedFile::Effect EffectOf(v1::ConfigFile::Requires asked) {
+  switch (asked) {
+    case v1::ConfigFile::REQUIRES_RESTART:
+      return v1::ApplyStack::WatchedFile::EFFECT_RESTART;
+    case v1::ConfigFile::REQUIRES_REDEPLOY:
+      return v1::ApplyStack::WatchedFile::EFFECT_REDEPLOY;
+    default:
+      return v1::ApplyStack::WatchedFile::EFFECT_NONE;
+  }
+}
+
+// How compose is called.
+absl::Status FillTools(const v1::Stack& stack, v1::ApplyStack& apply) {
+  apply.set_build(stack.run_build());
+  ASSIGN_OR_RETURN(const auto arguments, resources::WordsOf(stack.build_extra_args()),
+                   "build_extra_args");
+  apply.mutable_build_extra_args()->Assign(arguments.begin(), arguments.end());
+  if (stack.compose_cmd_wrapper().empty()) return absl::OkStatus();
+  apply.set_wrapper(stack.compose_cmd_wrapper());
+  *apply.mutable_wrap() = stack.compose_cmd_wrapper_include();
+  if (apply.wrap().empty()) apply.add_wrap("up");
+  return absl::OkStatus();
+}
+
 absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decision,
                        const Target& target, v1::ApplyStack& apply) {
   const v1::Stack& stack = target.resolved.stack();
@@ -96,12 +127,21 @@ absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decis
   for (const auto& file : stack.additional_env_files()) apply.add_env_files(file.path());
   apply.set_environment(stack.environment());
   apply.set_env_file_path(stack.env_file_path());
-  *apply.mutable_extra_args() = stack.extra_args();
+  ASSIGN_OR_RETURN(const auto extra_args, resources::WordsOf(stack.extra_args()), "extra_args");
+  apply.mutable_extra_args()->Assign(extra_args.begin(), extra_args.end());
   *apply.mutable_ignore_services() = stack.ignore_services();
   apply.set_pull(stack.auto_pull() ? v1::PULL_POLICY_ALWAYS : stack.pull());
   apply.set_destroy_first(stack.destroy_before_deploy());
   apply.set_leave_stopped(IsStopped(input, decision, target.declared));
-  return absl::OkStatus();
+  FillHook(stack.pre_deploy(), apply.mutable_pre_deploy());
+  FillHook(stack.post_deploy(), apply.mutable_post_deploy());
+  for (const v1::ConfigFile& file : stack.config_files()) {
+    v1::ApplyStack::WatchedFile& watched = *apply.add_watched_files();
+    watched.set_path(file.path());
+    *watched.mutable_services() = file.services();
+    watched.set_effect(EffectOf(file.required_action()));
+  }
+  return FillTools(stack, apply);
 }
 
 void FillRemove(const sync::PlanInput& input, const v1::Step& step, const sync::Decision& decision,
@@ -194,6 +234,7 @@ absl::StatusOr<StepAction> ComputeCheckAction(const sync::PlanInput& input, cons
                                               bool networks_may_come) {
   StepAction result = EnvelopeOf(input, step);
   ASSIGN_OR_RETURN(const Target target, TargetOf(input, decision));
+  result.spec = target.declared;
   for (const std::string& secret : target.secrets) result.action.add_secrets(secret);
   if (decision.id.kind == "stack") {
     v1::CheckStack& check = *result.action.mutable_check_stack();

@@ -101,6 +101,11 @@ MiniFleet::MiniFleet(FleetOptions options)
   EXPECT_TRUE(base::WriteFileAtomically(absl::StrCat(directory_, "/secret"),
                                         absl::StrCat(options_.webhook_secret, "\n"))
                   .ok());
+  if (!options_.accounts.empty()) {
+    EXPECT_TRUE(base::WriteFileAtomically(absl::StrCat(directory_, "/accounts.toml"),
+                                          options_.accounts, 0600)
+                    .ok());
+  }
   repository_->Write("servers.toml", servers);
 }
 
@@ -117,18 +122,22 @@ MiniFleet::~MiniFleet() {
 
 std::vector<std::string> MiniFleet::ControllerArguments(const std::string& data_dir,
                                                         const std::string& listen) const {
-  return {ProgramPath("fairlead-controller"),
-          "--dev",
-          "--listen",
-          listen,
-          "--http-listen",
-          "127.0.0.1:0",
-          "--data-dir",
-          data_dir,
-          "--bootstrap",
-          absl::StrCat(directory_, "/bootstrap.toml"),
-          "--webhook-secret-file",
-          absl::StrCat(directory_, "/secret")};
+  std::vector<std::string> arguments = {ProgramPath("fairlead-controller"),
+                                        "--dev",
+                                        "--listen",
+                                        listen,
+                                        "--http-listen",
+                                        "127.0.0.1:0",
+                                        "--data-dir",
+                                        data_dir,
+                                        "--bootstrap",
+                                        absl::StrCat(directory_, "/bootstrap.toml"),
+                                        "--webhook-secret-file",
+                                        absl::StrCat(directory_, "/secret")};
+  if (!options_.accounts.empty()) {
+    arguments.insert(arguments.end(), {"--accounts", absl::StrCat(directory_, "/accounts.toml")});
+  }
+  return arguments;
 }
 
 absl::Status MiniFleet::StartController() {

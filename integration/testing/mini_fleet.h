@@ -30,6 +30,8 @@ struct FleetOptions {
   std::string sync_config;
   // More [[resource_sync]] text.
   std::string more_bootstrap;
+  // Text of the controller's file of accounts; empty: none.
+  std::string accounts;
   // Agents run in the networks of their engines, where they reach containers; the controller then
   // listens on a unix socket.
   bool agents_beside_containers = false;

@@ -1,0 +1,78 @@
+#include "agent/login_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+
+#include "agent/testing/scratch_folder.h"
+#include "base/file.h"
+
+namespace fairlead::agent {
+namespace {
+
+using Logins = google::protobuf::RepeatedPtrField<v1::Login>;
+
+v1::Login LoginAt(const std::string& domain) {
+  v1::Login login;
+  login.set_domain(domain);
+  login.set_username("ann");
+  login.set_secret("pass:word");
+  return login;
+}
+
+Logins LoginsAt(const std::string& domain) {
+  Logins logins;
+  *logins.Add() = LoginAt(domain);
+  return logins;
+}
+
+TEST(LoginFolderTest, LoginsLieOverTheOwnConfiguration) {
+  EXPECT_EQ(ToDockerConfig(LoginsAt("registry.example.com:5000"), "", ""),
+            R"({"credHelpers":{},"auths":{"registry.example.com:5000":)"
+            R"({"auth":"YW5uOnBhc3M6d29yZA=="}}})");
+  EXPECT_EQ(ToDockerConfig(LoginsAt("docker.io"),
+                           R"({"auths":{"a":{"auth":"x"}},"credsStore":"pass",)"
+                           R"("credHelpers":{"docker.io":"y","b":"z"}})",
+                           "/root/.docker"),
+            R"({"auths":{"a":{"auth":"x"},"https://index.docker.io/v1/":)"
+            R"({"auth":"YW5uOnBhc3M6d29yZA=="}},"credHelpers":{"b":"z"},)"
+            R"("cliPluginsExtraDirs":["/root/.docker/cli-plugins"]})");
+}
+
+TEST(LoginFolderTest, TheFileIsThereOnlyWhileItIsNeededAndForNobodyElse) {
+  const ScratchFolder folder;
+  const std::string directory = folder.path() + "/docker-config";
+  ::setenv("DOCKER_CONFIG", folder.path().c_str(), 1);
+  {
+    LoginFolder config(directory);
+    ASSERT_TRUE(config.Write({}).ok());
+    EXPECT_EQ(config.variable(), "");
+    EXPECT_FALSE(std::filesystem::exists(directory));
+    ASSERT_TRUE(config.Write(LoginsAt("a.example.com")).ok());
+    EXPECT_EQ(config.variable(), directory);
+    struct stat status {};
+    ASSERT_EQ(::stat((directory + "/config.json").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777u, 0600u);
+    ASSERT_EQ(::stat(directory.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777u, 0700u);
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory));
+  ::unsetenv("DOCKER_CONFIG");
+}
+
+TEST(LoginFolderTest, WhatACrashLeftIsRemoved) {
+  const ScratchFolder folder;
+  const std::string directory = folder.path() + "/docker-config";
+  ASSERT_TRUE(base::MakeDirectories(directory).ok());
+  ASSERT_TRUE(base::WriteFileAtomically(directory + "/config.json", "secret").ok());
+  const LoginFolder config(directory);
+  EXPECT_FALSE(std::filesystem::exists(directory));
+}
+
+}  // namespace
+}  // namespace fairlead::agent

@@ -1,0 +1,54 @@
+#include "controller/loop/action_logins.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+
+namespace fairlead::loop {
+namespace {
+
+// Where an action of a deployment has its login; null: it pulls nothing.
+v1::ApplyContainer* PullOf(v1::Action* action) {
+  if (action->has_apply_container()) return action->mutable_apply_container();
+  if (action->has_check()) return action->mutable_check()->mutable_apply();
+  return nullptr;
+}
+
+}  // namespace
+
+std::string RegistryOf(absl::string_view image) {
+  const std::size_t slash = image.find('/');
+  const absl::string_view first = image.substr(0, slash);
+  const bool is_domain = slash != absl::string_view::npos &&
+                         (absl::StrContains(first, ".") || absl::StrContains(first, ":") ||
+                          first == "localhost");
+  return is_domain ? std::string(first) : "docker.io";
+}
+
+absl::Status AddLogins(const controller::Accounts& accounts, const v1::Resource& spec,
+                       v1::Action* action) {
+  v1::ApplyContainer* pull = PullOf(action);
+  if (pull != nullptr && !spec.deployment().image_registry_account().empty()) {
+    ASSIGN_OR_RETURN(v1::Login login,
+                     accounts.FindRegistry(RegistryOf(pull->spec().image()),
+                                           spec.deployment().image_registry_account()),
+                     "image_registry_account");
+    action->add_secrets(login.secret());
+    *pull->mutable_login() = std::move(login);
+  }
+  const v1::Stack& stack = spec.stack();
+  if (action->has_apply_stack() && !stack.registry_account().empty()) {
+    const std::string domain =
+        stack.registry_provider().empty() ? "docker.io" : stack.registry_provider();
+    ASSIGN_OR_RETURN(v1::Login login, accounts.FindRegistry(domain, stack.registry_account()),
+                     "registry_account");
+    action->add_secrets(login.secret());
+    *action->mutable_apply_stack()->add_logins() = std::move(login);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace fairlead::loop

@@ -1,0 +1,86 @@
+#include "controller/loop/action_logins.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "controller/loop/git_login.h"
+#include "resources/testing/read_resource.h"
+
+namespace fairlead::loop {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+controller::Accounts Known() {
+  const std::string path = ::testing::TempDir() + "/action_logins_accounts.toml";
+  EXPECT_TRUE(base::WriteFileAtomically(path,
+                                        "[[docker_registry]]\ndomain = \"r.example.com:5000\"\n"
+                                        "accounts = [{ username = \"ci\", token = \"t0ken\" }]\n"
+                                        "[[git_provider]]\ndomain = \"git.example.com\"\n"
+                                        "accounts = [{ username = \"deploy\", token = \"a/b\" }]\n",
+                                        0600)
+                  .ok());
+  const auto accounts = controller::Accounts::Load(path);
+  EXPECT_TRUE(accounts.ok()) << accounts.status();
+  std::filesystem::remove(path);
+  return accounts.ok() ? *accounts : controller::Accounts();
+}
+
+TEST(ActionLoginsTest, AStackLogsInWhereItSays) {
+  v1::Action action;
+  action.mutable_apply_stack();
+  const v1::Resource stack = resources::ReadStack(
+      "registry_provider = \"r.example.com:5000\"\nregistry_account = \"ci\"");
+  ASSERT_TRUE(AddLogins(Known(), stack, &action).ok());
+  ASSERT_EQ(action.apply_stack().logins_size(), 1);
+  EXPECT_EQ(action.apply_stack().logins(0).secret(), "t0ken");
+  EXPECT_THAT(action.secrets(), ElementsAre("t0ken"));
+  v1::Action removal;
+  removal.mutable_remove_stack();
+  ASSERT_TRUE(AddLogins(Known(), stack, &removal).ok());
+  EXPECT_THAT(removal.secrets(), IsEmpty());
+}
+
+TEST(ActionLoginsTest, ADeploymentLogsInAtTheRegistryOfItsImage) {
+  const v1::Resource deployment =
+      resources::ReadDeployment("image = \"x\"\nimage_registry_account = \"ci\"");
+  v1::Action action;
+  action.mutable_check()->mutable_apply()->mutable_spec()->set_image("r.example.com:5000/a/b:1");
+  ASSERT_TRUE(AddLogins(Known(), deployment, &action).ok());
+  EXPECT_EQ(action.check().apply().login().username(), "ci");
+  action.mutable_check()->mutable_apply()->mutable_spec()->set_image("library/nginx");
+  const absl::Status missing = AddLogins(Known(), deployment, &action);
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("image_registry_account"));
+}
+
+TEST(ActionLoginsTest, TheRegistryIsTheFirstPartOfAnImage) {
+  EXPECT_EQ(RegistryOf("nginx"), "docker.io");
+  EXPECT_EQ(RegistryOf("team/nginx:1"), "docker.io");
+  EXPECT_EQ(RegistryOf("nginx:5000"), "docker.io");
+  EXPECT_EQ(RegistryOf("localhost/a"), "localhost");
+  EXPECT_EQ(RegistryOf("ghcr.io/a/b@sha256:1"), "ghcr.io");
+  EXPECT_EQ(RegistryOf("host:5000/a"), "host:5000");
+}
+
+TEST(GitLoginTest, OnlyTheServerOfTheAccountGetsItsToken) {
+  const controller::Accounts known = Known();
+  EXPECT_EQ(*UrlWithLogin(&known, "https://git.example.com/x", ""), "https://git.example.com/x");
+  EXPECT_EQ(*UrlWithLogin(&known, "https://git.example.com/x", "deploy"),
+            "https://deploy:a%2fb@git.example.com/x");
+  EXPECT_EQ(UrlWithLogin(&known, "https://other.example.com/x", "deploy").status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(UrlWithLogin(nullptr, "https://git.example.com/x", "deploy").status().code(),
+            absl::StatusCode::kNotFound);
+  const auto ssh = UrlWithLogin(&known, "git@git.example.com:x", "deploy");
+  EXPECT_EQ(ssh.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(ssh.status().message()), HasSubstr("FAIRLEAD_SSH_KEY"));
+}
+
+}  // namespace
+}  // namespace fairlead::loop
