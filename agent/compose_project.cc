@@ -155,8 +155,8 @@ class Analysis {
           absl::StrCat("service ", name, " shares namespaces with itself in a circle"));
     }
     const json::object& service = *found->second;
-    std::string text = absl::StrCat(name, "\n", Canonical(service), "\n",
-                                    ContentsOf(name, service), ContextOf(service));
+    std::string text = absl::StrCat(name, "\n", Canonical(service), "\n", ContentsOf(name, service),
+                                    ContextOf(service));
     for (const std::string& other : TiedTo(service)) {
       ASSIGN_OR_RETURN(const std::string hash, Hash(other, depth + 1));
       absl::StrAppend(&text, "\ntied:", other, "=", hash);
@@ -202,8 +202,8 @@ class Analysis {
   std::string WatchedContents(const std::string& name, const std::set<std::string>& mounted) const {
     std::string text;
     for (const std::string& path : Watched(name, v1::ApplyStack::WatchedFile::EFFECT_REDEPLOY)) {
-      const bool counts = std::any_of(
-          mounted.begin(), mounted.end(), [&path](const std::string& mount) {
+      const bool counts =
+          std::any_of(mounted.begin(), mounted.end(), [&path](const std::string& mount) {
             return path == mount || absl::StartsWith(path, absl::StrCat(mount, "/"));
           });
       const std::string content = counts ? "" : question_.content_of(path, {});

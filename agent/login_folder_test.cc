@@ -55,7 +55,7 @@ TEST(LoginFolderTest, TheFileIsThereOnlyWhileItIsNeededAndForNobodyElse) {
     EXPECT_FALSE(std::filesystem::exists(directory));
     ASSERT_TRUE(config.Write(LoginsAt("a.example.com")).ok());
     EXPECT_EQ(config.variable(), directory);
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(::stat((directory + "/config.json").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777u, 0600u);
     ASSERT_EQ(::stat(directory.c_str(), &status), 0);

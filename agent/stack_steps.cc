@@ -113,9 +113,9 @@ absl::Status StackUpdate::RestartServices() {
     for (const Present& present : present_[service]) {
       if (IsCompleted(present.container)) continue;
       scope_.Report("restarting", present.container.name());
-      RETURN_IF_ERROR(scope_.engine.RestartContainer(present.container.id(), kRestartSeconds,
-                                                     scope_.limits),
-                      absl::StrCat("restart container ", present.container.name()));
+      RETURN_IF_ERROR(
+          scope_.engine.RestartContainer(present.container.id(), kRestartSeconds, scope_.limits),
+          absl::StrCat("restart container ", present.container.name()));
     }
   }
   return absl::OkStatus();

@@ -42,9 +42,8 @@ class StackStepsTest : public ComposeFixture {
   }
   static void AddFile(v1::Action& action, const std::string& path, const std::string& content) {
     auto& files = *action.mutable_apply_stack()->mutable_files();
-    const auto found = std::find_if(files.begin(), files.end(), [&](const v1::StackFile& file) {
-      return file.path() == path;
-    });
+    const auto found = std::find_if(files.begin(), files.end(),
+                                    [&](const v1::StackFile& file) { return file.path() == path; });
     v1::StackFile& file = found == files.end() ? *files.Add() : *found;
     file.set_path(path);
     file.set_content(content);
@@ -57,10 +56,11 @@ class StackStepsTest : public ComposeFixture {
   }
   // web mounts site.conf.
   void WriteMountingConfig() {
-    Write("config.yaml",
-          absl::StrCat("services:\n  db:\n    image: app:1\n  web:\n    image: app:1\n    volumes:\n"
-                       "    - ",
-                       folder_.path(), "/stacks/shop/files/site.conf:/etc/site.conf:ro\n"));
+    Write(
+        "config.yaml",
+        absl::StrCat("services:\n  db:\n    image: app:1\n  web:\n    image: app:1\n    volumes:\n"
+                     "    - ",
+                     folder_.path(), "/stacks/shop/files/site.conf:/etc/site.conf:ro\n"));
   }
   // Deploys with `content` in site.conf, watched for `effect` by `service`.
   void DeployWatching(Effect::Effect effect, const std::string& service) {
@@ -75,9 +75,9 @@ class StackStepsTest : public ComposeFixture {
   }
   std::size_t Restarts() const {
     const std::vector<std::string> changes = engine_.Changes();
-    return static_cast<std::size_t>(
-        std::count_if(changes.begin(), changes.end(),
-                      [](const std::string& change) { return absl::StrContains(change, "restart"); }));
+    return static_cast<std::size_t>(std::count_if(
+        changes.begin(), changes.end(),
+        [](const std::string& change) { return absl::StrContains(change, "restart"); }));
   }
   v1::ActionOutcome ChangeFile(Effect::Effect effect, const std::string& service) {
     v1::Action action = Stack("a2", "v1:k1:s2");

@@ -179,15 +179,14 @@ absl::Status StackUpdate::Analyse() {
   }
   ASSIGN_OR_RETURN(
       services_,
-      AnalyseServices({.config = config,
-                       .hasher = *scope_.hasher,
-                       .content_of =
-                           [this](const std::string& path, const std::set<std::string>& but) {
-                             return ContentOf(path, but);
-                           },
-                       .profiles = profiles_,
-                       .watched = WatchedPaths(),
-                       .context_of = std::move(context_of)}));
+      AnalyseServices(
+          {.config = config,
+           .hasher = *scope_.hasher,
+           .content_of = [this](const std::string& path,
+                                const std::set<std::string>& but) { return ContentOf(path, but); },
+           .profiles = profiles_,
+           .watched = WatchedPaths(),
+           .context_of = std::move(context_of)}));
   return absl::OkStatus();
 }
 

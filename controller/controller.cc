@@ -120,10 +120,11 @@ absl::StatusOr<loop::SnapshotPointer> ReadBootstrap(const std::string& path) {
   return source;
 }
 
-// FAIRLEAD_GIT_TOKEN is for the servers that the operator names: in FAIRLEAD_GIT_DOMAINS, else by the
-// syncs of the bootstrap file. What is declared in git names no more.
+// FAIRLEAD_GIT_TOKEN is for the servers that the operator names: in FAIRLEAD_GIT_DOMAINS, else by
+// the syncs of the bootstrap file. What is declared in git names no more.
 void LimitGitToken(const sync::SourceSnapshot& bootstrap) {
-  if (std::getenv("FAIRLEAD_GIT_TOKEN") == nullptr || std::getenv("FAIRLEAD_GIT_DOMAINS") != nullptr) {
+  if (std::getenv("FAIRLEAD_GIT_TOKEN") == nullptr ||
+      std::getenv("FAIRLEAD_GIT_DOMAINS") != nullptr) {
     return;
   }
   std::set<std::string> domains;
@@ -228,10 +229,9 @@ absl::Status Controller::Parts::Build() {
   terms.controller_version = FAIRLEAD_VERSION;
   terms.heartbeat_interval = kHeartbeat;
   registry = std::make_unique<agents::AgentRegistry>(terms, clock, metrics.get());
-  loop::Core core(image, *hasher, random,
-                  {.installation = installation.id,
-                   .observer = metrics.get(),
-                   .accounts = &accounts});
+  loop::Core core(
+      image, *hasher, random,
+      {.installation = installation.id, .observer = metrics.get(), .accounts = &accounts});
   if (!options.bootstrap.empty()) {
     ASSIGN_OR_RETURN(loop::SnapshotPointer bootstrap, ReadBootstrap(options.bootstrap));
     LimitGitToken(*bootstrap);

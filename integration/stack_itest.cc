@@ -94,7 +94,8 @@ TEST_F(StackTest, CommandsRunAroundAChangeAndAFailedOneLeavesWhatRuns) {
 
   // Nothing to do: nothing runs.
   const std::string before = Content("hooks");
-  ASSERT_OK(fleet_.WaitConverged(PushShop(Compose("fl/app:1"), hooks + "links = [\"x\"]\n"), kLong));
+  ASSERT_OK(
+      fleet_.WaitConverged(PushShop(Compose("fl/app:1"), hooks + "links = [\"x\"]\n"), kLong));
   EXPECT_EQ(Content("hooks"), before);
 
   PushShop(Compose("fl/app:2"), "pre_deploy.command = \"echo no room at all; exit 3\"\n");
@@ -125,8 +126,8 @@ TEST_F(StackTest, ACommandCutByACrashWaitsForARetry) {
   // Commits of others bring no second try.
   fleet_.PushFile("note.toml", "[[variable]]\nname = \"note\"\nvalue = \"1\"\n");
   ASSERT_OK(WaitFor(
-      "the variable", [&] { return absl::StrContains(fleet_.Cli({"get", "variables"}).out, "note"); },
-      kLong));
+      "the variable",
+      [&] { return absl::StrContains(fleet_.Cli({"get", "variables"}).out, "note"); }, kLong));
   EXPECT_EQ(Content("hooks"), "x\n");
   EXPECT_TRUE(fleet_.engine().Containers("stack/shop").empty());
 
@@ -165,8 +166,8 @@ TEST_F(StackTest, BuildsAndWraps) {
   fleet_.repository().Write("shop/app/Dockerfile", "FROM fl/app:1\nCOPY word /word\n");
   fleet_.repository().Write("shop/app/word", "one\n");
   fleet_.repository().Write("shop/secret.env", "export WORD=first\n");
-  const std::string compose = Compose(
-      "shop/front:1", "    build: ./app\n    environment:\n      WORD: ${WORD}\n");
+  const std::string compose =
+      Compose("shop/front:1", "    build: ./app\n    environment:\n      WORD: ${WORD}\n");
   const std::string config =
       "run_build = true\nbuild_extra_args = [\"--no-cache\"]\n"
       "compose_cmd_wrapper = \". ./secret.env; exec env 'A=b c' [[COMPOSE_COMMAND]]\"\n"
@@ -192,24 +193,24 @@ TEST_F(StackTest, LogsInAtAPrivateRegistry) {
     GTEST_SKIP() << "docker-registry is missing: tools/install_packages";
   }
   EXPECT_TRUE(base::WriteFileAtomically(Beside("htpasswd"), kHtpasswd).ok());
-  EXPECT_TRUE(base::WriteFileAtomically(
-                  Beside("registry.yml"),
-                  absl::StrCat("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ",
-                               Beside("registry"), "\nhttp:\n  addr: ", kRegistry,
-                               "\nauth:\n  htpasswd:\n    realm: r\n    path: ",
-                               Beside("htpasswd"), "\n"))
-                  .ok());
+  EXPECT_TRUE(
+      base::WriteFileAtomically(
+          Beside("registry.yml"),
+          absl::StrCat("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ",
+                       Beside("registry"), "\nhttp:\n  addr: ", kRegistry,
+                       "\nauth:\n  htpasswd:\n    realm: r\n    path: ", Beside("htpasswd"), "\n"))
+          .ok());
   Process registry;
-  ASSERT_OK(registry.Start(fleet_.engine().InNetwork(
-                               {"/usr/bin/docker-registry", "serve", Beside("registry.yml")}),
-                           Beside("registry.log")));
+  ASSERT_OK(registry.Start(
+      fleet_.engine().InNetwork({"/usr/bin/docker-registry", "serve", Beside("registry.yml")}),
+      Beside("registry.log")));
   const std::string image = absl::StrCat(kRegistry, "/team/app:1");
   const std::string docker = Beside("docker");
   ASSERT_OK(WaitFor(
       "the registry to let us in",
       [&] {
-        return RunCommand({"docker", "-H", fleet_.engine().host(), "--config", docker, "login", "-u",
-                           "ci", "-p", kToken, kRegistry})
+        return RunCommand({"docker", "-H", fleet_.engine().host(), "--config", docker, "login",
+                           "-u", "ci", "-p", kToken, kRegistry})
                    .exit_code == 0;
       },
       kLong));
@@ -230,8 +231,8 @@ TEST_F(StackTest, LogsInAtAPrivateRegistry) {
            absl::StrCat("registry_provider = \"", kRegistry, "\"\nregistry_account = \"ci\"\n"));
   EXPECT_EQ(fleet_.Cli({"retry", "stack/shop"}).exit_code, 0);
   ASSERT_OK(WaitImage("front", image));
-  EXPECT_FALSE(std::filesystem::exists(
-      absl::StrCat(fleet_.AgentData(1), "/stacks/shop/docker-config")));
+  EXPECT_FALSE(
+      std::filesystem::exists(absl::StrCat(fleet_.AgentData(1), "/stacks/shop/docker-config")));
   EXPECT_THAT(fleet_.Cli({"events"}).out, Not(HasSubstr(kToken)));
   for (const char* log : {"controller.log", "agent-1.log"}) {
     EXPECT_THAT(Content(log), Not(HasSubstr(kToken)));
@@ -254,13 +255,13 @@ TEST_F(StackTest, FlagsOfDockerRunReachTheEngine) {
   const std::string inspected = fleet_.engine().Docker(
       {"inspect", "--format",
        "{{.HostConfig.CapAdd}} {{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} "
-       "{{.HostConfig.ExtraHosts}} {{range .HostConfig.Ulimits}}{{.Name}}={{.Soft}}:{{.Hard}}{{end}} "
+       "{{.HostConfig.ExtraHosts}} {{range "
+       ".HostConfig.Ulimits}}{{.Name}}={{.Soft}}:{{.Hard}}{{end}} "
        "{{.HostConfig.Tmpfs}} {{.Config.Hostname}} {{.HostConfig.Init}} {{.Config.Env}} "
        "{{.HostConfig.LogConfig.Config}}",
        "flagged"});
-  for (const char* part : {"NET_ADMIN", " 67108864 500000000 ", "[db:10.0.0.7]",
-                           "nofile=1024:2048", "map[/run:size=1m]", " web ", "true", "A=b c",
-                           "map[max-size:1m]"}) {
+  for (const char* part : {"NET_ADMIN", " 67108864 500000000 ", "[db:10.0.0.7]", "nofile=1024:2048",
+                           "map[/run:size=1m]", " web ", "true", "A=b c", "map[max-size:1m]"}) {
     EXPECT_THAT(inspected, HasSubstr(part));
   }
   const std::string id = fleet_.engine().IdOf("flagged");

@@ -259,9 +259,9 @@ absl::StatusOr<Struct*> Endpoint(Filling& filling) {
   const std::string& network = filling.spec.network();
   if (network.empty() || network == "bridge" || network == "default" || network == "host" ||
       network == "none" || absl::StartsWith(network, "container:")) {
-    return absl::InvalidArgumentError(absl::StrCat("works in a user-defined network only, not in \"",
-                                                   network.empty() ? "bridge" : network,
-                                                   "\"; set network"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("works in a user-defined network only, not in \"",
+                     network.empty() ? "bridge" : network, "\"; set network"));
   }
   return PlaceIn(filling.spec,
                  std::vector<std::string>{"NetworkingConfig", "EndpointsConfig", network})
@@ -477,9 +477,9 @@ const RunFlag* FindByName(absl::string_view name) {
 }
 
 const RunFlag* FindByLetter(char letter) {
-  const auto* found =
-      std::find_if(std::begin(kFlags), std::end(kFlags),
-                   [&](const RunFlag& flag) { return flag.letter == letter && letter != 0; });
+  const auto* found = std::find_if(std::begin(kFlags), std::end(kFlags), [&](const RunFlag& flag) {
+    return flag.letter == letter && letter != 0;
+  });
   return found == std::end(kFlags) ? nullptr : found;
 }
 
@@ -556,7 +556,8 @@ class CommandLine {
         RETURN_IF_ERROR(ApplyShort(word));
       } else {
         return absl::InvalidArgumentError(absl::StrCat(
-            "\"", word, "\" belongs to no flag; the image goes to image, its arguments to command"));
+            "\"", word,
+            "\" belongs to no flag; the image goes to image, its arguments to command"));
       }
     }
     return absl::OkStatus();

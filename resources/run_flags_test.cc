@@ -35,7 +35,8 @@ std::string Json(const google::protobuf::Value& value);
 
 std::string Json(const google::protobuf::Struct& object) {
   std::map<std::string, std::string> parts;
-  for (const auto& [key, value] : object.fields()) parts[absl::StrCat("\"", key, "\"")] = Json(value);
+  for (const auto& [key, value] : object.fields())
+    parts[absl::StrCat("\"", key, "\"")] = Json(value);
   return absl::StrCat("{", absl::StrJoin(parts, ",", absl::PairFormatter(":")), "}");
 }
 
@@ -122,8 +123,7 @@ TEST(RunFlagsTest, EachGoesToItsPlaceInTheCreateRequest) {
       {{"--device-read-bps", "/dev/sda:1mb", "--device-write-iops=/dev/sda:10"},
        R"({"HostConfig":{"BlkioDeviceReadBps":[{"Path":"/dev/sda","Rate":1048576}],)"
        R"("BlkioDeviceWriteIOps":[{"Path":"/dev/sda","Rate":10}]}})"},
-      {{"--expose", "8000-8001/udp"},
-       R"({"ExposedPorts":{"8000/udp":{},"8001/udp":{}}})"},
+      {{"--expose", "8000-8001/udp"}, R"({"ExposedPorts":{"8000/udp":{},"8001/udp":{}}})"},
       {{"-v", "/var/cache"}, R"({"Volumes":{"/var/cache":{}}})"},
       {{"--network-alias", "a.b", "--ip", "172.20.0.5"},
        R"({"NetworkingConfig":{"EndpointsConfig":{"front":{"Aliases":["a.b"],)"
@@ -137,9 +137,17 @@ TEST(RunFlagsTest, WhatADeploymentHasFieldsForGoesThere) {
   v1::ContainerSpec spec;
   spec.add_environment("A=1");
   spec.add_environment("B=1");
-  const std::vector<std::string> args = {
-      "-e B=2",         "-e 'C=x y'", "-l team=a", "-p 8080:80", "-p", "443", "-v", "/a:/b:ro",
-      "--health-cmd 'curl -f x'", "--health-interval 1m30s", "--health-retries=2"};
+  const std::vector<std::string> args = {"-e B=2",
+                                         "-e 'C=x y'",
+                                         "-l team=a",
+                                         "-p 8080:80",
+                                         "-p",
+                                         "443",
+                                         "-v",
+                                         "/a:/b:ro",
+                                         "--health-cmd 'curl -f x'",
+                                         "--health-interval 1m30s",
+                                         "--health-retries=2"};
   const absl::Status status = ApplyRunFlags({args.begin(), args.end()}, &spec);
   ASSERT_TRUE(status.ok()) << status;
 
@@ -180,13 +188,11 @@ TEST(RunFlagsTest, FaultsNameTheFlagAndWhatToDo) {
        R"(--mount: "reedonly" is no field of a mount; did you mean "readonly"?)"},
       {{"--mount", "type=bind,src=/a,dst=/b,tmpfs-size=1m"},
        "--mount: tmpfs-size goes with type=tmpfs, not with type=bind"},
-      {{"--gpus", "devices=0"},
-       R"(--gpus: "devices" is no field of gpus; did you mean "device"?)"},
+      {{"--gpus", "devices=0"}, R"(--gpus: "devices" is no field of gpus; did you mean "device"?)"},
       {{"--name", "x"}, "--name: use custom_name"},
       {{"--network=host"}, "--network: use network"},
       {{"--restart", "always"}, "--restart: use restart"},
-      {{"-e", "HOME"},
-       "-e: needs NAME=VALUE: there is no environment of a shell to take it from"},
+      {{"-e", "HOME"}, "-e: needs NAME=VALUE: there is no environment of a shell to take it from"},
       {{"--label", "dev.fairlead.x=1"}, "--label: dev.fairlead.* are labels of Fairlead itself"},
       {{"--ip", "10.0.0.1"},
        R"(--ip: works in a user-defined network only, not in "bridge"; set network)"},

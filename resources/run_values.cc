@@ -199,8 +199,7 @@ absl::StatusOr<int64_t> ParseBytes(absl::string_view text) {
   if (digits == absl::string_view::npos) digits = text.size();
   double number = 0;
   if (digits == 0 || !absl::SimpleAtod(text.substr(0, digits), &number)) return wrong;
-  std::string unit =
-      absl::AsciiStrToLower(absl::StripLeadingAsciiWhitespace(text.substr(digits)));
+  std::string unit = absl::AsciiStrToLower(absl::StripLeadingAsciiWhitespace(text.substr(digits)));
   absl::string_view rest = unit;
   absl::ConsumeSuffix(&rest, "b");
   absl::ConsumeSuffix(&rest, "i");
@@ -253,8 +252,8 @@ absl::StatusOr<std::vector<std::string>> SplitFields(absl::string_view text) {
 
 absl::StatusOr<Value> ReadUlimit(absl::string_view text) {
   static const auto* const kNames = new std::vector<std::string>{
-      "core",     "cpu",  "data",  "fsize", "locks",  "memlock", "msgqueue",   "nice",
-      "nofile",   "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
+      "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue", "nice",
+      "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
   const Pair pair = SplitPair(std::string(text));
   if (!pair.value) return Wrong(text, "is not NAME=SOFT[:HARD]");
   if (std::find(kNames->begin(), kNames->end(), pair.key) == kNames->end()) {
@@ -324,8 +323,7 @@ absl::StatusOr<Value> ReadGpus(absl::string_view text) {
     } else if (pair.key == "capabilities") {
       capabilities = absl::StrSplit(*pair.value, ',');
     } else {
-      return UnknownField("field of gpus", pair.key,
-                          {"count", "driver", "device", "capabilities"});
+      return UnknownField("field of gpus", pair.key, {"count", "driver", "device", "capabilities"});
     }
   }
   if (count && !devices.empty()) {
@@ -402,8 +400,7 @@ absl::StatusOr<Value> ReadWeight(absl::string_view text) {
 
 absl::StatusOr<std::vector<std::string>> ReadExposed(absl::string_view text) {
   const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('/', 1));
-  const std::string protocol =
-      parts.second.empty() ? "tcp" : absl::AsciiStrToLower(parts.second);
+  const std::string protocol = parts.second.empty() ? "tcp" : absl::AsciiStrToLower(parts.second);
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
     return Wrong(protocol, "is not tcp, udp or sctp");
   }

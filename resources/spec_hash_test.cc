@@ -93,8 +93,8 @@ TEST(SpecHashTest, NamesAndDialectDoNotCount) {
 }
 
 TEST(SpecHashTest, EnvFilesThatAreNotTrackedDoNotCount) {
-  const v1::Resource stack = ReadStack(
-      "additional_env_files = [\"a.env\", { path = \"./b.env\", track = false }]");
+  const v1::Resource stack =
+      ReadStack("additional_env_files = [\"a.env\", { path = \"./b.env\", track = false }]");
   const std::string hash = Hasher().Hash(stack, {File("a.env", "1"), File("b.env", "1")});
   EXPECT_EQ(Hasher().Hash(stack, {File("a.env", "1"), File("b.env", "2")}), hash);
   EXPECT_NE(Hasher().Hash(stack, {File("a.env", "2"), File("b.env", "1")}), hash);

@@ -36,8 +36,8 @@ TEST(StackRulesTest, AWrapperHoldsTheCommandAndNamesCommands) {
 TEST(StackRulesTest, ArgumentsAreWords) {
   EXPECT_THAT(Faults("extra_args = [\"--a 'b\"]\nbuild_extra_args = [\"c\\\\\"]"),
               ElementsAre(HasSubstr("extra_args: "), HasSubstr("build_extra_args: ")));
-  const auto words = WordsOf(ReadStack("extra_args = [\"--scale 'a b=2'\", \"-x\"]").stack()
-                                 .extra_args());
+  const auto words =
+      WordsOf(ReadStack("extra_args = [\"--scale 'a b=2'\", \"-x\"]").stack().extra_args());
   ASSERT_TRUE(words.ok());
   EXPECT_THAT(*words, ElementsAre("--scale", "a b=2", "-x"));
 }

@@ -22,7 +22,7 @@ LAYERS = {
     "controller/loop": ("base", "resources", "sync", "sync/git", "controller/accounts",
                         "controller/store"),
     "controller/agents": ("base", "resources", "sync", "controller/loop"),
-    "controller/actions": ("base", "resources", "sync", "controller/accounts", "controller/loop",
+    "controller/actions": ("base", "resources", "sync", "sync/git", "controller/accounts", "controller/loop",
                            "controller/store"),
     "controller/store": ("base", "resources", "sync"),
     "controller/metrics": ("base", "controller/loop"),

@@ -32,7 +32,7 @@ class ComposeFixture : public RuntimeFixture {
   ComposeFixture() : fake_(folder_.path() + "/fake") {
     EXPECT_TRUE(base::MakeDirectories(fake_ + "/bin").ok());
     std::filesystem::create_symlink(FAIRLEAD_SOURCE_DIR "/agent/testing/fake_compose.sh",
-                       fake_ + "/bin/docker-compose");
+                                    fake_ + "/bin/docker-compose");
     // `docker compose` must not be found there.
     std::filesystem::create_symlink("/bin/false", fake_ + "/bin/docker");
     ::setenv("PATH", absl::StrCat(fake_, "/bin:/usr/bin:/bin").c_str(), 1);

@@ -22,9 +22,9 @@ v1::ApplyContainer* PullOf(v1::Action* action) {
 std::string RegistryOf(absl::string_view image) {
   const std::size_t slash = image.find('/');
   const absl::string_view first = image.substr(0, slash);
-  const bool is_domain = slash != absl::string_view::npos &&
-                         (absl::StrContains(first, ".") || absl::StrContains(first, ":") ||
-                          first == "localhost");
+  const bool is_domain =
+      slash != absl::string_view::npos &&
+      (absl::StrContains(first, ".") || absl::StrContains(first, ":") || first == "localhost");
   return is_domain ? std::string(first) : "docker.io";
 }
 

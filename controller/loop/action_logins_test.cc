@@ -34,8 +34,8 @@ controller::Accounts Known() {
 TEST(ActionLoginsTest, AStackLogsInWhereItSays) {
   v1::Action action;
   action.mutable_apply_stack();
-  const v1::Resource stack = resources::ReadStack(
-      "registry_provider = \"r.example.com:5000\"\nregistry_account = \"ci\"");
+  const v1::Resource stack =
+      resources::ReadStack("registry_provider = \"r.example.com:5000\"\nregistry_account = \"ci\"");
   ASSERT_TRUE(AddLogins(Known(), stack, &action).ok());
   ASSERT_EQ(action.apply_stack().logins_size(), 1);
   EXPECT_EQ(action.apply_stack().logins(0).secret(), "t0ken");

@@ -297,8 +297,8 @@ TEST_F(SourceLoaderTest, ALinkedRepoThatIsNotThereIsAnErrorOfItsStackAlone) {
 
 TEST_F(SourceLoaderTest, WhatIsOnlyAPointerIsAnErrorOfItsStackAlone) {
   const auto stack = [](const std::string& name) {
-    return absl::StrCat("[[stack]]\nname = \"", name, "\"\n[stack.config]\nrun_directory = \"", name,
-                        "\"\n");
+    return absl::StrCat("[[stack]]\nname = \"", name, "\"\n[stack.config]\nrun_directory = \"",
+                        name, "\"\n");
   };
   origin_.Write("stacks.toml", absl::StrCat(stack("lfs"), stack("sub"), stack("well")));
   for (const char* name : {"lfs", "sub", "well"}) {
@@ -307,7 +307,8 @@ TEST_F(SourceLoaderTest, WhatIsOnlyAPointerIsAnErrorOfItsStackAlone) {
   origin_.Write("lfs/model.bin",
                 "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n");
   const std::string commit = origin_.CommitAll("one");
-  origin_.Git({"update-index", "--add", "--cacheinfo", absl::StrCat("160000,", commit, ",sub/module")});
+  origin_.Git(
+      {"update-index", "--add", "--cacheinfo", absl::StrCat("160000,", commit, ",sub/module")});
   origin_.Git({"commit", "-qm", "module"});
   const auto snapshot = Load();
 

@@ -25,16 +25,18 @@ absl::StatusOr<sync::StackFiles> ReadStackFiles(git::Mirror& mirror, const git::
   auto files = std::make_shared<std::vector<v1::StackFile>>();
   for (const git::FileEntry& entry : entries) {
     if (entry.is_submodule) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          entry.path, " is a submodule, which is not fetched; copy its files into the repository, "
-                      "or set run_directory to a folder without it"));
+      return absl::FailedPreconditionError(
+          absl::StrCat(entry.path,
+                       " is a submodule, which is not fetched; copy its files into the repository, "
+                       "or set run_directory to a folder without it"));
     }
     if (entry.is_symlink) continue;
     ASSIGN_OR_RETURN(std::string content, mirror.ReadBlob(entry.blob_id, kStackLimit), entry.path);
     if (absl::StartsWith(content, kLfsPointer)) {
       return absl::FailedPreconditionError(
-          absl::StrCat(entry.path, " is in git LFS, which is not fetched; commit the file itself "
-                                   "(git lfs migrate export), or use files_on_host"));
+          absl::StrCat(entry.path,
+                       " is in git LFS, which is not fetched; commit the file itself "
+                       "(git lfs migrate export), or use files_on_host"));
     }
     v1::StackFile& file = files->emplace_back();
     file.set_path(entry.path.substr(prefix_length));

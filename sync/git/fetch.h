@@ -34,7 +34,8 @@ struct FetchRequest {
 //
 // Credentials come from the address, FAIRLEAD_GIT_TOKEN (with FAIRLEAD_GIT_USER, default "git") at
 // the servers that FAIRLEAD_GIT_DOMAINS lists, FAIRLEAD_SSH_KEY (a file), the ssh agent or ~/.ssh;
-// they appear in no message and no command line. `is_cancelled` is polled and may be empty. Blocks; no two for one directory at a time.
+// they appear in no message and no command line. `is_cancelled` is polled and may be empty. Blocks;
+// no two for one directory at a time.
 absl::Status Fetch(const FetchRequest& request, const std::function<bool()>& is_cancelled);
 
 // Whether the command line asks for RunFetchHelper.

@@ -80,7 +80,8 @@ std::string DomainOf(absl::string_view url) {
 
 std::string WithLogin(absl::string_view url, absl::string_view user, absl::string_view secret) {
   const std::string bare = SplitCredentials(url).url;
-  if (!absl::StartsWithIgnoreCase(bare, "http://") && !absl::StartsWithIgnoreCase(bare, "https://")) {
+  if (!absl::StartsWithIgnoreCase(bare, "http://") &&
+      !absl::StartsWithIgnoreCase(bare, "https://")) {
     return std::string(url);
   }
   const std::size_t begin = bare.find("://") + 3;
