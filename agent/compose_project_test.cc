@@ -39,7 +39,7 @@ absl::StatusOr<std::vector<ComposeService>> Analyse(const World& world) {
   return AnalyseServices({.config = config.as_object(),
                           .hasher = hasher,
                           .content_of =
-                              [&](const std::string& path) {
+                              [&](const std::string& path, const std::set<std::string>&) {
                                 const auto found = world.contents.find(path);
                                 return found == world.contents.end() ? "" : found->second;
                               },

@@ -47,15 +47,14 @@ absl::Status StackUpdate::RunHook(const std::string& what, const v1::HostCommand
 
 absl::Status StackUpdate::RunPreDeploy() {
   if (!WillChange()) return absl::OkStatus();
-  if (!request_.post_deploy().script().empty()) {
-    RETURN_IF_ERROR(base::WriteFileAtomically(folder_.PathOf(kPostDeployDue), scope_.action.id()));
+  if (!request_.pre_deploy().script().empty()) {
+    RETURN_IF_ERROR(RunHook("pre_deploy", request_.pre_deploy()));
+    RETURN_IF_ERROR(Survey());
+    RETURN_IF_ERROR(Analyse());
+    Decide();
   }
-  if (request_.pre_deploy().script().empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(RunHook("pre_deploy", request_.pre_deploy()));
-  RETURN_IF_ERROR(Survey());
-  RETURN_IF_ERROR(Analyse());
-  Decide();
-  return absl::OkStatus();
+  if (request_.post_deploy().script().empty()) return absl::OkStatus();
+  return base::WriteFileAtomically(folder_.PathOf(kPostDeployDue), scope_.action.id());
 }
 
 absl::Status StackUpdate::RunPostDeploy() {

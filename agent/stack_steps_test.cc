@@ -17,7 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using Effect = v1::ApplyStack::WatchedFile;
+using Watched = v1::ApplyStack::WatchedFile;
 
 class StackStepsTest : public ComposeFixture {
  protected:
@@ -48,8 +48,8 @@ class StackStepsTest : public ComposeFixture {
     file.set_path(path);
     file.set_content(content);
   }
-  static void Watch(v1::Action& action, Effect::Effect effect, const std::string& service) {
-    Effect& watched = *action.mutable_apply_stack()->add_watched_files();
+  static void Watch(v1::Action& action, Watched::Effect effect, const std::string& service) {
+    Watched& watched = *action.mutable_apply_stack()->add_watched_files();
     watched.set_path("site.conf");
     watched.set_effect(effect);
     if (!service.empty()) watched.add_services(service);
@@ -63,7 +63,7 @@ class StackStepsTest : public ComposeFixture {
                      folder_.path(), "/stacks/shop/files/site.conf:/etc/site.conf:ro\n"));
   }
   // Deploys with `content` in site.conf, watched for `effect` by `service`.
-  void DeployWatching(Effect::Effect effect, const std::string& service) {
+  void DeployWatching(Watched::Effect effect, const std::string& service) {
     v1::Action action = Stack("a1");
     AddFile(action, "site.conf", "1");
     Watch(action, effect, service);
@@ -79,7 +79,7 @@ class StackStepsTest : public ComposeFixture {
         changes.begin(), changes.end(),
         [](const std::string& change) { return absl::StrContains(change, "restart"); }));
   }
-  v1::ActionOutcome ChangeFile(Effect::Effect effect, const std::string& service) {
+  v1::ActionOutcome ChangeFile(Watched::Effect effect, const std::string& service) {
     v1::Action action = Stack("a2", "v1:k1:s2");
     AddFile(action, "site.conf", "2");
     Watch(action, effect, service);
@@ -159,21 +159,21 @@ TEST_F(StackStepsTest, WhatTheCommandBeforeWritesCounts) {
 
 TEST_F(StackStepsTest, AWatchedFileAsksForARestart) {
   WriteMountingConfig();
-  DeployWatching(Effect::EFFECT_RESTART, "web");
+  DeployWatching(Watched::EFFECT_RESTART, "web");
 
-  EXPECT_EQ(ChangeFile(Effect::EFFECT_RESTART, "web").message(), "");
+  EXPECT_EQ(ChangeFile(Watched::EFFECT_RESTART, "web").message(), "");
 
   EXPECT_THAT(Calls(), IsEmpty());
   EXPECT_EQ(Restarts(), 1u);
-  EXPECT_EQ(ChangeFile(Effect::EFFECT_RESTART, "web").message(), "");
+  EXPECT_EQ(ChangeFile(Watched::EFFECT_RESTART, "web").message(), "");
   EXPECT_EQ(Restarts(), 1u) << "once";
 }
 
 TEST_F(StackStepsTest, AWatchedFileAsksForNothing) {
   WriteMountingConfig();
-  DeployWatching(Effect::EFFECT_NONE, "");
+  DeployWatching(Watched::EFFECT_NONE, "");
 
-  EXPECT_EQ(ChangeFile(Effect::EFFECT_NONE, "").message(), "");
+  EXPECT_EQ(ChangeFile(Watched::EFFECT_NONE, "").message(), "");
 
   EXPECT_THAT(Calls(), IsEmpty());
   EXPECT_EQ(Restarts(), 0u);
@@ -182,16 +182,16 @@ TEST_F(StackStepsTest, AWatchedFileAsksForNothing) {
 }
 
 TEST_F(StackStepsTest, AWatchedFileThatNobodyMountsAsksForARedeploy) {
-  DeployWatching(Effect::EFFECT_REDEPLOY, "db");
+  DeployWatching(Watched::EFFECT_REDEPLOY, "db");
 
-  EXPECT_EQ(ChangeFile(Effect::EFFECT_REDEPLOY, "db").message(), "");
+  EXPECT_EQ(ChangeFile(Watched::EFFECT_REDEPLOY, "db").message(), "");
 
   EXPECT_THAT(Calls(), ElementsAre("up --no-deps -d db"));
 }
 
 TEST_F(StackStepsTest, AServiceThatIsNotThereIsWarnedOf) {
   v1::Action action = Stack("a1");
-  Watch(action, Effect::EFFECT_RESTART, "wbe");
+  Watch(action, Watched::EFFECT_RESTART, "wbe");
   EXPECT_THAT(Run(action).warnings(), ElementsAre(HasSubstr("names service wbe")));
 }
 

@@ -144,9 +144,10 @@ std::string StackUpdate::ContextOf(const std::string& path) const {
     for (auto at = fs::recursive_directory_iterator(folder, error);
          !error && at != fs::recursive_directory_iterator() && files.size() < kMostContextFiles;
          at.increment(error)) {
+      std::error_code ignored;
       if (at->path().filename() == ".git") {
         at.disable_recursion_pending();
-      } else if (at->is_regular_file(error)) {
+      } else if (at->is_regular_file(ignored)) {
         files.insert(at->path().string());
       }
     }

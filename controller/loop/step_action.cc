@@ -133,8 +133,8 @@ absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decis
   apply.set_pull(stack.auto_pull() ? v1::PULL_POLICY_ALWAYS : stack.pull());
   apply.set_destroy_first(stack.destroy_before_deploy());
   apply.set_leave_stopped(IsStopped(input, decision, target.declared));
-  FillHook(stack.pre_deploy(), apply.mutable_pre_deploy());
-  FillHook(stack.post_deploy(), apply.mutable_post_deploy());
+  if (stack.has_pre_deploy()) FillHook(stack.pre_deploy(), apply.mutable_pre_deploy());
+  if (stack.has_post_deploy()) FillHook(stack.post_deploy(), apply.mutable_post_deploy());
   for (const v1::ConfigFile& file : stack.config_files()) {
     v1::ApplyStack::WatchedFile& watched = *apply.add_watched_files();
     watched.set_path(file.path());
