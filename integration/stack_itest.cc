@@ -124,10 +124,8 @@ TEST_F(StackTest, ACommandCutByACrashWaitsForARetry) {
   ASSERT_OK(fleet_.StartAgent(1));
   ASSERT_OK(fleet_.WaitStory("stack/shop", "was cut by a restart", kLong));
   // Commits of others bring no second try.
-  fleet_.PushFile("note.toml", "[[variable]]\nname = \"note\"\nvalue = \"1\"\n");
-  ASSERT_OK(WaitFor(
-      "the variable",
-      [&] { return absl::StrContains(fleet_.Cli({"get", "variables"}).out, "note"); }, kLong));
+  fleet_.PushFile("note.toml", ToToml({.name = "note"}));
+  ASSERT_OK(fleet_.WaitRunning("deployment/note", "fl/app:1", 1, kLong));
   EXPECT_EQ(Content("hooks"), "x\n");
   EXPECT_TRUE(fleet_.engine().Containers("stack/shop").empty());
 
@@ -249,7 +247,7 @@ TEST_F(StackTest, FlagsOfDockerRunReachTheEngine) {
       fleet_.PushFile("flagged.toml",
                       deployment("\"--cap-add NET_ADMIN\", \"--memory=64m\", \"--cpus 0.5\", "
                                  "\"--add-host 'db:10.0.0.7'\", \"--ulimit nofile=1024:2048\", "
-                                 "\"--tmpfs /run:size=1m\", \"-h web\", \"--init\", "
+                                 "\"--tmpfs /run:size=1m\", \"-h web\", "
                                  "\"-e 'A=b c'\", \"--log-opt max-size=1m\"")),
       kLong));
   const std::string inspected = fleet_.engine().Docker(
@@ -257,11 +255,11 @@ TEST_F(StackTest, FlagsOfDockerRunReachTheEngine) {
        "{{.HostConfig.CapAdd}} {{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} "
        "{{.HostConfig.ExtraHosts}} {{range "
        ".HostConfig.Ulimits}}{{.Name}}={{.Soft}}:{{.Hard}}{{end}} "
-       "{{.HostConfig.Tmpfs}} {{.Config.Hostname}} {{.HostConfig.Init}} {{.Config.Env}} "
+       "{{.HostConfig.Tmpfs}} {{.Config.Hostname}} {{.Config.Env}} "
        "{{.HostConfig.LogConfig.Config}}",
        "flagged"});
   for (const char* part : {"NET_ADMIN", " 67108864 500000000 ", "[db:10.0.0.7]", "nofile=1024:2048",
-                           "map[/run:size=1m]", " web ", "true", "A=b c", "map[max-size:1m]"}) {
+                           "map[/run:size=1m]", " web ", "A=b c", "map[max-size:1m]"}) {
     EXPECT_THAT(inspected, HasSubstr(part));
   }
   const std::string id = fleet_.engine().IdOf("flagged");

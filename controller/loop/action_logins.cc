@@ -17,6 +17,13 @@ v1::ApplyContainer* PullOf(v1::Action* action) {
   return nullptr;
 }
 
+// The same of a stack.
+v1::ApplyStack* StackOf(v1::Action* action) {
+  if (action->has_apply_stack()) return action->mutable_apply_stack();
+  if (action->has_check_stack()) return action->mutable_check_stack()->mutable_stack();
+  return nullptr;
+}
+
 }  // namespace
 
 std::string RegistryOf(absl::string_view image) {
@@ -40,13 +47,14 @@ absl::Status AddLogins(const controller::Accounts& accounts, const v1::Resource&
     *pull->mutable_login() = std::move(login);
   }
   const v1::Stack& stack = spec.stack();
-  if (action->has_apply_stack() && !stack.registry_account().empty()) {
+  v1::ApplyStack* applied = StackOf(action);
+  if (applied != nullptr && !stack.registry_account().empty()) {
     const std::string domain =
         stack.registry_provider().empty() ? "docker.io" : stack.registry_provider();
     ASSIGN_OR_RETURN(v1::Login login, accounts.FindRegistry(domain, stack.registry_account()),
                      "registry_account");
     action->add_secrets(login.secret());
-    *action->mutable_apply_stack()->add_logins() = std::move(login);
+    *applied->add_logins() = std::move(login);
   }
   return absl::OkStatus();
 }

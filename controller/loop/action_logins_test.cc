@@ -40,6 +40,10 @@ TEST(ActionLoginsTest, AStackLogsInWhereItSays) {
   ASSERT_EQ(action.apply_stack().logins_size(), 1);
   EXPECT_EQ(action.apply_stack().logins(0).secret(), "t0ken");
   EXPECT_THAT(action.secrets(), ElementsAre("t0ken"));
+  v1::Action check;
+  check.mutable_check_stack();
+  ASSERT_TRUE(AddLogins(Known(), stack, &check).ok());
+  EXPECT_EQ(check.check_stack().stack().logins_size(), 1);
   v1::Action removal;
   removal.mutable_remove_stack();
   ASSERT_TRUE(AddLogins(Known(), stack, &removal).ok());
