@@ -140,6 +140,29 @@ TEST_F(ValidateTest, ValueThatNoContainerCanBeMadeOfIsAnError) {
               AllOf(HasSubstr("\"http\" is not a port"), HasSubstr("[invalid-value]")));
 }
 
+TEST_F(ValidateTest, AFlagThatTheEngineDoesNotKnowIsAnErrorThatNamesIt) {
+  const Outcome outcome =
+      Validate(absl::StrCat(kServer, Deployment("web", "", "extra_args = [\"--memroy=1g\"]\n"),
+                            Deployment("edge", "", "extra_args = [\"-p 80:80\"]\n"),
+                            Deployment("other", "", "ports = \"80:8080\"\n")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("extra_args: \"--memroy\" is no flag of docker run"),
+                                 HasSubstr("did you mean \"--memory\"?"),
+                                 HasSubstr("[port-conflict]"), HasSubstr("2 errors,")));
+}
+
+TEST_F(ValidateTest, AWrapperWithoutTheCommandIsAnError) {
+  const auto stack = [](const std::string& wrapper) {
+    return absl::StrCat(kServer,
+                        "[[stack]]\nname = \"shop\"\n[stack.config]\nserver = \"edge\"\n"
+                        "file_contents = \"services: {}\"\ncompose_cmd_wrapper = \"",
+                        wrapper, "\"\n");
+  };
+  EXPECT_THAT(Validate(stack("sops exec-env x compose")).out,
+              HasSubstr("compose_cmd_wrapper does not hold [[COMPOSE_COMMAND]]"));
+  EXPECT_EQ(Validate(stack("sops exec-env x '[[COMPOSE_COMMAND]]'")).code, 0);
+}
+
 TEST_F(ValidateTest, AReplacementThatCannotStartFirstIsAnError) {
   const std::string start_first = "strategy = \"start_first\"\n";
   const Outcome outcome = Validate(absl::StrCat(
