@@ -113,6 +113,13 @@ absl::Status StackUpdate::Survey() {
                    scope_.engine.ListContainers(
                        {.labels = {absl::StrCat(kComposeProjectLabel, "=", request_.project())}},
                        scope_.limits));
+  // Services often share one.
+  std::map<std::string, std::string> images;
+  const auto image_now = [&](const boost::json::object& inspect) {
+    const auto [known, is_new] = images.try_emplace(TextAt(inspect, {"Config", "Image"}));
+    if (is_new) known->second = ImageNow(scope_.engine, inspect, scope_.limits);
+    return known->second;
+  };
   for (const boost::json::value& element : listed) {
     if (!element.is_object()) continue;
     if (TextAt(element.as_object(), {"Labels", kComposeOneoffLabel}) == "True") continue;
@@ -126,11 +133,9 @@ absl::Status StackUpdate::Survey() {
     v1::Container& container = present.container;
     FillAdopted(scope_.records, scope_.installation, container);
     const std::optional<ContainerRecord> made = scope_.records.Find(id);
+    present.section_hash = ComputeSectionHashes(*inspect, image_now(*inspect), *scope_.hasher);
     present.changed = made && made->action == container.action() && !made->section_hash.empty() &&
-                      !IsAsRecorded(made->section_hash,
-                                    ComputeSectionHashes(
-                                        *inspect, ImageNow(scope_.engine, *inspect, scope_.limits),
-                                        *scope_.hasher));
+                      !IsAsRecorded(made->section_hash, present.section_hash);
     present.detached = SharesWithMissing(*inspect, listed);
     present_[container.compose_service()].push_back(std::move(present));
   }
@@ -379,16 +384,11 @@ absl::Status StackUpdate::Record() {
     added.set_ignored(ignored.contains(service.name));
     for (const Present& present : present_[service.name]) {
       const v1::Container& container = present.container;
-      ASSIGN_OR_RETURN(const boost::json::object inspect,
-                       scope_.engine.InspectContainer(container.id(), scope_.limits));
-      RETURN_IF_ERROR(scope_.records.Put(
-          container.id(),
-          {.resource = scope_.action.resource(),
-           .spec_hash = container.spec_hash(),
-           .action = container.action(),
-           .section_hash = ComputeSectionHashes(
-               inspect, ImageNow(scope_.engine, inspect, scope_.limits), *scope_.hasher),
-           .adopted = container.adopted()}));
+      RETURN_IF_ERROR(scope_.records.Put(container.id(), {.resource = scope_.action.resource(),
+                                                          .spec_hash = container.spec_hash(),
+                                                          .action = container.action(),
+                                                          .section_hash = present.section_hash,
+                                                          .adopted = container.adopted()}));
     }
   }
   RETURN_IF_ERROR(WriteRestartKeys());

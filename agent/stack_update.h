@@ -45,6 +45,8 @@ class StackUpdate {
     v1::Container container;
     // What compose labelled it with.
     std::string compose_hash;
+    // As it is now.
+    std::map<std::string, std::string> section_hash;
     // Changed by hand since it was made.
     bool changed = false;
     // Shares a namespace of a container that is gone.
