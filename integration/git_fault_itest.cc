@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "integration/testing/git_server.h"
 #include "integration/testing/http.h"
 #include "integration/testing/mini_fleet.h"
 #include "integration/testing/wait.h"
@@ -18,27 +19,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-// Serves the folder over smart HTTP until destroyed.
-class GitHttpServer {
- public:
-  explicit GitHttpServer(const std::string& root) {
-    const std::string port_file = root + "/http-port";
-    EXPECT_OK(process_.Start(
-        {"python3", FAIRLEAD_SOURCE_DIR "/integration/testing/git_http_server.py", root, port_file},
-        root + "/git-http.log"));
-    EXPECT_OK(WaitFor("the git server", [&] {
-      const auto port = base::ReadFile(port_file);
-      url_ = port.ok() ? absl::StrCat("http://127.0.0.1:", *port, "/origin.git") : "";
-      return port.ok();
-    }));
-  }
-  const std::string& url() const { return url_; }
-
- private:
-  Process process_;
-  std::string url_;
-};
 
 TEST(GitTest, ConvergesOverHttp) {
   const std::string directory = absl::StrCat(FAIRLEAD_BINARY_DIR, "/itest/http-remote");

@@ -34,6 +34,8 @@ LAYERS = {
     "agent": ("base", "resources"),
     "cli": ("base", "resources"),
     "integration": ("base", "resources"),
+    # The agent's runtime on real engines, registries and git servers.
+    "integration/agent": ("base", "resources", "agent", "integration"),
     # The one place that holds both ends.
     "integration/simulation": ("base", "resources", "sync", "controller", "agent"),
     # A controller whose clock jumps.

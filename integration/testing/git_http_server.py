@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Serves git repositories over smart HTTP through git's own CGI program.
 
-Usage: git_http_server.py ROOT PORT_FILE    writes the port to PORT_FILE when it listens.
+Usage: git_http_server.py ROOT PORT_FILE [USER:PASSWORD]
+
+Writes the port to PORT_FILE when it listens. With a login everything else is refused. Paths below
+/moved/ answer with a redirection to a page that is no repository.
 """
 
+import base64
 import http.server
 import os
 import subprocess
@@ -14,6 +18,7 @@ import urllib.parse
 class Smart(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root = ""
+    login = ""
 
     def body(self):
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -28,6 +33,13 @@ class Smart(http.server.BaseHTTPRequestHandler):
     def serve(self):
         path, _, query = self.path.partition("?")
         body = self.body()
+        if path.startswith("/moved/"):
+            self.refuse(301, "Location", "/sign-in")
+            return
+        wanted = "Basic " + base64.b64encode(self.login.encode()).decode()
+        if self.login and self.headers.get("Authorization") != wanted:
+            self.refuse(401, "WWW-Authenticate", 'Basic realm="test"')
+            return
         environment = dict(
             os.environ, GIT_PROJECT_ROOT=self.root, GIT_HTTP_EXPORT_ALL="1",
             PATH_INFO=urllib.parse.unquote(path), QUERY_STRING=query,
@@ -52,14 +64,21 @@ class Smart(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def refuse(self, status, name, value):
+        self.send_response(status)
+        self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     do_GET = do_POST = serve
 
     def log_message(self, *_):
         pass
 
 
-def main(root, port_file):
+def main(root, port_file, login=""):
     Smart.root = os.path.abspath(root)
+    Smart.login = login
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Smart)
     with open(port_file + ".new", "w", encoding="ascii") as out:
         out.write(str(server.server_address[1]))
