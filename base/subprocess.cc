@@ -24,6 +24,8 @@ namespace {
 
 constexpr int kExecFailed = 127;
 constexpr absl::Duration kCancelPoll = absl::Milliseconds(50);
+// Between the end of a child's output and its own.
+constexpr absl::Duration kEndPoll = absl::Milliseconds(2);
 
 // A file descriptor closed at the end of its scope.
 class Fd {
@@ -141,22 +143,27 @@ struct Streams {
   Fd err;
 };
 
+// OK, or why the child must be ended.
+absl::Status MayGoOn(const SubprocessOptions& options, absl::Time deadline) {
+  if (Clock::Real().Now() >= deadline) {
+    return absl::DeadlineExceededError(absl::StrCat(options.argv[0], ": not finished after ",
+                                                    absl::FormatDuration(options.timeout)));
+  }
+  if (options.is_cancelled && options.is_cancelled()) {
+    return absl::CancelledError(absl::StrCat(options.argv[0], ": cancelled"));
+  }
+  return absl::OkStatus();
+}
+
 // Moves data until both outputs are closed. OK, or why the child must be ended.
-absl::Status Pump(const SubprocessOptions& options, Streams& streams, Collector& out,
-                  Collector& err) {
-  const absl::Time deadline = Clock::Real().Now() + options.timeout;
+absl::Status Pump(const SubprocessOptions& options, absl::Time deadline, Streams& streams,
+                  Collector& out, Collector& err) {
   absl::string_view input = options.input;
   if (input.empty()) streams.in.Close();
   std::array<char, 65536> buffer;
   while (streams.out.get() >= 0 || streams.err.get() >= 0) {
-    const absl::Duration left = deadline - Clock::Real().Now();
-    if (left <= absl::ZeroDuration()) {
-      return absl::DeadlineExceededError(absl::StrCat(options.argv[0], ": not finished after ",
-                                                      absl::FormatDuration(options.timeout)));
-    }
-    if (options.is_cancelled && options.is_cancelled()) {
-      return absl::CancelledError(absl::StrCat(options.argv[0], ": cancelled"));
-    }
+    RETURN_IF_ERROR(MayGoOn(options, deadline));
+    const absl::Duration left = std::max(deadline - Clock::Real().Now(), absl::ZeroDuration());
     std::array<pollfd, 3> polls = {{{streams.out.get(), POLLIN, 0},
                                     {streams.err.get(), POLLIN, 0},
                                     {streams.in.get(), POLLOUT, 0}}};
@@ -225,12 +232,20 @@ absl::StatusOr<SubprocessResult> RunSubprocess(const SubprocessOptions& options)
   Streams streams{std::move(in.write), std::move(out.read), std::move(err.read)};
   Collector out_text(options.output_limit, options.on_line);
   Collector err_text(options.output_limit, options.on_line);
-  const absl::Status pumped = Pump(options, streams, out_text, err_text);
-  if (!pumped.ok()) KillGroup(pid);
+  const absl::Time deadline = Clock::Real().Now() + options.timeout;
+  absl::Status ended = Pump(options, deadline, streams, out_text, err_text);
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  // A child may close its outputs and go on.
+  while (ended.ok() && ::waitpid(pid, &status, WNOHANG) == 0) {
+    ::poll(nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(kEndPoll)));
+    ended = MayGoOn(options, deadline);
   }
-  RETURN_IF_ERROR(pumped);
+  if (!ended.ok()) {
+    KillGroup(pid);
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  RETURN_IF_ERROR(ended);
   return SubprocessResult{ExitCode(status), out_text.Take(), err_text.Take()};
 }
 

@@ -36,6 +36,17 @@ TEST(SubprocessTest, DeadlineKillsTheWholeGroup) {
   ASSERT_GT(group, 0);
 }
 
+TEST(SubprocessTest, DeadlineAndCancelEndAChildThatHasClosedItsOutput) {
+  SubprocessOptions options;
+  options.argv = {"sh", "-c", "exec >&- 2>&-; sleep 1000"};
+  options.timeout = absl::Milliseconds(200);
+  EXPECT_EQ(RunSubprocess(options).status().code(), absl::StatusCode::kDeadlineExceeded);
+  options.timeout = absl::Seconds(20);
+  const absl::Time begin = Clock::Real().Now();
+  options.is_cancelled = [&] { return Clock::Real().Now() - begin > absl::Milliseconds(200); };
+  EXPECT_EQ(RunSubprocess(options).status().code(), absl::StatusCode::kCancelled);
+}
+
 TEST(SubprocessTest, CancelEndsIt) {
   int polls = 0;
   const auto result =
