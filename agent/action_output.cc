@@ -31,14 +31,10 @@ void ActionOutput::Add(absl::string_view line) {
   const bool continues = std::exchange(in_long_line_, line.size() >= kPiece);
   // A secret could lie across the border of two pieces: only the first one is shown.
   if (continues) return;
-  std::string text = PlainText(redact_(std::string(line)));
-  if (text.size() > bounds_.line_bytes) {
-    text.resize(bounds_.line_bytes);
-    text = PlainText(text) + "...";
-  }
-  last_.push_back(text);
+  // Most lines of a flood are never shown: they are not looked at either.
+  last_.emplace_back(line);
   if (last_.size() > kLastLines) last_.pop_front();
-  kept_.push_back(std::move(text));
+  kept_.emplace_back(line);
   Fill(clock_.Now());
   if (kept_.size() > bounds_.tail) {
     kept_.pop_front();
@@ -57,7 +53,7 @@ void ActionOutput::Tick() {
 void ActionOutput::Finish() {
   if (dropped_ > 0 && batch_.lines_size() > 0) SendBatch();
   batch_.set_dropped(batch_.dropped() + std::exchange(dropped_, 0));
-  for (std::string& line : kept_) batch_.add_lines(std::move(line));
+  for (const std::string& line : kept_) batch_.add_lines(Shown(line));
   kept_.clear();
   if (batch_.lines_size() > 0 || batch_.dropped() > 0) SendBatch();
 }
@@ -65,7 +61,8 @@ void ActionOutput::Finish() {
 std::string ActionOutput::LastLines(std::size_t count) const {
   std::vector<std::string> lines;
   for (const std::string& line : last_) {
-    const absl::string_view stripped = absl::StripAsciiWhitespace(line);
+    const std::string shown = Shown(line);
+    const absl::string_view stripped = absl::StripAsciiWhitespace(shown);
     if (!stripped.empty()) lines.emplace_back(stripped.substr(0, 500));
   }
   if (lines.size() > count) {
@@ -74,21 +71,34 @@ std::string ActionOutput::LastLines(std::size_t count) const {
   return absl::StrJoin(lines, "\n");
 }
 
+std::string ActionOutput::Shown(const std::string& line) const {
+  std::string text = PlainText(redact_(line));
+  if (text.size() <= bounds_.line_bytes) return text;
+  text.resize(bounds_.line_bytes);
+  return PlainText(text) + "...";
+}
+
 void ActionOutput::Fill(absl::Time now) {
   const double seconds = absl::ToDoubleSeconds(now - refilled_);
   refilled_ = now;
   allowance_ = std::min(bounds_.lines_per_second,
                         allowance_ + std::max(0.0, seconds) * bounds_.lines_per_second);
+  // In a flood few large pieces say more than many small ones.
+  const double piece = std::min(static_cast<double>(bounds_.tail), bounds_.lines_per_second);
+  if (dropped_ > 0 && allowance_ < piece) return;
   while (!kept_.empty()) {
-    const std::size_t size = kept_.front().size() + 1;
-    const bool is_spent =
-        lines_sent_ + bounds_.tail >= bounds_.lines || bytes_sent_ + size > bounds_.bytes;
-    if (is_spent || allowance_ < 1) return;
+    if (lines_sent_ + bounds_.tail >= bounds_.lines || allowance_ < 1) return;
+    std::string line = Shown(kept_.front());
+    const std::size_t size = line.size() + 1;
+    if (bytes_sent_ + size > bounds_.bytes) {
+      lines_sent_ = bounds_.lines;
+      return;
+    }
     // What is missing is said before the lines behind it.
     if (dropped_ > 0 && batch_.lines_size() > 0) SendBatch();
     batch_.set_dropped(batch_.dropped() + std::exchange(dropped_, 0));
     if (batch_.lines_size() == 0) batch_began_ = now;
-    batch_.add_lines(std::move(kept_.front()));
+    batch_.add_lines(std::move(line));
     kept_.pop_front();
     allowance_ -= 1;
     lines_sent_ += 1;

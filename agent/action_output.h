@@ -52,6 +52,8 @@ class ActionOutput {
   std::string LastLines(std::size_t count) const;
 
  private:
+  // Redacted, and cut.
+  std::string Shown(const std::string& line) const;
   // Moves kept lines to the batch as far as the bounds allow.
   void Fill(absl::Time now);
   void SendBatch();
@@ -62,7 +64,7 @@ class ActionOutput {
   const base::Clock& clock_;
   const OutputBounds bounds_;
 
-  // Lines that the rate or the bounds hold back, at most `tail`.
+  // Lines that the rate or the bounds hold back, at most `tail`, as they came.
   std::deque<std::string> kept_;
   // Left out before the first of `kept_`.
   uint64_t dropped_ = 0;

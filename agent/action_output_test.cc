@@ -80,6 +80,17 @@ TEST_F(ActionOutputTest, TheRateHoldsBackAndCatchesUp) {
   EXPECT_THAT(Lines(), ElementsAre("1", "2", "-2", "5", "6", "7", "8"));
 }
 
+TEST_F(ActionOutputTest, AFloodGoesInLargePieces) {
+  ActionOutput output = Make();
+  for (int i = 0; i < 5000; ++i) {
+    output.Add("again");
+    clock_.Advance(absl::Milliseconds(1));
+  }
+  output.Finish();
+  EXPECT_LT(sent_.size(), 40);
+  EXPECT_GT(Lines().size(), 1000);
+}
+
 TEST_F(ActionOutputTest, BytesAreBounded) {
   ActionOutput output = Make({.bytes = 10000, .tail = 2});
   for (int i = 0; i < 100; ++i) {

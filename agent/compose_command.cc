@@ -32,7 +32,9 @@ std::map<std::string, std::string> EnvironmentFor(const std::string& engine) {
           {"COMPOSE_INTERACTIVE_NO_CLI", "1"},
           {"COMPOSE_HTTP_TIMEOUT", "600"},
           {"COMPOSE_IGNORE_ORPHANS", "1"},
-          {"DOCKER_CLI_HINTS", "false"}};
+          {"DOCKER_CLI_HINTS", "false"},
+          // Version 1 would keep what it prints until there is much.
+          {"PYTHONUNBUFFERED", "1"}};
 }
 
 bool Succeeds(std::vector<std::string> argv, const std::string& engine, const CallLimits& limits,
@@ -140,10 +142,11 @@ absl::StatusOr<std::string> ComposeCommand::Run(ActionScope& scope, const Call& 
     RETURN_IF_ERROR(Wrap(options), "compose_cmd_wrapper");
   }
   for (const auto& [key, value] : call.environment) options.environment[key] = value;
-  if (!call.phase.empty()) {
+  if (!call.phase.empty() || call.is_program) {
     options.on_line = [&](absl::string_view line) {
-      scope.Report(call.phase, std::string(absl::StripAsciiWhitespace(line)));
       scope.output.Add(line);
+      if (call.is_program) return;
+      scope.Report(call.phase, std::string(absl::StripAsciiWhitespace(line)));
     };
   }
   ASSIGN_OR_RETURN(base::SubprocessResult result, base::RunSubprocess(options));

@@ -54,6 +54,8 @@ class ComposeCommand {
     // Its lines are shown as progress under this name and as output of the action; empty shows
     // none.
     std::string phase = {};
+    // What a program of the project prints: output of the action alone, for it may be much.
+    bool is_program = false;
     // Besides that of every call.
     std::map<std::string, std::string> environment = {};
   };

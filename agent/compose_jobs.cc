@@ -104,7 +104,7 @@ absl::Status RunService(ActionScope& scope, const v1::RunService& request,
                                .Run(scope, {.project = project,
                                             .input = input,
                                             .arguments = std::move(arguments),
-                                            .phase = "running",
+                                            .is_program = true,
                                             .environment = {{"DOCKER_CONFIG", config.path()}}})
                                .status();
   if (!ran.ok() && !is_named) {

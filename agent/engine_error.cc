@@ -112,7 +112,7 @@ absl::Status StatusOfPushError(absl::string_view message) {
 
 absl::Status StatusOfPullError(absl::string_view message) {
   for (const char* sign : {"pull access denied", "not found", "manifest unknown", "unauthorized",
-                           "repository does not exist", "denied"}) {
+                           "repository does not exist", "denied", "no basic auth credentials"}) {
     if (absl::StrContains(message, sign)) return absl::NotFoundError(message);
   }
   if (absl::StrContains(message, "no space left")) return absl::ResourceExhaustedError(message);
