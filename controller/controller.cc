@@ -165,6 +165,8 @@ struct Controller::Parts {
   absl::Status LockData();
   // Fetches a sync for a run. Returns at once.
   void Fetch(const actions::FetchOrder& order);
+  // Begins a run that a webhook asks for, unless one that will see the same waits already.
+  void Run(const actions::RunOrder& order);
   void BuildPoller(base::Clock& clock, base::Random& random);
   absl::Status BuildGrpc();
   void StartTicker(base::Clock& clock);
@@ -255,7 +257,8 @@ absl::Status Controller::Parts::Build() {
   ASSIGN_OR_RETURN(routes, Routes::Start({.listen = options.http_listen,
                                           .tls_cert = options.tls_cert,
                                           .tls_key = options.tls_key,
-                                          .webhook_secret = options.webhook_secret},
+                                          .webhook_secret = options.webhook_secret,
+                                          .run = [this](const auto& order) { Run(order); }},
                                          *reconciler, *poller, *metrics));
   StartTicker(clock);
   return absl::OkStatus();
@@ -302,6 +305,20 @@ void Controller::Parts::Fetch(const actions::FetchOrder& order) {
       }
       runs->engine().OnFetched(id, (*read)->revision, now);
     });
+  });
+}
+
+void Controller::Parts::Run(const actions::RunOrder& order) {
+  reconciler->Post([this, order](loop::Core& core, absl::Time now) {
+    if (runs->engine().IsWaiting(order.resource)) return;
+    const absl::StatusOr<v1::Run> run = runs->engine().Start(order, *core.view(), now);
+    if (run.ok()) return;
+    v1::Event event;
+    event.set_resource(order.resource);
+    event.set_type("webhook-refused");
+    event.set_warning(true);
+    event.set_message(std::string(run.status().message()));
+    core.AddEvent(std::move(event), now);
   });
 }
 

@@ -59,6 +59,12 @@ std::optional<http::WebhookTarget> FindTarget(const loop::LoopView& view, const 
     target = SyncTarget(view, name, spec->resource_sync(), default_secret);
   } else if (kind == "repo") {
     target = TargetOf(spec->repo(), default_secret);
+  } else if (kind == "build") {
+    target = TargetOf(spec->build(), default_secret);
+    // The branch is that of the repository whose files are built.
+    const std::string& linked = spec->build().linked_repo();
+    const v1::Resource* const repo = linked.empty() ? nullptr : SpecOf(view, "repo", linked);
+    if (repo != nullptr) target.branch = repo->repo().branch();
   } else {
     target = TargetOf(spec->stack(), default_secret);
     // Only of its own repository the branch is its own.
@@ -91,6 +97,29 @@ void Look(const loop::LoopView& view, const std::string& kind, const std::string
   }
 }
 
+// What a push asks a build or repo to run; nothing for a repo that is only a source.
+std::optional<actions::RunOrder> OrderOf(const loop::LoopView& view,
+                                         const http::WebhookDecision& decision) {
+  const v1::Resource* const spec = SpecOf(view, decision.kind, decision.name);
+  const bool build = decision.kind == "build";
+  if (spec == nullptr || (!build && decision.kind != "repo")) return std::nullopt;
+  actions::RunOrder order{.resource = absl::StrCat(decision.kind, "/", decision.name),
+                          .trigger = v1::RUN_TRIGGER_WEBHOOK,
+                          .who = absl::StrCat("webhook of ", decision.provider),
+                          .why = decision.commit.empty()
+                                     ? ""
+                                     : absl::StrCat("commit ", decision.commit.substr(0, 7)),
+                          .parent = ""};
+  if (build) return order;
+  if (decision.verb == "build") {
+    order.execution.mutable_build_repo()->set_repo(decision.name);
+    return order;
+  }
+  if (spec->repo().server_id().empty()) return std::nullopt;
+  if (decision.verb == "clone") order.execution.mutable_clone_repo()->set_repo(decision.name);
+  return order;
+}
+
 absl::Status Readiness(const loop::Reconciler& reconciler) {
   const std::string store_error = reconciler.StoreError();
   if (!store_error.empty()) {
@@ -120,10 +149,13 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
                                                                          const std::string& name) {
     return FindTarget(*reconciler.View(), kind, name, secret);
   };
-  endpoints.on_webhook = [&](const http::WebhookDecision& decision) {
+  endpoints.on_webhook = [&, options](const http::WebhookDecision& decision) {
     metrics.OnWebhook(decision.provider, http::WebhookOutcomeName(decision.outcome));
     if (decision.outcome != http::WebhookOutcome::kAccepted) return;
-    Look(*reconciler.View(), decision.kind, decision.name, poller);
+    if (const auto order = OrderOf(*reconciler.View(), decision)) options.run(*order);
+    if (decision.kind != "build") {
+      Look(*reconciler.View(), decision.kind, decision.name, poller);
+    }
   };
   http::Server::Options server_options;
   server_options.address = options.listen.substr(0, colon);

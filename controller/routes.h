@@ -1,11 +1,13 @@
 // The HTTP port wired to the loop, the poller and the metrics.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 
+#include "controller/actions/run_engine.h"
 #include "controller/http/server.h"
 #include "controller/loop/reconciler.h"
 #include "controller/loop/sync_poller.h"
@@ -18,6 +20,8 @@ struct RoutesOptions {
   std::string tls_cert;
   std::string tls_key;
   std::string webhook_secret;
+  // Begins a run that a webhook asks for; returns at once.
+  std::function<void(const actions::RunOrder&)> run;
 };
 
 // Lives as long as the port is open.

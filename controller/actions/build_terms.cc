@@ -13,8 +13,8 @@
 
 #include "base/proto_time.h"
 #include "base/status.h"
+#include "controller/loop/repo_source.h"
 #include "resources/key_values.h"
-#include "sync/git/url.h"
 #include "sync/made.h"
 
 namespace fairlead::actions {
@@ -70,23 +70,30 @@ std::string DomainOf(absl::string_view url) {
   return std::string(at == absl::string_view::npos ? url : url.substr(at + 1));
 }
 
+absl::Status NoAccounts(const std::string& account, const std::string& domain) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("no account \"", account, "\" is known for ", domain,
+                   "; start the controller with --accounts FILE, or leave the account out"));
+}
+
 absl::Status AddGitLogin(const std::string& account, const JobInput& input, v1::GitSource& source) {
   const std::string domain = DomainOf(source.url());
-  const v1::Login* login =
-      input.logins == nullptr || domain.empty() ? nullptr : input.logins->FindGit(domain, account);
-  if (login != nullptr) *source.mutable_login() = *login;
-  if (login == nullptr && !account.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("git_account: no account \"", account, "\" is known for ", domain,
-                     "; give it to the controller, or leave git_account out"));
+  if (account.empty() || domain.empty()) return absl::OkStatus();
+  if (input.logins == nullptr) return base::Annotate(NoAccounts(account, domain), "git_account");
+  const absl::StatusOr<v1::GitSource> access = input.logins->FindGit(domain, account);
+  if (!access.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat("git_account: ", access.status().message()));
   }
+  *source.mutable_login() = access->login();
+  source.set_ssh_key(access->ssh_key());
+  source.set_known_hosts(access->known_hosts());
   return absl::OkStatus();
 }
 
 // Of a build or a repo. NotFound: it names no repository.
 template <typename Spec>
 absl::StatusOr<v1::GitSource> SourceOf(const Spec& spec, const JobInput& input) {
-  ASSIGN_OR_RETURN(const std::string url, git::UrlOf(git::FieldsOf(spec)));
+  ASSIGN_OR_RETURN(const std::string url, loop::RepositoryUrlOf(spec));
   v1::GitSource source;
   source.set_url(url);
   source.set_branch(spec.branch());
@@ -131,15 +138,17 @@ absl::Status AddTargets(const std::string& name, const v1::Build& build, const J
     v1::BuildImage::Target& target = *body.add_targets() = std::move(targets[i]);
     if (!target.push()) continue;
     const v1::ImageRegistry& registry = build.image_registry(static_cast<int>(i));
-    const v1::Login* login =
-        input.logins == nullptr ? nullptr
-                                : input.logins->FindRegistry(registry.domain(), registry.account());
-    if (login != nullptr) *target.mutable_login() = *login;
-    if (login == nullptr && !registry.account().empty()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("image_registry: no account \"", registry.account(), "\" is known for ",
-                       registry.domain(), "; give it to the controller, or leave account out"));
+    if (registry.account().empty()) continue;
+    if (input.logins == nullptr) {
+      return base::Annotate(NoAccounts(registry.account(), registry.domain()), "image_registry");
     }
+    const absl::StatusOr<v1::Login> login =
+        input.logins->FindRegistry(registry.domain(), registry.account());
+    if (!login.ok()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("image_registry: ", login.status().message()));
+    }
+    *target.mutable_login() = *login;
   }
   return absl::OkStatus();
 }
@@ -150,6 +159,10 @@ void AddSecrets(const sync::DesiredResource& desired, v1::Action& action) {
 }
 void AddSecret(const v1::Login& login, v1::Action& action) {
   if (!login.secret().empty()) action.add_secrets(login.secret());
+}
+void AddSecret(const v1::GitSource& source, v1::Action& action) {
+  AddSecret(source.login(), action);
+  if (!source.ssh_key().empty()) action.add_secrets(source.ssh_key());
 }
 
 bool IsConnected(const sync::PlanInput& input, const std::string& server) {
@@ -375,7 +388,7 @@ absl::StatusOr<HostJob> ComputeBuildJob(const sync::DesiredResource& desired, bo
   for (const v1::BuildImage::Target& target : body.targets()) {
     AddSecret(target.login(), job.action);
   }
-  AddSecret(body.git().login(), job.action);
+  AddSecret(body.git(), job.action);
   job.spec = *desired.spec;
   *job.spec.mutable_build()->mutable_version() = version;
   return job;
@@ -404,7 +417,7 @@ absl::StatusOr<HostJob> ComputeRepoJob(const sync::DesiredResource& desired,
   }
   RETURN_IF_ERROR(source.status());
   *body.mutable_source() = *std::move(source);
-  AddSecret(body.source().login(), job.action);
+  AddSecret(body.source(), job.action);
   body.set_directory(repo.path().empty() ? desired.id.name : repo.path());
   if (!repo.environment().empty()) {
     ASSIGN_OR_RETURN(const auto pairs, resources::ParseKeyValues(repo.environment()),

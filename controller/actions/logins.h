@@ -3,18 +3,21 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
+
 #include "fairlead/v1/action.pb.h"
 
 namespace fairlead::actions {
 
-// Confined to the loop's thread; what it returns is valid until the next call.
+// Thread-safe. An error says where to add the account; without an account there is nothing to add.
 class Logins {
  public:
   virtual ~Logins() = default;
-  // Null when there is no such account. An empty account is the only one of the domain.
-  virtual const v1::Login* FindGit(const std::string& domain, const std::string& account) const = 0;
-  virtual const v1::Login* FindRegistry(const std::string& domain,
-                                        const std::string& account) const = 0;
+  // Login, ssh_key and known_hosts of a source at `domain`.
+  virtual absl::StatusOr<v1::GitSource> FindGit(const std::string& domain,
+                                                const std::string& account) const = 0;
+  virtual absl::StatusOr<v1::Login> FindRegistry(const std::string& domain,
+                                                 const std::string& account) const = 0;
 };
 
 }  // namespace fairlead::actions

@@ -156,6 +156,12 @@ bool RunEngine::IsOpen(const std::string& resource) const {
   });
 }
 
+bool RunEngine::IsWaiting(const std::string& resource) const {
+  return std::any_of(runs_.begin(), runs_.end(), [&resource](const auto& active) {
+    return active->run.resource() == resource && active->run.state() == v1::RUN_STATE_WAITING;
+  });
+}
+
 bool RunEngine::MayBegin(const Active& active) const {
   for (const auto& other : runs_) {
     if (other.get() == &active) return true;

@@ -95,6 +95,8 @@ class RunEngine {
   absl::Time wake_at() const;
   // Of this procedure or sync a run has not ended.
   bool IsOpen(const std::string& resource) const;
+  // One of them has not begun.
+  bool IsWaiting(const std::string& resource) const;
 
  private:
   struct Active {

@@ -26,6 +26,8 @@ struct Route {
   std::string provider;
   std::string kind;
   std::string name;
+  // Of an older path: what is asked for.
+  std::string verb = {};
 
   // As people call it.
   std::string Noun() const { return kind == "resource_sync" ? "sync" : kind; }
@@ -78,7 +80,7 @@ std::optional<std::string> Decode(absl::string_view text, bool is_form) {
 bool IsListenerVerb(absl::string_view kind, absl::string_view verb) {
   if (kind == "sync") return verb == "refresh" || verb == "sync";
   if (kind == "stack") return verb == "refresh" || verb == "deploy";
-  return kind == "repo" && (verb == "clone" || verb == "pull");
+  return kind == "repo" && (verb == "clone" || verb == "pull" || verb == "build");
 }
 
 std::optional<Route> ParseTarget(absl::string_view target) {
@@ -90,15 +92,20 @@ std::optional<Route> ParseTarget(absl::string_view target) {
   };
   absl::string_view kind = "sync";
   absl::string_view name;
+  absl::string_view verb;
   const bool is_own = !parts.empty() && parts[0] == "webhook";
   if (is_own && parts.size() == 3) {
     name = parts[2];
-  } else if (is_own && parts.size() == 4 && is_one_of(parts[2], {"stack", "repo"})) {
+  } else if (is_own && parts.size() == 4 && is_one_of(parts[2], {"stack", "repo", "build"})) {
+    kind = parts[2];
+    name = parts[3];
+  } else if (parts.size() == 4 && parts[0] == "listener" && parts[2] == "build") {
     kind = parts[2];
     name = parts[3];
   } else if (parts.size() == 5 && parts[0] == "listener" && IsListenerVerb(parts[2], parts[4])) {
     kind = parts[2];
     name = parts[3];
+    verb = parts[4];
   } else {
     return std::nullopt;
   }
@@ -107,7 +114,7 @@ std::optional<Route> ParseTarget(absl::string_view target) {
   std::optional<std::string> decoded = Decode(name, /*is_form=*/false);
   if (!known || !decoded.has_value()) return std::nullopt;
   return Route{std::string(parts[1]), kind == "sync" ? "resource_sync" : std::string(kind),
-               *std::move(decoded)};
+               *std::move(decoded), std::string(verb)};
 }
 
 bool IsAuthentic(const HttpRequest& request, const std::string& provider,
@@ -190,6 +197,7 @@ WebhookDecision Decided(WebhookOutcome outcome, const Route& route, const std::s
   if (outcome == WebhookOutcome::kAccepted || outcome == WebhookOutcome::kIgnored) {
     decision.kind = route.kind;
     decision.name = route.name;
+    decision.verb = route.verb;
     body[route.Noun()] = route.name;
   }
   if (!text.empty()) body["reason"] = text;
@@ -241,8 +249,8 @@ WebhookDecision DecideWebhook(const HttpRequest& request, const FindTarget& find
   const std::optional<Route> route = ParseTarget(request.target);
   if (!route.has_value()) {
     return Decided(WebhookOutcome::kUnknownPath, {"unknown", "", ""},
-                   "use /webhook/PROVIDER/SYNC or /webhook/PROVIDER/stack/STACK with github, "
-                   "gitlab, gitea or generic");
+                   "use /webhook/PROVIDER/SYNC or /webhook/PROVIDER/KIND/NAME with github, gitlab, "
+                   "gitea or generic, and stack, repo or build");
   }
   if (request.method != "POST") {
     return Decided(WebhookOutcome::kBadMethod, *route, "webhooks are sent by POST");

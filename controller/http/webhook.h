@@ -24,7 +24,7 @@ struct WebhookTarget {
   bool enabled = true;
 };
 
-// nullopt when there is none; `kind` is "resource_sync", "stack" or "repo".
+// nullopt when there is none; `kind` is "resource_sync", "stack", "repo" or "build".
 using FindTarget =
     std::function<std::optional<WebhookTarget>(const std::string& kind, const std::string& name)>;
 
@@ -58,6 +58,8 @@ struct WebhookDecision {
   // With kAccepted and kIgnored: the resource.
   std::string kind;
   std::string name;
+  // Of a repo by an older path: "clone", "pull" or "build".
+  std::string verb;
   // The new commit, 40 hexadecimal digits, when the forge names it.
   std::string commit;
   // Why it was ignored.
@@ -69,11 +71,10 @@ inline constexpr std::size_t kMaxWebhookBody = 1u << 20;
 // Whether the target belongs to DecideWebhook.
 bool IsWebhookTarget(absl::string_view target);
 
-// Pure. Understands POST /webhook/{github|gitlab|gitea|generic}/SYNC, the same with stack/NAME or
-// repo/NAME in the place of SYNC, and the older /listener/{github|gitlab}/KIND/NAME/VERB with sync
-// and {refresh|sync}, stack and {refresh|deploy}, or repo and {clone|pull}; names are
-// percent-encoded. Authentic is, compared
-// in constant time: an HMAC-SHA256 over the body in X-Hub-Signature-256 ("sha256=HEX"; github,
+// Pure. Understands POST /webhook/{github|gitlab|gitea|generic}/SYNC, the same with stack/NAME,
+// repo/NAME or build/NAME in the place of SYNC, and the older /listener/{github|gitlab}/KIND/NAME/VERB
+// with sync and {refresh|sync}, stack and {refresh|deploy}, repo and {clone|pull|build}, or build
+// without a verb; names are percent-encoded. Authentic is, compared in constant time: an HMAC-SHA256 over the body in X-Hub-Signature-256 ("sha256=HEX"; github,
 // gitea, generic) or X-Gitea-Signature (HEX; gitea), or the secret itself in X-Gitlab-Token
 // (gitlab), X-Fairlead-Token or "Authorization: Bearer" (generic).
 WebhookDecision DecideWebhook(const HttpRequest& request, const FindTarget& find);

@@ -19,6 +19,14 @@ std::optional<RepoQuestion> RepoQuestionOf(const v1::Stack& stack, const v1::Rep
   return question;
 }
 
+absl::StatusOr<std::string> RepositoryUrlOf(const v1::Build& build) {
+  return git::UrlOf(git::FieldsOf(build));
+}
+
+absl::StatusOr<std::string> RepositoryUrlOf(const v1::Repo& repo) {
+  return git::UrlOf(git::FieldsOf(repo));
+}
+
 std::string Describe(const RepoQuestion& question) {
   return absl::StrCat(git::SplitCredentials(question.url).url, " at ", question.reference);
 }

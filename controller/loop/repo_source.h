@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 #include "controller/loop/stack_place.h"
+#include "fairlead/v1/build.pb.h"
 #include "fairlead/v1/repo.pb.h"
 #include "fairlead/v1/stack.pb.h"
 
@@ -29,6 +31,10 @@ struct RepoQuestion {
 // The question of a stack with a repository of its own: `url`, else git_provider and repo; `repo`,
 // when it is not null, is its linked_repo and comes first. Nothing when the stack names none.
 std::optional<RepoQuestion> RepoQuestionOf(const v1::Stack& stack, const v1::Repo* repo);
+
+// The address of the repository that a build or repo names. NotFound: it names none.
+absl::StatusOr<std::string> RepositoryUrlOf(const v1::Build& build);
+absl::StatusOr<std::string> RepositoryUrlOf(const v1::Repo& repo);
 
 // "owner/name at main", for messages; without what the url says of the user.
 std::string Describe(const RepoQuestion& question);

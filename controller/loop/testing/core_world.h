@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "base/proto_time.h"
 #include "controller/loop/core.h"
@@ -180,8 +181,32 @@ class CoreWorld {
   bool approval = false;
   // Resource to the error its next actions meet.
   std::map<std::string, absl::Status> faults;
+  // Commit that builds and checkouts find.
+  std::string head = "4f2a91c7";
+  int images_made = 0;
 
  private:
+  // As an engine would, of the repository at `head`.
+  void Build(const v1::BuildImage& body, v1::BuildResult& result) {
+    const std::string content = absl::StrCat(head, absl::StrJoin(body.build_args(), ","));
+    result.set_commit(head);
+    result.set_content_hash(content);
+    if (!body.force() && body.known_content_hash() == content) {
+      result.set_unchanged(true);
+      result.set_image_id(body.known_image_id());
+      return;
+    }
+    result.set_image_id(absl::StrCat("sha256:", ++images_made));
+    for (const auto& target : body.targets()) {
+      for (const std::string& tag : body.tags()) {
+        result.add_references(absl::StrCat(target.repository(), ":", tag));
+      }
+      if (target.push()) {
+        result.add_digests(absl::StrCat(target.repository(), "@sha256:", images_made));
+      }
+    }
+  }
+
   v1::ActionOutcome PerformOne(const DispatchAction& dispatch) {
     const v1::Action& action = dispatch.action;
     ModelHost& host = hosts[dispatch.server];
@@ -196,6 +221,15 @@ class CoreWorld {
       return outcome;
     }
     if (action.has_check() || action.has_check_stack()) return outcome;
+    if (action.has_build_image()) {
+      Build(action.build_image(), *outcome.mutable_build());
+      return outcome;
+    }
+    if (action.has_check_out_repo()) {
+      outcome.mutable_check_out()->set_commit(head);
+      outcome.mutable_check_out()->set_directory("/repos/" + action.check_out_repo().directory());
+      return outcome;
+    }
     if (action.has_apply_container()) {
       const auto& spec = action.apply_container().spec();
       v1::Container* old = host.Find(spec.name());
