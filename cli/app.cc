@@ -332,19 +332,30 @@ void CommandLine::AddHistoryCommands() {
 void CommandLine::AddRunCommands() {
   group_ = "Actions";
   const auto run = std::make_shared<RunOptions>();
-  CLI::App* command = Add("run", "Run a procedure, or fetch and apply a resource_sync",
+  CLI::App* command = Add("run", "Run a procedure, build or repo, or fetch and apply a sync",
                           "  fairlead run procedure/nightly --wait\n"
-                          "  fairlead run procedure/nightly --why \"before the holidays\"",
+                          "  fairlead run repo/site --why \"before the holidays\"",
                           run, &RunRun);
   AddResource(command, run->resource);
   command->add_flag("-w,--wait", run->wait, "Print its log until it ends; exit 1 when it fails");
+  command->add_flag("--force", run->force, "Build although nothing has changed; clone anew");
   command->add_option("--why", run->why, kWhyHelp);
   AddTableOrJson(command, run->output);
+
+  const auto build = std::make_shared<BuildOptions>();
+  command = Add("build", "Build an image now",
+                "  fairlead build api --wait\n  fairlead build api --force", build, &RunBuild);
+  command->add_option("name", build->name, "Of the build")->required();
+  command->add_flag("-w,--wait", build->run.wait,
+                    "Print its log until it ends; exit 1 when it fails");
+  command->add_flag("--force", build->run.force, "Although nothing has changed");
+  command->add_option("--why", build->run.why, kWhyHelp);
+  AddTableOrJson(command, build->run.output);
 
   group_ = "What happens";
   const auto runs = std::make_shared<RunsOptions>();
   command =
-      Add("runs", "List runs of procedures and syncs, newest first",
+      Add("runs", "List runs of procedures, builds, repos and syncs, newest first",
           "  fairlead runs\n  fairlead runs procedure/nightly\n  fairlead runs -w", runs, &RunRuns);
   AddResource(command, runs->resource, false);
   command->add_flag("-w,--watch", runs->watch, "Stay and print what changes");

@@ -150,17 +150,27 @@ struct ExecuteOptions {
 absl::StatusOr<int> RunExecute(Session& session, const ExecuteOptions& options);
 
 struct RunOptions {
-  // A procedure or a resource_sync.
+  // A procedure, build, repo or resource_sync.
   ResourceArguments resource;
   std::string why;
   bool wait = false;
+  // Build although nothing has changed; clone anew.
+  bool force = false;
   OutputFormat output = OutputFormat::kText;
 };
 // With `wait` 1 when it does not succeed.
 absl::StatusOr<int> RunRun(Session& session, const RunOptions& options);
 
+struct BuildOptions {
+  // NAME or build/NAME.
+  std::string name;
+  RunOptions run;
+};
+// As RunRun.
+absl::StatusOr<int> RunBuild(Session& session, const BuildOptions& options);
+
 struct RunsOptions {
-  // Only of this procedure or sync; none is all.
+  // Only of this procedure, build, repo or sync; none is all.
   ResourceArguments resource;
   bool watch = false;
   uint32_t tail = 0;

@@ -7,7 +7,7 @@ constexpr char kBash[] = R"sh(# fairlead completion for bash: source <(fairlead 
 _fairlead() {
   local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
   local command="" kind="" word i names
-  local commands="validate fmt schema plan sync wait status get export import describe apply start stop restart release retry cancel run runs rollback approve history logs events version completion"
+  local commands="validate fmt schema plan sync wait status get export import describe apply start stop restart release retry cancel run build runs rollback approve history logs events version completion"
   local IFS=$'\n'
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -34,6 +34,9 @@ _fairlead() {
     completion) COMPREPLY=($(compgen -W $'bash\nzsh\nfish' -- "$current")) ;;
     plan|sync|wait|status)
       names="$(fairlead __complete names resource_sync 2>/dev/null)"
+      COMPREPLY=($(compgen -W "$names" -- "$current")) ;;
+    build)
+      names="$(fairlead __complete names build 2>/dev/null)"
       COMPREPLY=($(compgen -W "$names" -- "$current")) ;;
     get|export|describe|start|stop|restart|release|retry|cancel|run|runs|rollback|history|logs|events)
       if [[ -n $kind ]]; then
@@ -73,8 +76,9 @@ _fairlead() {
     'release:end a stop hold'
     'retry:try again what failed, was cancelled or put aside'
     'cancel:end the action or the run under way'
-    'run:run a procedure, or fetch and apply a sync'
-    'runs:list runs of procedures and syncs'
+    'run:run a procedure, build or repo, or fetch and apply a sync'
+    'build:build an image now'
+    'runs:list runs of procedures, builds, repos and syncs'
     'rollback:go back to an earlier spec'
     'approve:let a plan start that waits for approval'
     'history:specs that were applied'
@@ -94,6 +98,9 @@ _fairlead() {
     plan|sync|wait|status)
       names=("${(@f)$(fairlead __complete names resource_sync 2>/dev/null)}")
       compadd -a names ;;
+    build)
+      names=("${(@f)$(fairlead __complete names build 2>/dev/null)}")
+      compadd -a names ;;
     get|export|describe|start|stop|restart|release|retry|cancel|run|runs|rollback|history|logs|events)
       if (( CURRENT > 3 )) && [[ "${words[3]}" != */* ]]; then
         names=("${(@f)$(fairlead __complete names "${words[3]}" 2>/dev/null)}")
@@ -111,7 +118,7 @@ if [[ "${funcstack[1]}" == _fairlead ]]; then _fairlead "$@"; else compdef _fair
 )sh";
 
 constexpr char kFish[] = R"sh(# fairlead completion for fish: fairlead completion fish | source
-set -l commands validate fmt schema plan sync wait status get export import describe apply start stop restart release retry cancel run runs rollback approve history logs events version completion
+set -l commands validate fmt schema plan sync wait status get export import describe apply start stop restart release retry cancel run build runs rollback approve history logs events version completion
 set -l of_resource get export describe start stop restart release retry cancel run runs rollback history logs events
 complete -c fairlead -f
 complete -c fairlead -n "not __fish_seen_subcommand_from $commands" -a "$commands"
@@ -119,6 +126,7 @@ complete -c fairlead -n "__fish_seen_subcommand_from validate fmt apply" -F
 complete -c fairlead -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
 complete -c fairlead -n "__fish_seen_subcommand_from import" -F -a "compose docker"
 complete -c fairlead -n "__fish_seen_subcommand_from plan sync wait status" -a "(fairlead __complete names resource_sync 2>/dev/null)"
+complete -c fairlead -n "__fish_seen_subcommand_from build" -a "(fairlead __complete names build 2>/dev/null)"
 function __fairlead_resources
   for kind in (fairlead __complete kinds 2>/dev/null)
     for name in (fairlead __complete names $kind 2>/dev/null)

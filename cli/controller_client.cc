@@ -249,6 +249,20 @@ absl::Status ControllerClient::WatchRuns(
   return DescribeRpcError(reader->Finish(), connection_->address, connection_->timeout);
 }
 
+absl::Status ControllerClient::RunLog(
+    const v1::RunLogRequest& request,
+    const std::function<void(const v1::RunLogResponse&)>& on_lines) {
+  grpc::ClientContext context;
+  const auto reader = connection_->executions->RunLog(&context, request);
+  v1::RunLogResponse response;
+  while (reader->Read(&response)) on_lines(response);
+  const grpc::Status status = reader->Finish();
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    return absl::UnimplementedError(status.error_message());
+  }
+  return DescribeRpcError(status, connection_->address, connection_->timeout);
+}
+
 absl::StatusOr<v1::ApproveResponse> ControllerClient::Approve(const v1::ApproveRequest& request) {
   return connection_->Call(*connection_->syncs, &v1::SyncService::Stub::Approve, request);
 }

@@ -55,6 +55,9 @@ class ControllerClient {
   // Calls `on_run` with each answer until the end.
   absl::Status WatchRuns(const v1::WatchRunsRequest& request,
                          const std::function<void(const v1::WatchRunsResponse&)>& on_run);
+  // Calls `on_lines` with each answer until the end. Unimplemented by older controllers.
+  absl::Status RunLog(const v1::RunLogRequest& request,
+                      const std::function<void(const v1::RunLogResponse&)>& on_lines);
   absl::StatusOr<v1::ApproveResponse> Approve(const v1::ApproveRequest& request);
 
   // Calls `on_lines` with each answer until the end.

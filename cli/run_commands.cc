@@ -31,9 +31,9 @@ absl::StatusOr<v1::Run> FetchRun(Session& session, const std::string& id) {
   return list.runs(0);
 }
 
-// Prints what is new in the log until the run has ended, and returns it as it was last.
-absl::StatusOr<v1::Run> FollowRun(Session& session, const std::string& id, uint64_t from,
-                                  bool with_time) {
+// As FollowRun, by a controller that does not know RunLog: what is new when the run changes.
+absl::StatusOr<v1::Run> WatchRun(Session& session, const std::string& id, uint64_t from,
+                                 bool with_time) {
   v1::WatchRunsRequest request;
   request.set_id(id);
   ASSIGN_OR_RETURN(ControllerClient* const controller, session.Controller());
@@ -47,6 +47,28 @@ absl::StatusOr<v1::Run> FollowRun(Session& session, const std::string& id, uint6
       });
   if (!HasEnded(last)) RETURN_IF_ERROR(status);
   return last;
+}
+
+// Prints the log from the line on, as it comes, until the run has ended, and returns it as it was
+// last.
+absl::StatusOr<v1::Run> FollowRun(Session& session, const std::string& id, int64_t tail,
+                                  bool with_time) {
+  v1::RunLogRequest request;
+  request.set_id(id);
+  request.set_follow(true);
+  request.set_tail(tail);
+  ASSIGN_OR_RETURN(ControllerClient* const controller, session.Controller());
+  const absl::Status status = controller->RunLog(request, [&](const v1::RunLogResponse& response) {
+    session.Print(RenderRunLines(response, with_time, session.text_options()));
+  });
+  if (!absl::IsUnimplemented(status)) {
+    RETURN_IF_ERROR(status);
+    return FetchRun(session, id);
+  }
+  ASSIGN_OR_RETURN(const v1::Run run, FetchRun(session, id));
+  const uint64_t lines = LinesOf(run);
+  const bool all = tail < 0 || static_cast<uint64_t>(tail) >= lines;
+  return WatchRun(session, id, all ? 0 : lines - static_cast<uint64_t>(tail), with_time);
 }
 
 int ExitCodeOf(const v1::Run& run) {
@@ -66,6 +88,7 @@ absl::StatusOr<int> RunRun(Session& session, const RunOptions& options) {
   v1::RunRequest request;
   request.set_resource(id.ToString());
   request.set_why(options.why);
+  request.set_force(options.force);
   ASSIGN_OR_RETURN(ControllerClient* const controller, session.Controller());
   ASSIGN_OR_RETURN(const v1::RunResponse response, controller->Run(request));
   const std::string run = absl::StrCat(kRunPrefix, response.run().id());
@@ -80,10 +103,21 @@ absl::StatusOr<int> RunRun(Session& session, const RunOptions& options) {
   }
   if (options.output != OutputFormat::kJson) session.Print(absl::StrCat(Printable(run), "\n"));
   // The JSON of a run holds its log.
-  const uint64_t from = options.output == OutputFormat::kJson ? UINT64_MAX : 0;
-  ASSIGN_OR_RETURN(const v1::Run ended, FollowRun(session, response.run().id(), from, false));
+  const std::string& run_id = response.run().id();
+  ASSIGN_OR_RETURN(const v1::Run ended, options.output == OutputFormat::kJson
+                                            ? WatchRun(session, run_id, UINT64_MAX, false)
+                                            : FollowRun(session, run_id, -1, false));
   if (options.output == OutputFormat::kJson) RETURN_IF_ERROR(session.PrintJson(ended));
   return ExitCodeOf(ended);
+}
+
+absl::StatusOr<int> RunBuild(Session& session, const BuildOptions& options) {
+  RunOptions run = options.run;
+  run.resource = {.first = absl::StartsWith(options.name, "build/")
+                               ? options.name
+                               : absl::StrCat("build/", options.name),
+                  .second = ""};
+  return RunRun(session, run);
 }
 
 absl::StatusOr<int> RunRuns(Session& session, const RunsOptions& options) {
@@ -138,15 +172,15 @@ absl::StatusOr<int> CancelRun(Session& session, const std::string& id,
 
 absl::StatusOr<int> PrintRunLog(Session& session, const std::string& id,
                                 const LogsOptions& options) {
+  if (options.follow) {
+    RETURN_IF_ERROR(FollowRun(session, id, options.tail, options.timestamps).status());
+    return kExitOk;
+  }
   ASSIGN_OR_RETURN(const v1::Run run, FetchRun(session, id));
   const uint64_t lines = LinesOf(run);
   const uint64_t from = options.tail < 0 || static_cast<uint64_t>(options.tail) >= lines
                             ? 0
                             : lines - static_cast<uint64_t>(options.tail);
-  if (options.follow) {
-    RETURN_IF_ERROR(FollowRun(session, id, from, options.timestamps).status());
-    return kExitOk;
-  }
   session.Print(RenderRunLog(run, from, options.timestamps, session.text_options()));
   return kExitOk;
 }

@@ -51,6 +51,7 @@ TEST_F(RunTest, WaitsPrintsEachLineOnceAndFailsWithTheRun) {
   Say("two", run);
   run.set_state(v1::RUN_STATE_FAILED);
   Change(run);
+  *controller_.runs.add_runs() = RunOf(v1::RUN_STATE_WAITING);
   const Outcome outcome = RunCommand({"run", "procedure/nightly", "--wait"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_EQ(outcome.out, "run/4k2m9x7q1a\none\ntwo\n");
@@ -109,6 +110,21 @@ TEST_F(RunTest, PrintsAndFollowsTheLog) {
   controller_.runs.Clear();
   EXPECT_EQ(RunCommand({"logs", "run/none"}).err,
             "fairlead: no run none is kept. List them with: fairlead runs\n");
+}
+
+TEST_F(RunTest, BuildsByNameAndPrintsTheOutputAsItComes) {
+  v1::Run run = RunOf(v1::RUN_STATE_FAILED);
+  *controller_.runs.add_runs() = run;
+  controller_.run_log.emplace_back().add_lines()->set_text("step 1");
+  controller_.run_log.emplace_back().set_dropped(7);
+  controller_.run_log.back().add_lines()->set_text("step 9");
+  const Outcome outcome = RunCommand({"build", "api", "--wait", "--force"});
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("step 1\n... 7 lines are no longer kept ...\nstep 9\n"));
+  EXPECT_EQ(controller_.run_request.resource(), "build/api");
+  EXPECT_TRUE(controller_.run_request.force());
+  EXPECT_TRUE(controller_.run_log_request.follow());
+  EXPECT_EQ(controller_.run_log_request.tail(), -1);
 }
 
 TEST_F(RunTest, DescribesARunByStageAndExecution) {

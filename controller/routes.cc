@@ -103,13 +103,12 @@ std::optional<actions::RunOrder> OrderOf(const loop::LoopView& view,
   const v1::Resource* const spec = SpecOf(view, decision.kind, decision.name);
   const bool build = decision.kind == "build";
   if (spec == nullptr || (!build && decision.kind != "repo")) return std::nullopt;
-  actions::RunOrder order{.resource = absl::StrCat(decision.kind, "/", decision.name),
-                          .trigger = v1::RUN_TRIGGER_WEBHOOK,
-                          .who = absl::StrCat("webhook of ", decision.provider),
-                          .why = decision.commit.empty()
-                                     ? ""
-                                     : absl::StrCat("commit ", decision.commit.substr(0, 7)),
-                          .parent = ""};
+  actions::RunOrder order{
+      .resource = absl::StrCat(decision.kind, "/", decision.name),
+      .trigger = v1::RUN_TRIGGER_WEBHOOK,
+      .who = absl::StrCat("webhook of ", decision.provider),
+      .why = decision.commit.empty() ? "" : absl::StrCat("commit ", decision.commit.substr(0, 7)),
+      .parent = ""};
   if (build) return order;
   if (decision.verb == "build") {
     order.execution.mutable_build_repo()->set_repo(decision.name);

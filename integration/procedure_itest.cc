@@ -124,7 +124,7 @@ TEST_F(ProcedureTest, RunsByItsScheduleAndSaysWhatCannotBeRun) {
       "[[procedure]]\nname = \"often\"\n[procedure.config]\nschedule_format = \"Cron\"\n"
       "schedule = \"*/2 * * * * *\"\nschedule_timezone = \"UTC\"\n",
       Stage("sync", "RunSync", "sync = \"main\""), Stage("web", "Deploy", "deployment = \"web\""),
-      "[[procedure]]\nname = \"prune\"\n", Stage("all", "PruneSystem", "server = \"host-1\""))));
+      "[[procedure]]\nname = \"prune\"\n", Stage("all", "ClearRepoCache", ""))));
   ASSERT_OK(WaitFor("a run by the schedule", [&] {
     return absl::StrContains(fleet_.Cli({"runs", "procedure/often"}).out, "succeeded");
   }));
@@ -135,8 +135,8 @@ TEST_F(ProcedureTest, RunsByItsScheduleAndSaysWhatCannotBeRun) {
   EXPECT_EQ(fleet_.Cli({"run", "resource_sync/main", "--wait"}).exit_code, 0);
   const CommandResult refused = fleet_.Cli({"run", "procedure/prune", "--wait"});
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.out, HasSubstr("PruneSystem is not acted on yet"));
-  EXPECT_THAT(fleet_.Story("procedure/prune"), HasSubstr("PruneSystem is read and checked"));
+  EXPECT_THAT(refused.out, HasSubstr("ClearRepoCache is not acted on yet"));
+  EXPECT_THAT(fleet_.Story("procedure/prune"), HasSubstr("ClearRepoCache is read and checked"));
 
   fleet_.PushFile("bad.toml", absl::StrCat("[[procedure]]\nname = \"bad\"\n",
                                            Stage("one", "Deploy", "deployment = \"nowhere\"")));

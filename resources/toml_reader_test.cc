@@ -112,7 +112,7 @@ TEST(TomlReaderTest, KindsNotActedOnAreReadWithANotice) {
   for (const v1::Dialect dialect : {v1::DIALECT_TOML, v1::DIALECT_KOMODO}) {
     const ParsedFile file = ReadToml(
         "a.toml",
-        "[[build]]\nname = \"a\"\n[[build]]\nname = \"b\"\n[[user_groups]]\nname = \"c\"\n",
+        "[[action]]\nname = \"a\"\n[[action]]\nname = \"b\"\n[[user_groups]]\nname = \"c\"\n",
         dialect);
     EXPECT_FALSE(file.foreign || file.has_unknown_table || file.spoilt);
     ASSERT_EQ(file.declarations.size(), 3u);
@@ -123,8 +123,8 @@ TEST(TomlReaderTest, KindsNotActedOnAreReadWithANotice) {
     EXPECT_EQ(file.problems[0].code(), "kind-not-acted-on");
     EXPECT_EQ(file.problems[0].severity(), v1::SEVERITY_NOTICE);
     EXPECT_EQ(file.problems[0].message(),
-              "[[build]] is read and checked, but not acted on yet (2 entries): "
-              "images are not built");
+              absl::StrCat("[[action]] is read and checked, but not acted on yet (2 entries): ",
+                           FindKind("action")->not_acted_on));
   }
 }
 

@@ -276,11 +276,12 @@ void GateOnBusy(const Facts& facts, Decision& decision) {
   // An agent that is away says nothing of its action either.
   if (facts.busy == v1::STEP_ACTION_NONE || decision.gate.kind() == v1::Gate::KIND_SERVER) return;
   if (!IsActing(decision.action)) decision.action = v1::STEP_ACTION_WAIT;
-  const absl::string_view what = facts.id.kind == "build"  ? "a build"
-                                 : facts.id.kind == "repo" ? "a checkout"
-                                                           : ActionText(facts.busy);
+  const bool made = facts.shape == Shape::kNone;
+  const absl::string_view what = !made ? ActionText(facts.busy)
+                                 : facts.id.kind == "build" ? "a build"
+                                                            : "a checkout";
   SetGate(decision, v1::Gate::KIND_BUSY, absl::StrCat(what, " is under way"));
-  if (decision.reason.empty()) decision.reason = decision.gate.reason();
+  if (decision.reason.empty() || made) decision.reason = decision.gate.reason();
   decision.condition = v1::CONDITION_PROGRESSING;
   // Decided again when the action has ended.
   decision.new_failure = nullptr;

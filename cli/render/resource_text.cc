@@ -83,9 +83,39 @@ std::string WhyText(const v1::ResourceStatus& status) {
   return text;
 }
 
+// Of what is made here the newest: "1.2.3, api:1.2.3 of 4f2a91c".
+std::string WantedOf(const v1::ResourceView& view) {
+  if (view.has_build()) {
+    const v1::Version& version = view.build().version();
+    const bool versioned = version.major() + version.minor() + version.patch() > 0;
+    return absl::StrCat(
+        versioned ? absl::StrCat(version.major(), ".", version.minor(), ".", version.patch(), ", ")
+                  : "",
+        view.build().image(), view.build().commit().empty() ? "" : " of ",
+        ShortRevision(view.build().commit()));
+  }
+  if (view.has_repo()) {
+    return absl::StrCat(ShortRevision(view.repo().commit()), " in ", view.repo().directory());
+  }
+  return view.status().wanted();
+}
+
+std::string BuildText(const v1::BuildRecord& build, const TextOptions& options) {
+  std::string text = FormatMoment(base::FromProto(build.built_at()), options);
+  absl::StrAppend(&text, " on ", Printable(build.server()), " in ",
+                  FormatSpan(base::FromProto(build.took())));
+  if (!build.subject().empty()) {
+    absl::StrAppend(&text, ", of ", ShortRevision(build.commit()), " \"",
+                    Printable(build.subject()), "\"");
+  }
+  return absl::StrCat(text, ", by run/", Printable(build.run_id()),
+                      build.pushed() ? "" : "; pushed nowhere");
+}
+
 std::string HoldText(const v1::Hold& hold, const TextOptions& options) {
-  std::string text = absl::StrCat("stopped by ", Printable(hold.who()), " ",
-                                  FormatMoment(base::FromProto(hold.at()), options));
+  std::string text =
+      absl::StrCat(hold.kind() == v1::Hold::KIND_PAUSE ? "paused by " : "stopped by ",
+                   Printable(hold.who()), " ", FormatMoment(base::FromProto(hold.at()), options));
   if (!hold.why().empty()) absl::StrAppend(&text, ": ", Printable(hold.why()));
   if (hold.has_expires_at()) {
     absl::StrAppend(&text, "; until ", FormatMoment(base::FromProto(hold.expires_at()), options));
@@ -140,7 +170,7 @@ std::string RenderResources(const v1::ListResourcesResponse& list, const TextOpt
          {status.server().empty() ? "-" : Printable(status.server())},
          {RevisionOf(status)},
          {status.has_since() ? FormatAge(base::FromProto(status.since()), options.now) : "-"},
-         {Printable(status.wanted())}});
+         {Printable(WantedOf(view))}});
   }
   return table.Render(options.painter);
 }
@@ -164,6 +194,13 @@ std::string RenderDescription(const v1::GetResourceResponse& response, const Tex
                   Row("why", WhyText(status)));
   if (status.has_hold()) absl::StrAppend(&text, Row("hold", HoldText(status.hold(), options)));
   absl::StrAppend(&text, Row("next", Printable(status.next())));
+  if (view.has_build()) absl::StrAppend(&text, Row("built", BuildText(view.build(), options)));
+  if (view.has_build()) {
+    absl::StrAppend(&text, Row("images", absl::StrJoin(view.build().references(), ", ",
+                                                       [](std::string* out, const auto& image) {
+                                                         out->append(Printable(image));
+                                                       })));
+  }
   if (view.has_sync()) absl::StrAppend(&text, Row("sync", SyncText(view.sync(), options)));
   if (view.has_server()) absl::StrAppend(&text, Row("server", ServerText(view.server(), options)));
   if (!status.file().empty()) {

@@ -73,6 +73,19 @@ std::vector<Cell> RowOf(const v1::Run& run, const TextOptions& options) {
           {Truncate(Remark(run), kMessageWidth)}};
 }
 
+void AddLine(const v1::Run::Line& line, bool with_time, const TextOptions& options,
+             std::string& text) {
+  if (with_time) {
+    absl::StrAppend(
+        &text, absl::FormatTime("%Y-%m-%dT%H:%M:%E3S%Ez", base::FromProto(line.at()), options.zone),
+        " ");
+  }
+  absl::StrAppend(
+      &text,
+      options.painter.Paint(line.warning() ? Color::kYellow : Color::kNone, Printable(line.text())),
+      "\n");
+}
+
 void AddExecution(const v1::RunExecution& execution, const TextOptions& options, Table& table) {
   std::string remark = Printable(execution.message());
   if (execution.attempts() > 1) {
@@ -139,18 +152,22 @@ std::string RenderRunLog(const v1::Run& run, uint64_t from, bool with_time,
   std::string text;
   for (uint64_t number = std::max<uint64_t>(from, run.lines_dropped()); number < LinesOf(run);
        ++number) {
-    const v1::Run::Line& line = run.log(static_cast<int>(number - run.lines_dropped()));
-    if (with_time) {
-      absl::StrAppend(
-          &text,
-          absl::FormatTime("%Y-%m-%dT%H:%M:%E3S%Ez", base::FromProto(line.at()), options.zone),
-          " ");
-    }
-    absl::StrAppend(&text,
-                    options.painter.Paint(line.warning() ? Color::kYellow : Color::kNone,
-                                          Printable(line.text())),
-                    "\n");
+    AddLine(run.log(static_cast<int>(number - run.lines_dropped())), with_time, options, text);
   }
+  return text;
+}
+
+std::string RenderRunLines(const v1::RunLogResponse& response, bool with_time,
+                           const TextOptions& options) {
+  std::string text;
+  if (response.dropped() > 0) {
+    absl::StrAppend(
+        &text,
+        options.painter.Paint(
+            Color::kDim, absl::StrCat("... ", response.dropped(), " lines are no longer kept ...")),
+        "\n");
+  }
+  for (const v1::Run::Line& line : response.lines()) AddLine(line, with_time, options, text);
   return text;
 }
 

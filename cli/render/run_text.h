@@ -18,6 +18,9 @@ std::string RenderRunLine(const v1::Run& run, const TextOptions& options);
 std::string RenderRun(const v1::Run& run, const TextOptions& options);
 
 // Lines of its log from number `from` on, counted over its whole life, a line each.
+// The same of what RunLog tells.
+std::string RenderRunLines(const v1::RunLogResponse& response, bool with_time,
+                           const TextOptions& options);
 std::string RenderRunLog(const v1::Run& run, uint64_t from, bool with_time,
                          const TextOptions& options);
 // How many lines its log has had.

@@ -139,6 +139,13 @@ class FakeController::Executions final : public v1::ExecutionService::Service {
     *response = fake_.schedules;
     return fake_.error;
   }
+  Status RunLog(ServerContext*, const v1::RunLogRequest* request,
+                ServerWriter<v1::RunLogResponse>* writer) override {
+    fake_.run_log_request = *request;
+    if (fake_.run_log.empty()) return {grpc::StatusCode::UNIMPLEMENTED, ""};
+    for (const v1::RunLogResponse& lines : fake_.run_log) writer->Write(lines);
+    return fake_.error;
+  }
   Status WatchRuns(ServerContext*, const v1::WatchRunsRequest* request,
                    ServerWriter<v1::WatchRunsResponse>* writer) override {
     fake_.watch_runs_request = *request;

@@ -43,6 +43,8 @@ class FakeController {
   v1::ListSchedulesResponse schedules;
   // Changes of runs, in order; then the stream ends.
   std::vector<v1::WatchRunsResponse> run_changes;
+  // What RunLog tells; empty: it does not know RunLog.
+  std::vector<v1::RunLogResponse> run_log;
   // Past events, then `caught_up`, then with `watch` the later ones; then the stream stays open.
   std::vector<v1::Event> past;
   std::vector<v1::WatchResponse> later;
@@ -65,6 +67,7 @@ class FakeController {
   v1::ListRunsRequest runs_request;
   v1::WatchRunsRequest watch_runs_request;
   v1::CancelRunRequest cancel_run_request;
+  v1::RunLogRequest run_log_request;
   v1::ListSchedulesRequest schedules_request;
   // "Stop", "Start", ... in order.
   std::vector<std::string> executed;

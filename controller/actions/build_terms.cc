@@ -237,20 +237,29 @@ const v1::BuildRecord* RecordOf(const JobInput& input, const std::string& resour
   return found == input.builds->end() ? nullptr : &found->second;
 }
 
+// "1.2.3-arm"; empty for a build without versions.
+std::string TagOf(const v1::Build& build) {
+  const std::string version = VersionText(build.version());
+  if (version.empty() || !build.include_version_tags()) return "";
+  return absl::StrCat(version, build.image_tag().empty() ? "" : "-", build.image_tag());
+}
+
+bool HasTag(const v1::BuildResult& result, const std::string& tag) {
+  return !tag.empty() && std::any_of(result.references().begin(), result.references().end(),
+                                     [&tag](const std::string& reference) {
+                                       return absl::EndsWith(reference, absl::StrCat(":", tag));
+                                     });
+}
+
 // Unambiguous for ever where that can be had: a version is given once, a digest and an id say
 // what is in it.
 std::string RunImage(const v1::Build& build, const v1::BuildResult& result) {
   if (result.references().empty()) return result.image_id();
   const std::string& first = result.references(0);
   const std::string repository = first.substr(0, first.rfind(':'));
-  const std::string version = VersionText(build.version());
-  if (build.include_version_tags() && build.auto_increment_version() && !version.empty()) {
-    const std::string wanted = absl::StrCat(
-        repository, ":", version, build.image_tag().empty() ? "" : "-", build.image_tag());
-    if (std::find(result.references().begin(), result.references().end(), wanted) !=
-        result.references().end()) {
-      return wanted;
-    }
+  const std::string tag = TagOf(build);
+  if (build.auto_increment_version() && HasTag(result, tag)) {
+    return absl::StrCat(repository, ":", tag);
   }
   for (const std::string& digest : result.digests()) {
     if (absl::StartsWith(digest, repository + "@")) return digest;
@@ -375,7 +384,8 @@ absl::StatusOr<HostJob> ComputeBuildJob(const sync::DesiredResource& desired, bo
   for (std::string& tag : TagsOf(build, version)) body.add_tags(std::move(tag));
   body.set_commit_tag(build.include_commit_tag() && body.has_git());
   body.set_commit_tag_suffix(build.image_tag().empty() ? "" : absl::StrCat("-", build.image_tag()));
-  if (record != nullptr) {
+  // Of another declaration the tags may be others.
+  if (record != nullptr && record->spec_hash() == desired.spec_hash) {
     body.set_known_content_hash(record->content_hash());
     body.set_known_image_id(record->image_id());
   }
@@ -442,6 +452,11 @@ v1::BuildRecord BuildRecordOf(const loop::RequestReport& report, const v1::Build
     record.set_spec_hash(report.spec_hash);
     record.set_commit(result.commit());
     record.set_subject(result.subject());
+    // A version that was put on it after all is never given to another image.
+    if (HasTag(result, TagOf(report.spec.build()))) {
+      *record.mutable_version() = report.spec.build().version();
+      *record.mutable_references() = result.references();
+    }
     return record;
   }
   const v1::Build& build = report.spec.build();

@@ -96,10 +96,10 @@ absl::StatusOr<HostJob> PullDeployment(const JobInput& input, const ResourceId& 
   v1::PullImages& pull = *job.action.mutable_pull_images();
   pull.set_image(deployment.image().image().image());
   if (input.logins != nullptr && !deployment.image_registry_account().empty()) {
-    ASSIGN_OR_RETURN(*pull.add_logins(),
-                     input.logins->FindRegistry(RegistryOf(pull.image()),
-                                                deployment.image_registry_account()),
-                     "image_registry_account");
+    ASSIGN_OR_RETURN(
+        *pull.add_logins(),
+        input.logins->FindRegistry(RegistryOf(pull.image()), deployment.image_registry_account()),
+        "image_registry_account");
     job.action.add_secrets(pull.logins(0).secret());
   }
   return job;

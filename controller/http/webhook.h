@@ -72,11 +72,13 @@ inline constexpr std::size_t kMaxWebhookBody = 1u << 20;
 bool IsWebhookTarget(absl::string_view target);
 
 // Pure. Understands POST /webhook/{github|gitlab|gitea|generic}/SYNC, the same with stack/NAME,
-// repo/NAME or build/NAME in the place of SYNC, and the older /listener/{github|gitlab}/KIND/NAME/VERB
-// with sync and {refresh|sync}, stack and {refresh|deploy}, repo and {clone|pull|build}, or build
-// without a verb; names are percent-encoded. Authentic is, compared in constant time: an HMAC-SHA256 over the body in X-Hub-Signature-256 ("sha256=HEX"; github,
-// gitea, generic) or X-Gitea-Signature (HEX; gitea), or the secret itself in X-Gitlab-Token
-// (gitlab), X-Fairlead-Token or "Authorization: Bearer" (generic).
+// repo/NAME or build/NAME in the place of SYNC, and the older
+// /listener/{github|gitlab}/KIND/NAME/VERB with sync and {refresh|sync}, stack and
+// {refresh|deploy}, repo and {clone|pull|build}, or build without a verb; names are
+// percent-encoded. Authentic is, compared in constant time: an HMAC-SHA256 over the body in
+// X-Hub-Signature-256 ("sha256=HEX"; github, gitea, generic) or X-Gitea-Signature (HEX; gitea), or
+// the secret itself in X-Gitlab-Token (gitlab), X-Fairlead-Token or "Authorization: Bearer"
+// (generic).
 WebhookDecision DecideWebhook(const HttpRequest& request, const FindTarget& find);
 
 }  // namespace fairlead::http
