@@ -110,7 +110,8 @@ TEST_F(RunBuildTest, WhatHasNotChangedIsNotBuiltUnlessForced) {
   world_.Settle();
   EXPECT_EQ(BuiltVersion(), "0.0.1");
   std::string log;
-  for (const auto& line : world_.Run(id).log()) absl::StrAppend(&log, line.text(), "\n");
+  const v1::Run run = world_.Run(id);
+  for (const auto& line : run.log()) absl::StrAppend(&log, line.text(), "\n");
   EXPECT_THAT(log, HasSubstr("nothing has changed: 0.0.1 of 4f2a91c"));
   v1::Execution force;
   force.mutable_run_build()->set_build("api");
