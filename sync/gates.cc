@@ -277,7 +277,7 @@ void GateOnBusy(const Facts& facts, Decision& decision) {
   if (facts.busy == v1::STEP_ACTION_NONE || decision.gate.kind() == v1::Gate::KIND_SERVER) return;
   if (!IsActing(decision.action)) decision.action = v1::STEP_ACTION_WAIT;
   const bool made = facts.shape == Shape::kNone;
-  const absl::string_view what = !made ? ActionText(facts.busy)
+  const absl::string_view what = !made                      ? ActionText(facts.busy)
                                  : facts.id.kind == "build" ? "a build"
                                                             : "a checkout";
   SetGate(decision, v1::Gate::KIND_BUSY, absl::StrCat(what, " is under way"));

@@ -112,6 +112,24 @@ class Chooser {
   const v1::BuildRecord* record_ = nullptr;
 };
 
+// What the build pushes with also pulls.
+std::string AccountOf(const DesiredState& declared, const DesiredResource& resource) {
+  const v1::Deployment& deployment = resource.spec->deployment();
+  if (!deployment.image_registry_account().empty()) return deployment.image_registry_account();
+  const auto build =
+      declared.resources.find(ResourceId{"build", deployment.image().build().build_id()});
+  if (build == declared.resources.end() || build->second->spec == nullptr) return "";
+  const v1::Build& spec = build->second->spec->build();
+  return spec.image_registry().empty() ? "" : spec.image_registry(0).account();
+}
+
+std::shared_ptr<const v1::Resource> MakeSpec(const v1::Resource& spec, const std::string& image,
+                                             const std::string& account) {
+  auto filled = std::make_shared<v1::Resource>(WithImage(spec, image));
+  filled->mutable_deployment()->set_image_registry_account(account);
+  return filled;
+}
+
 std::shared_ptr<const DesiredResource> Fill(const DesiredState& declared, const PlanInput& input,
                                             const DesiredResource& resource) {
   auto filled = std::make_shared<DesiredResource>(resource);
@@ -124,9 +142,9 @@ std::shared_ptr<const DesiredResource> Fill(const DesiredState& declared, const 
     filled->waits_for_ever = choice.is_final;
     return filled;
   }
-  filled->spec = std::make_shared<const v1::Resource>(WithImage(*resource.spec, choice.image));
-  filled->resolved =
-      std::make_shared<const v1::Resource>(WithImage(*resource.resolved, choice.image));
+  const std::string account = AccountOf(declared, resource);
+  filled->spec = MakeSpec(*resource.spec, choice.image, account);
+  filled->resolved = MakeSpec(*resource.resolved, choice.image, account);
   if (input.hasher != nullptr) filled->spec_hash = input.hasher->Hash(*filled->resolved);
   return filled;
 }

@@ -14,6 +14,7 @@
 #include "base/proto_time.h"
 #include "base/status.h"
 #include "controller/loop/repo_source.h"
+#include "resources/host_script.h"
 #include "resources/key_values.h"
 #include "sync/made.h"
 
@@ -51,7 +52,7 @@ absl::Status AddLines(const std::string& text, const std::string& field,
 v1::HostCommand CommandOf(const v1::SystemCommand& declared) {
   v1::HostCommand command;
   command.set_directory(declared.path());
-  command.set_script(ScriptOf(declared));
+  command.set_script(resources::ScriptOf(declared));
   return command;
 }
 
@@ -490,29 +491,6 @@ v1::RepoRecord RepoRecordOf(const loop::RequestReport& report, const std::string
   record.set_spec_hash(report.spec_hash);
   *record.mutable_at() = base::ToProto(now);
   return record;
-}
-
-std::string ScriptOf(const v1::SystemCommand& command) {
-  if (command.shell_mode()) return command.command();
-  std::vector<std::string> lines;
-  bool goes_on = false;
-  for (absl::string_view line : absl::StrSplit(command.command(), '\n')) {
-    // A comment begins a line or follows a space.
-    if (absl::StartsWith(absl::StripLeadingAsciiWhitespace(line), "#")) continue;
-    line = line.substr(0, line.find(" #"));
-    line = absl::StripAsciiWhitespace(line);
-    if (line.empty()) continue;
-    const bool continues = absl::EndsWith(line, "\\");
-    absl::ConsumeSuffix(&line, "\\");
-    line = absl::StripTrailingAsciiWhitespace(line);
-    if (goes_on) {
-      absl::StrAppend(&lines.back(), " ", line);
-    } else {
-      lines.emplace_back(line);
-    }
-    goes_on = continues;
-  }
-  return absl::StrJoin(lines, " && ");
 }
 
 }  // namespace fairlead::actions

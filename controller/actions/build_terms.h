@@ -53,8 +53,4 @@ v1::BuildRecord BuildRecordOf(const loop::RequestReport& report, const v1::Build
 v1::RepoRecord RepoRecordOf(const loop::RequestReport& report, const std::string& resource,
                             absl::Time now);
 
-// What /bin/sh is to run. Lines are joined with &&, without comments and blank ones; a line that
-// ends in a backslash goes on in the next. In shell mode the text as it is.
-std::string ScriptOf(const v1::SystemCommand& command);
-
 }  // namespace fairlead::actions

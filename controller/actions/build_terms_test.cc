@@ -85,14 +85,6 @@ TEST(BuildTermsTest, FindsTheRegistryOfAnImage) {
   EXPECT_EQ(RegistryOf("registry.example.com:5000/team/api:1"), "registry.example.com:5000");
 }
 
-TEST(BuildTermsTest, ScriptsJoinLinesUnlessTheShellTakesThemAsTheyAre) {
-  v1::SystemCommand command;
-  command.set_command("make deps # first\n\n# a comment\nmake \\\n  all\n");
-  EXPECT_EQ(ScriptOf(command), "make deps && make all");
-  command.set_shell_mode(true);
-  EXPECT_EQ(ScriptOf(command), command.command());
-}
-
 class FakeLogins final : public Logins {
  public:
   absl::StatusOr<v1::GitSource> FindGit(const std::string& domain,
