@@ -155,6 +155,10 @@ class FakeRuntime final : public Runtime {
     progress.set_action_id(action.id());
     progress.set_phase("working");
     context.report(progress);
+    v1::ActionLog log;
+    log.set_action_id(action.id());
+    log.add_lines("line of " + action.id());
+    context.log(log);
     // A cancel is polled, as the interface says.
     while (!context.is_cancelled() &&
            !board.WaitUntil([&] { return !held; }, absl::Milliseconds(2))) {
@@ -344,6 +348,9 @@ TEST_F(AgentTest, PerformsAnActionAndForgetsItWhenAcknowledged) {
   EXPECT_EQ(outcome->outcome().resource(), "deployment/web");
   EXPECT_TRUE(outcome->outcome().has_took());
   EXPECT_TRUE(controller_.WaitFor([](const auto& m) { return m.has_progress(); }).has_value());
+  const auto log = controller_.WaitFor([](const auto& m) { return m.has_action_log(); });
+  ASSERT_TRUE(log.has_value());
+  EXPECT_EQ(log->action_log().lines(0), "line of a");
   v1::ControllerMessage acknowledge;
   acknowledge.mutable_acknowledge_outcome()->set_action_id("a");
   controller_.Send(acknowledge);
