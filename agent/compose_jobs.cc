@@ -1,6 +1,7 @@
 #include "agent/compose_jobs.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -8,13 +9,19 @@
 #include "absl/strings/str_cat.h"
 
 #include "agent/file_name.h"
+#include "agent/login_folder.h"
 #include "agent/once_record.h"
-#include "agent/private_folder.h"
-#include "agent/registry_login.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
 namespace {
+
+constexpr char kLogins[] = "docker-config-of-job";
+
+std::map<std::string, std::string> EnvironmentOf(const LoginFolder& logins) {
+  if (logins.variable().empty()) return {};
+  return {{"DOCKER_CONFIG", logins.variable()}};
+}
 
 absl::StatusOr<StackInput> InputOf(const ComposeCommand& compose, const StackFolder& folder,
                                    const v1::ApplyStack& stack) {
@@ -47,12 +54,11 @@ absl::Status BeginOnce(ActionScope& scope, const std::string& what) {
 }  // namespace
 
 absl::Status PullStack(ActionScope& scope, const v1::PullImages& request,
-                       const ComposeCommand& compose, const StackFolder& folder,
-                       const std::string& data_directory) {
+                       const ComposeCommand& compose, const StackFolder& folder) {
   const std::string& project = request.stack().project();
   ASSIGN_OR_RETURN(const StackInput input, InputOf(compose, folder, request.stack()));
-  ASSIGN_OR_RETURN(const PrivateFolder config, PrivateFolder::Make(data_directory));
-  RETURN_IF_ERROR(config.Write("config.json", DockerConfig(request.logins())).status());
+  LoginFolder logins(folder.PathOf(kLogins));
+  RETURN_IF_ERROR(logins.Write(request.logins()));
   std::vector<std::string> arguments = {"pull"};
   arguments.insert(arguments.end(), request.services().begin(), request.services().end());
   scope.Report("pulling", project);
@@ -61,7 +67,7 @@ absl::Status PullStack(ActionScope& scope, const v1::PullImages& request,
                                    .input = input,
                                    .arguments = std::move(arguments),
                                    .phase = "pulling",
-                                   .environment = {{"DOCKER_CONFIG", config.path()}}})
+                                   .environment = EnvironmentOf(logins)})
                       .status(),
                   "pull");
   scope.outcome.set_report(absl::StrCat("pulled the images of ", project));
@@ -69,8 +75,7 @@ absl::Status PullStack(ActionScope& scope, const v1::PullImages& request,
 }
 
 absl::Status RunService(ActionScope& scope, const v1::RunService& request,
-                        const ComposeCommand& compose, const StackFolder& folder,
-                        const std::string& data_directory) {
+                        const ComposeCommand& compose, const StackFolder& folder) {
   const std::string& project = request.stack().project();
   if (request.service().empty() || request.service()[0] == '-') {
     return absl::InvalidArgumentError(
@@ -81,11 +86,11 @@ absl::Status RunService(ActionScope& scope, const v1::RunService& request,
     *pull.mutable_stack() = request.stack();
     *pull.mutable_logins() = request.stack().logins();
     pull.add_services(request.service());
-    RETURN_IF_ERROR(PullStack(scope, pull, compose, folder, data_directory));
+    RETURN_IF_ERROR(PullStack(scope, pull, compose, folder));
   }
   ASSIGN_OR_RETURN(const StackInput input, InputOf(compose, folder, request.stack()));
-  ASSIGN_OR_RETURN(const PrivateFolder config, PrivateFolder::Make(data_directory));
-  RETURN_IF_ERROR(config.Write("config.json", DockerConfig(request.stack().logins())).status());
+  LoginFolder logins(folder.PathOf(kLogins));
+  RETURN_IF_ERROR(logins.Write(request.stack().logins()));
   const bool runs_on = HasAny(request, {"-d", "--detach"});
   const std::string name =
       absl::StrCat(project, "-run-", FileNameOf(scope.action.id()).substr(0, 12));
@@ -105,7 +110,7 @@ absl::Status RunService(ActionScope& scope, const v1::RunService& request,
                                             .input = input,
                                             .arguments = std::move(arguments),
                                             .is_program = true,
-                                            .environment = {{"DOCKER_CONFIG", config.path()}}})
+                                            .environment = EnvironmentOf(logins)})
                                .status();
   if (!ran.ok() && !is_named) {
     // A killed compose leaves its container running.

@@ -16,14 +16,12 @@ namespace fairlead::agent {
 
 // Pulls the images of all services, or of `request.services`.
 absl::Status PullStack(ActionScope& scope, const v1::PullImages& request,
-                       const ComposeCommand& compose, const StackFolder& folder,
-                       const std::string& data_directory);
+                       const ComposeCommand& compose, const StackFolder& folder);
 
 // Runs a command in a new container of a service, at most once for the action. The container goes
 // at the end, also when the action is cancelled, unless it is to run on by itself.
 // FailedPrecondition when the command does not end with 0.
 absl::Status RunService(ActionScope& scope, const v1::RunService& request,
-                        const ComposeCommand& compose, const StackFolder& folder,
-                        const std::string& data_directory);
+                        const ComposeCommand& compose, const StackFolder& folder);
 
 }  // namespace fairlead::agent

@@ -94,14 +94,14 @@ absl::Status ComposeRuntime::Pull(ActionScope& scope, const v1::PullImages& requ
   RETURN_IF_ERROR(CheckProjectName(request.stack().project()));
   ASSIGN_OR_RETURN(const ComposeCommand compose, Compose(scope));
   const StackFolder folder(data_directory_, request.stack().project());
-  return PullStack(scope, request, compose, folder, data_directory_);
+  return PullStack(scope, request, compose, folder);
 }
 
 absl::Status ComposeRuntime::RunOne(ActionScope& scope, const v1::RunService& request) const {
   RETURN_IF_ERROR(CheckProjectName(request.stack().project()));
   ASSIGN_OR_RETURN(const ComposeCommand compose, Compose(scope));
   const StackFolder folder(data_directory_, request.stack().project());
-  return RunService(scope, request, compose, folder, data_directory_);
+  return RunService(scope, request, compose, folder);
 }
 
 absl::Status ComposeRuntime::Remove(ActionScope& scope, const v1::RemoveStack& request) const {
