@@ -113,6 +113,9 @@ TEST(WebhookTest, AuthenticPushesAreAccepted) {
        WebhookOutcome::kAccepted, 202},
       {"stack", Signed("/webhook/gitea/stack/shop", body), WebhookOutcome::kAccepted, 202},
       {"repo", Signed("/webhook/github/repo/shop", body), WebhookOutcome::kAccepted, 202},
+      {"build", Signed("/webhook/github/build/shop", body), WebhookOutcome::kAccepted, 202},
+      {"older path, build", Signed("/listener/github/build/shop", body), WebhookOutcome::kAccepted,
+       202},
       {"older path, stack", Signed("/listener/github/stack/shop/deploy", body),
        WebhookOutcome::kAccepted, 202},
       {"older path, repo", Signed("/listener/github/repo/shop/pull", body),
@@ -122,6 +125,18 @@ TEST(WebhookTest, AuthenticPushesAreAccepted) {
       {"no branch wanted", Signed("/webhook/github/any", PushTo("refs/heads/dev")),
        WebhookOutcome::kAccepted, 202},
   });
+}
+
+TEST(WebhookTest, AcceptedNamesWhatIsAskedOfARepo) {
+  const std::string body = PushTo("refs/heads/main");
+  for (const char* verb : {"clone", "pull", "build"}) {
+    const WebhookDecision decision =
+        DecideWebhook(Signed(absl::StrCat("/listener/github/repo/shop/", verb), body), Find);
+    EXPECT_EQ(decision.outcome, WebhookOutcome::kAccepted) << verb;
+    EXPECT_EQ(decision.kind, "repo");
+    EXPECT_EQ(decision.verb, verb);
+  }
+  EXPECT_EQ(DecideWebhook(Signed("/webhook/github/repo/shop", body), Find).verb, "");
 }
 
 TEST(WebhookTest, AcceptedNamesSyncAndCommit) {
