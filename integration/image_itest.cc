@@ -15,7 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-class BuildTest : public testing::Test {
+class ImageTest : public testing::Test {
  protected:
   std::string Declaration(const std::string& deployment) {
     return absl::StrCat(
@@ -41,7 +41,7 @@ class BuildTest : public testing::Test {
   MiniFleet fleet_;
 };
 
-TEST_F(BuildTest, WhatADeploymentNeedsIsBuiltAndANewerImageReplacesIt) {
+TEST_F(ImageTest, WhatADeploymentNeedsIsBuiltAndANewerImageReplacesIt) {
   ASSERT_OK(fleet_.Start());
   WriteApp("one");
   ASSERT_OK(fleet_.WaitConverged(
@@ -65,7 +65,7 @@ TEST_F(BuildTest, WhatADeploymentNeedsIsBuiltAndANewerImageReplacesIt) {
   EXPECT_THAT(again.out, HasSubstr("nothing has changed"));
 }
 
-TEST_F(BuildTest, AFailingBuildLeavesWhatRuns) {
+TEST_F(ImageTest, AFailingBuildLeavesWhatRuns) {
   ASSERT_OK(fleet_.Start());
   WriteApp("one");
   ASSERT_OK(fleet_.WaitConverged(
