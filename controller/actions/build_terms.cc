@@ -314,15 +314,6 @@ std::vector<std::string> TagsOf(const v1::Build& build, const v1::Version& versi
   return tags;
 }
 
-std::string RegistryOf(absl::string_view image) {
-  const std::size_t slash = image.find('/');
-  if (slash == absl::string_view::npos) return "docker.io";
-  const absl::string_view first = image.substr(0, slash);
-  const bool is_domain =
-      absl::StrContains(first, ".") || absl::StrContains(first, ":") || first == "localhost";
-  return is_domain ? std::string(first) : "docker.io";
-}
-
 absl::StatusOr<std::string> ChooseServer(const std::string& builder, const std::string& last,
                                          const JobInput& input) {
   ASSIGN_OR_RETURN(std::vector<std::string> servers, ServersOf(builder, input.view.input));

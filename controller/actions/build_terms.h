@@ -31,10 +31,6 @@ std::vector<v1::BuildImage::Target> TargetsOf(const std::string& name, const v1:
 // Tags of an image of `version`, but for the commit's.
 std::vector<std::string> TagsOf(const v1::Build& build, const v1::Version& version);
 
-// "registry.example.com:5000" of "registry.example.com:5000/team/api:1"; docker.io when the image
-// names none.
-std::string RegistryOf(absl::string_view image);
-
 // The server to build on: of several that are connected the one with the fewest jobs, and
 // `last`, which has built it before, among equals. Unavailable: none is connected.
 // FailedPrecondition: it cannot be built there at all.

@@ -78,13 +78,6 @@ TEST(BuildTermsTest, TargetsAreDomainOwnerAndName) {
   EXPECT_EQ(targets[1].repository(), "docker.io/team/api");
 }
 
-TEST(BuildTermsTest, FindsTheRegistryOfAnImage) {
-  EXPECT_EQ(RegistryOf("nginx:1"), "docker.io");
-  EXPECT_EQ(RegistryOf("team/api"), "docker.io");
-  EXPECT_EQ(RegistryOf("localhost/api"), "localhost");
-  EXPECT_EQ(RegistryOf("registry.example.com:5000/team/api:1"), "registry.example.com:5000");
-}
-
 class FakeLogins final : public Logins {
  public:
   absl::StatusOr<v1::GitSource> FindGit(const std::string& domain,

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "controller/actions/build_terms.h"
+#include "controller/loop/action_logins.h"
 #include "controller/loop/action_terms.h"
 #include "controller/loop/step_action.h"
 #include "resources/container_spec.h"
@@ -81,6 +82,17 @@ absl::StatusOr<v1::ApplyStack> StackOf(const JobInput& input, const ResourceId& 
   ASSIGN_OR_RETURN(loop::StepAction applied,
                    loop::ComputeStepAction(input.view.input, step, *decision->second));
   for (const std::string& secret : applied.action.secrets()) job.action.add_secrets(secret);
+  const v1::Stack& stack = applied.spec.stack();
+  if (input.logins != nullptr && !stack.registry_account().empty()) {
+    v1::Login& login = *applied.action.mutable_apply_stack()->add_logins();
+    ASSIGN_OR_RETURN(
+        login,
+        input.logins->FindRegistry(
+            stack.registry_provider().empty() ? "docker.io" : stack.registry_provider(),
+            stack.registry_account()),
+        "registry_account");
+    job.action.add_secrets(login.secret());
+  }
   return std::move(*applied.action.mutable_apply_stack());
 }
 
@@ -96,10 +108,10 @@ absl::StatusOr<HostJob> PullDeployment(const JobInput& input, const ResourceId& 
   v1::PullImages& pull = *job.action.mutable_pull_images();
   pull.set_image(deployment.image().image().image());
   if (input.logins != nullptr && !deployment.image_registry_account().empty()) {
-    ASSIGN_OR_RETURN(
-        *pull.add_logins(),
-        input.logins->FindRegistry(RegistryOf(pull.image()), deployment.image_registry_account()),
-        "image_registry_account");
+    ASSIGN_OR_RETURN(*pull.add_logins(),
+                     input.logins->FindRegistry(loop::RegistryOf(pull.image()),
+                                                deployment.image_registry_account()),
+                     "image_registry_account");
     job.action.add_secrets(pull.logins(0).secret());
   }
   return job;

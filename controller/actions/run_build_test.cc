@@ -108,11 +108,15 @@ TEST_F(RunBuildTest, WhatHasNotChangedIsNotBuiltUnlessForced) {
   world_.Settle();
   const std::string id = world_.Start("build/api");
   world_.Settle();
-  EXPECT_EQ(BuiltVersion(), "0.0.1");
+  EXPECT_EQ(world_.core.images_made, 1);
+  // The same image has got one more version, and nothing is replaced for that.
+  EXPECT_EQ(BuiltVersion(), "0.0.2");
+  EXPECT_EQ(ImageOf("web"), "api:0.0.1");
+  EXPECT_EQ(world_.core.store->Load()->builds[0].image(), "api:0.0.1");
   std::string log;
   const v1::Run run = world_.Run(id);
   for (const auto& line : run.log()) absl::StrAppend(&log, line.text(), "\n");
-  EXPECT_THAT(log, HasSubstr("nothing has changed: 0.0.1 of 4f2a91c"));
+  EXPECT_THAT(log, HasSubstr("nothing has changed: 0.0.2 of 4f2a91c, image api:0.0.1"));
   v1::Execution force;
   force.mutable_run_build()->set_build("api");
   force.mutable_run_build()->set_force(true);
@@ -121,7 +125,8 @@ TEST_F(RunBuildTest, WhatHasNotChangedIsNotBuiltUnlessForced) {
                          *world_.core.core->view(), world_.core.now)
                   .ok());
   world_.Settle();
-  EXPECT_EQ(BuiltVersion(), "0.0.2");
+  EXPECT_EQ(world_.core.images_made, 2);
+  EXPECT_EQ(BuiltVersion(), "0.0.3");
 }
 
 TEST_F(RunBuildTest, TwoRunsThatFollowEachOtherGetTwoVersions) {
@@ -188,6 +193,28 @@ TEST_F(RunBuildTest, AFailedBuildLeavesTheOldImageRunning) {
   EXPECT_EQ(BuiltVersion(), "0.0.1");
   EXPECT_EQ(ImageOf("web"), "api:0.0.1");
   EXPECT_EQ(world_.core.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+}
+
+TEST_F(RunBuildTest, ABuilderThatIsOfflineIsLookedAtNowAndThen) {
+  RunWorld world;
+  world.Declare(kBuild);
+  world.Settle();
+  const std::string id = world.Start("build/api");
+  world.Pass();
+  int passes = 0;
+  const absl::Time until = world.core.now + absl::Minutes(1);
+  while (world.core.now < until && passes < 1000) {
+    world.Pass();
+    ++passes;
+    const absl::Time wake = std::min(world.core.core->wake_at(), world.driver->wake_at());
+    world.core.now = std::max(world.core.now, std::min(wake, until));
+  }
+  EXPECT_LT(passes, 100);
+  EXPECT_EQ(world.Run(id).stages(0).executions(0).message(),
+            "waits for builder \"local\": edge is offline");
+  world.core.Connect("edge", 16);
+  world.Settle();
+  EXPECT_EQ(world.Run(id).state(), v1::RUN_STATE_SUCCEEDED);
 }
 
 TEST_F(RunBuildTest, CancelEndsTheJob) {

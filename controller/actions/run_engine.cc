@@ -291,7 +291,7 @@ bool RunEngine::AdvanceStage(Active& active, v1::RunStage& stage, const loop::Lo
       ++running;
       Begin(place, now);
     }
-    if (!asked_.contains(execution.request_id())) Ask(place, view, now);
+    if (!asked_.contains(execution.request_id())) AskWhenDue(place, view, now);
     ended = ended && HasEnded(execution.state());
     failed = failed || HasFailed(execution);
     if (execution.state() == v1::RUN_STATE_RUNNING) {
@@ -365,6 +365,7 @@ std::vector<v1::Run> RunEngine::TakeChanged(absl::Time now) {
     const auto is_its = [&prefix](const std::string& id) { return absl::StartsWith(id, prefix); };
     std::erase_if(asked_, is_its);
     std::erase_if(fetched_, [&is_its](const auto& item) { return is_its(item.first); });
+    std::erase_if(later_, [&is_its](const auto& item) { return is_its(item.first); });
     return true;
   });
   return changed;

@@ -132,6 +132,7 @@ class RunEngine {
 
   // An attempt: its request id is noted before anything is asked for.
   void Begin(const Place& place, absl::Time now);
+  void AskWhenDue(const Place& place, const loop::LoopView& view, absl::Time now);
   void Ask(const Place& place, const loop::LoopView& view, absl::Time now);
   void AskCore(const Place& place, const ExecutionTerms& terms, const loop::LoopView& view,
                absl::Time now);
@@ -167,6 +168,8 @@ class RunEngine {
   std::vector<std::unique_ptr<Active>> runs_;
   // Asked for in this life, by request id.
   std::set<std::string> asked_;
+  // By request id: what could not be asked for, and when that is tried again.
+  std::map<std::string, absl::Time> later_;
   // By request id: the revision fetched.
   std::map<std::string, std::string> fetched_;
   // Actions under way at the start.

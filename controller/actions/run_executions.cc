@@ -295,7 +295,7 @@ void RunEngine::Judge(const loop::LoopView& view, absl::Time now) {
       if (execution.state() != v1::RUN_STATE_RUNNING) continue;
       if (asked_.contains(execution.request_id())) {
         JudgeOne({active.get(), stage, &execution}, view, now);
-      } else if (IsKnownNow(view, execution)) {
+      } else if (!later_.contains(execution.request_id()) && IsKnownNow(view, execution)) {
         // It waited for the sources, and this pass has read them.
         stale_ = true;
       }

@@ -97,6 +97,7 @@ void RunEngine::AskJob(const Place& place, const ExecutionTerms& terms, const lo
                  {.view = view, .builds = &builds_, .logins = logins_, .load = JobLoad()});
   if (absl::IsUnavailable(job.status())) {
     SetMessage(place, std::string(job.status().message()));
+    later_[execution.request_id()] = now + kLookAgain;
     wake_at_ = std::min(wake_at_, now + kLookAgain);
     return;
   }
@@ -122,6 +123,16 @@ void RunEngine::AskJob(const Place& place, const ExecutionTerms& terms, const lo
     commands_.requests.push_back(RequestOf(place, kind));
   }
   commands_.jobs.push_back(*std::move(job));
+}
+
+void RunEngine::AskWhenDue(const Place& place, const loop::LoopView& view, absl::Time now) {
+  const auto later = later_.find(place.execution->request_id());
+  if (later != later_.end() && later->second > now) {
+    wake_at_ = std::min(wake_at_, later->second);
+    return;
+  }
+  if (later != later_.end()) later_.erase(later);
+  Ask(place, view, now);
 }
 
 void RunEngine::OnActionLog(const v1::ActionLog& log, absl::Time now) {

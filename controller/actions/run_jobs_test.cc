@@ -123,6 +123,7 @@ TEST_F(RunJobsTest, OutputGoesToTheLogAsItComesAndIsStoredAtIntervals) {
   world_.driver->OnActionLog(log, world_.core.now);
   loop::CoreOutput output = world_.core.core->Pass(world_.core.now);
   world_.driver->AfterPass(*world_.core.core, output, world_.core.now);
+  ASSERT_TRUE(world_.core.store->Apply(output.batch).ok());
   ASSERT_EQ(output.run_lines.size(), 1u);
   EXPECT_EQ(output.run_lines[0].run_id, id);
   EXPECT_EQ(output.run_lines[0].lines.back().text(), "removed sha256:1");

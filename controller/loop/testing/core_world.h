@@ -191,6 +191,11 @@ class CoreWorld {
     const std::string content = absl::StrCat(head, absl::StrJoin(body.build_args(), ","));
     result.set_commit(head);
     result.set_content_hash(content);
+    for (const auto& target : body.targets()) {
+      for (const std::string& tag : body.tags()) {
+        result.add_references(absl::StrCat(target.repository(), ":", tag));
+      }
+    }
     if (!body.force() && body.known_content_hash() == content) {
       result.set_unchanged(true);
       result.set_image_id(body.known_image_id());
@@ -198,12 +203,8 @@ class CoreWorld {
     }
     result.set_image_id(absl::StrCat("sha256:", ++images_made));
     for (const auto& target : body.targets()) {
-      for (const std::string& tag : body.tags()) {
-        result.add_references(absl::StrCat(target.repository(), ":", tag));
-      }
-      if (target.push()) {
-        result.add_digests(absl::StrCat(target.repository(), "@sha256:", images_made));
-      }
+      if (!target.push()) continue;
+      result.add_digests(absl::StrCat(target.repository(), "@sha256:", images_made));
     }
   }
 
