@@ -17,6 +17,7 @@
 #include "controller/accounts/accounts.h"
 #include "controller/loop/loop_view.h"
 #include "controller/loop/observer.h"
+#include "controller/loop/step_action.h"
 #include "controller/loop/view_publisher.h"
 #include "controller/store/store.h"
 #include "fairlead/v1/action.pb.h"
