@@ -112,7 +112,7 @@ absl::StatusOr<bool> ContainerReplacement::IsWanted(const v1::Container& contain
 }
 
 absl::Status ContainerReplacement::CompleteWanted(const v1::Container& wanted) {
-  const std::string id = wanted.id();
+  const std::string& id = wanted.id();
   const bool own = wanted.action() == scope_.action.id();
   if (own) created_id_ = id;
   scope_.outcome.set_container_id(id);

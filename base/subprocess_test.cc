@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "base/clock.h"
+
 namespace fairlead::base {
 namespace {
 

@@ -4,6 +4,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "resources/kind_table.h"
 #include "resources/testing/read_resource.h"
 
 namespace fairlead::resources {
