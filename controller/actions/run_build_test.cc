@@ -217,6 +217,18 @@ TEST_F(RunBuildTest, ABuilderThatIsOfflineIsLookedAtNowAndThen) {
   EXPECT_EQ(world.Run(id).state(), v1::RUN_STATE_SUCCEEDED);
 }
 
+TEST_F(RunBuildTest, ANeededBuildOutlivesABuilderThatIsAwayForHours) {
+  RunWorld world;
+  world.Declare(absl::StrCat(kBuild, DeploymentOfBuild()));
+  world.Settle(absl::Minutes(90));
+  EXPECT_EQ(world.core.ConditionOf("build/api"), v1::CONDITION_PROGRESSING);
+  world.core.Connect("edge", 16);
+  world.Settle();
+  EXPECT_EQ(world.core.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+  // The one that was not done within the hour, and the one after it.
+  EXPECT_EQ(world.Runs("build/api").size(), 2u);
+}
+
 TEST_F(RunBuildTest, CancelEndsTheJob) {
   world_.hosts_hang = true;
   world_.Declare(kBuild);

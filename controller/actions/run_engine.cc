@@ -241,6 +241,7 @@ void RunEngine::TimeOut(Active& active, v1::RunStage& stage, absl::Time now) {
     if (HasEnded(execution.state())) continue;
     const Place place{&active, &stage, &execution};
     const std::string so_far = execution.message();
+    if (execution.action_id().empty()) unsent_.insert(active.run.id());
     if (execution.state() == v1::RUN_STATE_RUNNING) CallOff(place, now);
     // No attempt is left.
     execution.set_attempts(stage.retries() + 1);

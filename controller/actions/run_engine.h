@@ -170,6 +170,8 @@ class RunEngine {
   std::set<std::string> asked_;
   // By request id: what could not be asked for, and when that is tried again.
   std::map<std::string, absl::Time> later_;
+  // Runs that have timed out before anything was sent: they say nothing of what they were to run.
+  std::set<std::string> unsent_;
   // By request id: the revision fetched.
   std::map<std::string, std::string> fetched_;
   // Actions under way at the start.

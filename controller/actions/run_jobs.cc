@@ -193,7 +193,8 @@ void RunEngine::NoteDependents(v1::Run& run, const loop::LoopView& view) {
 void RunEngine::NoteEnd(const v1::Run& run, absl::Time now) {
   const bool well = run.state() == v1::RUN_STATE_SUCCEEDED;
   const bool procedure = run.resource().starts_with("procedure/");
-  if (run.resource().starts_with("resource_sync/")) return;
+  const bool unsent = unsent_.erase(run.id()) != 0;
+  if (run.resource().starts_with("resource_sync/") || unsent) return;
   if (well) {
     made_.delete_failed_specs.emplace_back(run.resource(), "");
     if (!procedure) return;
