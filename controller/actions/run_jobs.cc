@@ -194,7 +194,7 @@ void RunEngine::NoteEnd(const v1::Run& run, absl::Time now) {
   const bool well = run.state() == v1::RUN_STATE_SUCCEEDED;
   const bool procedure = run.resource().starts_with("procedure/");
   const bool unsent = unsent_.erase(run.id()) != 0;
-  if (run.resource().starts_with("resource_sync/") || unsent) return;
+  if (run.resource().starts_with("resource_sync/") || (unsent && !procedure)) return;
   if (well) {
     made_.delete_failed_specs.emplace_back(run.resource(), "");
     if (!procedure) return;
