@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
+
 #include <boost/json.hpp>
 #include "absl/strings/str_cat.h"
 
@@ -216,8 +218,8 @@ TEST_F(ComposeRuntimeTest, ALookAheadFindsWhatIsMissingAndChangesNothing) {
   EXPECT_EQ(Run(Look(next)).message(), "");
 
   EXPECT_EQ(base::ReadFile(compose).value(), before);
-  EXPECT_FALSE(fs::exists(folder_.path() + "/checks/shop")) << "nothing is left of it";
-  EXPECT_FALSE(fs::exists(folder_.path() + "/checks/stacks/shop"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/checks/shop")) << "nothing is left of it";
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/checks/stacks/shop"));
   EXPECT_THAT(engine_.Containers(), Contains("shop_web_1 running"));
   EXPECT_THAT(Calls(), IsEmpty());
 }
