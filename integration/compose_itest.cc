@@ -155,7 +155,7 @@ TEST_P(ComposeTest, TheEnvironmentAndProfilesAreCompose) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, ComposeTest, ::testing::Values(1, 2),
-                         [](const auto& info) { return absl::StrCat("V", info.param); });
+                         [](const auto& version) { return absl::StrCat("V", version.param); });
 
 }  // namespace
 }  // namespace fairlead::integration
