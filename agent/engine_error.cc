@@ -74,7 +74,7 @@ absl::Status StatusOfAnswer(unsigned http_status, absl::string_view body) {
     case 404:
       // Of the path itself, as podman and Docker say it.
       if (message == "Not Found" || message == "page not found") {
-        return absl::UnimplementedError("this engine does not know the call");
+        return absl::UnimplementedError(message);
       }
       return absl::NotFoundError(message);
     case 409:

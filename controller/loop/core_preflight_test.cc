@@ -132,9 +132,12 @@ TEST_F(CorePreflightTest, AStackOfAGroupIsLookedAtToo) {
   EXPECT_EQ(world_.ConditionOf("deployment/db"), v1::CONDITION_BLOCKED);
 
   world_.faults.clear();
-  world_.Settle();
-  EXPECT_EQ(Image("db"), "db:1");
-  EXPECT_THAT(world_.sent, Contains("apply_stack stack/shop"));
+  world_.now += absl::Minutes(1);
+  world_.Pass();
+  EXPECT_EQ(world_.sent.back(), "check_stack stack/shop");
+  world_.Perform();
+  world_.Pass();
+  EXPECT_EQ(world_.sent.back(), "apply_container deployment/db");
 }
 
 TEST_F(CorePreflightTest, NetworksThatAStackOfTheGroupMakesAreNoObstacle) {
