@@ -105,12 +105,15 @@ absl::Status RunService(ActionScope& scope, const v1::RunService& request,
   const std::string what = absl::StrCat("run of ", request.service());
   RETURN_IF_ERROR(BeginOnce(scope, what));
   scope.Report("running", request.service());
+  std::map<std::string, std::string> environment = EnvironmentOf(logins);
+  // Version 1 attaches by the docker program then; by itself it keeps or loses lines without a tty.
+  environment["COMPOSE_INTERACTIVE_NO_CLI"] = "";
   const absl::Status ran = compose
                                .Run(scope, {.project = project,
                                             .input = input,
                                             .arguments = std::move(arguments),
                                             .is_program = true,
-                                            .environment = EnvironmentOf(logins)})
+                                            .environment = environment})
                                .status();
   if (!ran.ok() && !is_named) {
     // A killed compose leaves its container running.

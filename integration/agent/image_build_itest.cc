@@ -239,8 +239,9 @@ TEST_F(BuildTest, SecretsShowNowhere) {
   v1::ActionOutcome outcome = host_.Run(action);
   ASSERT_EQ(outcome.status(), v1::ACTION_STATUS_SUCCEEDED) << outcome.message();
   EXPECT_THAT(host_.Output(), AllOf(HasSubstr("token ***"), Not(HasSubstr("hunter2"))));
-  EXPECT_THAT(host_.arguments_seen(), AllOf(HasSubstr("/bin/sh -c"), Not(HasSubstr("hunter2")),
-                                            Not(HasSubstr("value-of-open"))));
+  EXPECT_TRUE(absl::StrContains(host_.arguments_seen(), "/bin/sh -c"));
+  EXPECT_FALSE(absl::StrContains(host_.arguments_seen(), "hunter2"));
+  EXPECT_FALSE(absl::StrContains(host_.arguments_seen(), "value-of-open"));
   const std::string history = host_.engine().Docker(
       {"history", "--no-trunc", "--format", "{{.CreatedBy}}", "itest/app:1.0.0"});
   EXPECT_THAT(history, AllOf(HasSubstr("value-of-open"), Not(HasSubstr("hunter2"))));
@@ -277,7 +278,7 @@ TEST_F(BuildTest, MountsSecretsByBuildKit) {
   EXPECT_EQ(Run("itest/app:1.0.0", "cat /length"), "14");
   EXPECT_THAT(host_.engine().Docker({"history", "--no-trunc", "itest/app:1.0.0"}),
               Not(HasSubstr("hunter2")));
-  EXPECT_THAT(host_.arguments_seen(), Not(HasSubstr("hunter2")));
+  EXPECT_FALSE(absl::StrContains(host_.arguments_seen(), "hunter2"));
   ExpectNothingLeft();
 }
 

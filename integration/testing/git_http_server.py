@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Serves git repositories over smart HTTP through git's own CGI program.
 
-Usage: git_http_server.py ROOT PORT_FILE [USER:PASSWORD]
+Usage: git_http_server.py ROOT PORT_FILE
 
-Writes the port to PORT_FILE when it listens. With a login everything else is refused. Paths below
-/moved/ answer with a redirection to a page that is no repository.
+Writes the port to PORT_FILE when it listens. With a GIT_SERVER_LOGIN ("user:password") in the
+environment everything else is refused. Paths below /moved/ answer with a redirection to a page that
+is no repository.
 """
 
 import base64
@@ -35,6 +36,9 @@ class Smart(http.server.BaseHTTPRequestHandler):
         body = self.body()
         if path.startswith("/moved/"):
             self.refuse(301, "Location", "/sign-in")
+            return
+        if path == "/sign-in":
+            self.refuse(200, "Content-Type", "text/html")
             return
         wanted = "Basic " + base64.b64encode(self.login.encode()).decode()
         if self.login and self.headers.get("Authorization") != wanted:
@@ -76,9 +80,9 @@ class Smart(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def main(root, port_file, login=""):
+def main(root, port_file):
     Smart.root = os.path.abspath(root)
-    Smart.login = login
+    Smart.login = os.environ.get("GIT_SERVER_LOGIN", "")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Smart)
     with open(port_file + ".new", "w", encoding="ascii") as out:
         out.write(str(server.server_address[1]))

@@ -33,10 +33,10 @@ bool Accepts(int port) {
 GitHttpServer::GitHttpServer(const std::string& root, const std::string& login) {
   const std::string port_file = root + "/http-port";
   unlink(port_file.c_str());
-  EXPECT_OK(
-      process_.Start({"python3", FAIRLEAD_SOURCE_DIR "/integration/testing/git_http_server.py",
-                      root, port_file, login},
-                     root + "/git-http.log"));
+  // Not as an argument: a test looks for it there.
+  EXPECT_OK(process_.Start(
+      {"python3", FAIRLEAD_SOURCE_DIR "/integration/testing/git_http_server.py", root, port_file},
+      root + "/git-http.log", {{"GIT_SERVER_LOGIN", login}}));
   EXPECT_OK(WaitFor("the git server", [&] {
     const auto port = base::ReadFile(port_file);
     authority_ = absl::StrCat("127.0.0.1:", port.value_or("0"));
