@@ -64,8 +64,8 @@ absl::Status StackUpdate::Surround() {
   surroundings.profiles = TakeProfiles(extra_args_);
   profiles_ = ProfilesIn(request_.environment());
   profiles_.insert(profiles_.end(), surroundings.profiles.begin(), surroundings.profiles.end());
-  // Named ones take the place of COMPOSE_PROFILES.
-  if (!surroundings.profiles.empty()) surroundings.profiles = profiles_;
+  // Named ones take the place of COMPOSE_PROFILES, which version 1 does not read of a file.
+  surroundings.profiles = profiles_;
   surroundings.wrapper = request_.wrapper();
   surroundings.wrap = {request_.wrap().begin(), request_.wrap().end()};
   surroundings.script = source_->PathOf("compose-call.sh");

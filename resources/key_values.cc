@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
+#include "base/status.h"
 #include "resources/interpolation.h"
 
 namespace fairlead::resources {
@@ -54,6 +55,13 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseKeyValues(
     pairs.push_back(SplitPair(line, separator));
   }
   return pairs;
+}
+
+absl::StatusOr<std::string> ToEnvironmentFile(absl::string_view text) {
+  ASSIGN_OR_RETURN(const auto pairs, ParseKeyValues(text), "environment");
+  std::string file;
+  for (const auto& [key, value] : pairs) absl::StrAppend(&file, key, "=", value, "\n");
+  return file;
 }
 
 std::optional<std::size_t> FindLineWithoutSeparator(absl::string_view text) {

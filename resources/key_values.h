@@ -19,6 +19,9 @@ namespace fairlead::resources {
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseKeyValues(
     absl::string_view text);
 
+// The same pairs as KEY=VALUE lines, as env files have them.
+absl::StatusOr<std::string> ToEnvironmentFile(absl::string_view text);
+
 // Index from 0 of the first line that ParseKeyValues refuses.
 std::optional<std::size_t> FindLineWithoutSeparator(absl::string_view text);
 

@@ -71,5 +71,13 @@ TEST(KeyValuesTest, TakesALonePlaceholderAsAKey) {
   EXPECT_THAT(*pairs, ElementsAre(Pair("[[ALL_OF_IT]]", ""), Pair("A", "b")));
 }
 
+TEST(KeyValuesTest, AnEnvironmentFileHasOneSpelling) {
+  const auto file = ToEnvironmentFile("# of the shop\nMODE = fast\n- LEVEL: \"3\" # high\n");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(*file, "MODE=fast\nLEVEL=\"3\"\n");
+  EXPECT_EQ(*ToEnvironmentFile(""), "");
+  EXPECT_FALSE(ToEnvironmentFile("no separator").ok());
+}
+
 }  // namespace
 }  // namespace fairlead::resources

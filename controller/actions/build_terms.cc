@@ -422,11 +422,7 @@ absl::StatusOr<HostJob> ComputeRepoJob(const sync::DesiredResource& desired,
   AddSecret(body.source(), job.action);
   body.set_directory(repo.path().empty() ? desired.id.name : repo.path());
   if (!repo.environment().empty()) {
-    ASSIGN_OR_RETURN(const auto pairs, resources::ParseKeyValues(repo.environment()),
-                     "environment");
-    std::string text;
-    for (const auto& [key, value] : pairs) absl::StrAppend(&text, key, "=", value, "\n");
-    body.set_environment(std::move(text));
+    ASSIGN_OR_RETURN(*body.mutable_environment(), resources::ToEnvironmentFile(repo.environment()));
     body.set_env_file_path(repo.env_file_path());
   }
   if (!repo.on_clone().command().empty()) *body.mutable_on_clone() = CommandOf(repo.on_clone());

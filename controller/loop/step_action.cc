@@ -15,6 +15,7 @@
 #include "resources/field_table.h"
 #include "resources/host_script.h"
 #include "resources/interpolation.h"
+#include "resources/key_values.h"
 #include "resources/kind_table.h"
 #include "resources/stack_rules.h"
 
@@ -125,7 +126,8 @@ absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decis
   }
   for (std::string& path : compose_files) apply.add_compose_files(std::move(path));
   for (const auto& file : stack.additional_env_files()) apply.add_env_files(file.path());
-  apply.set_environment(stack.environment());
+  ASSIGN_OR_RETURN(*apply.mutable_environment(), resources::ToEnvironmentFile(stack.environment()),
+                   decision.id.ToString());
   apply.set_env_file_path(stack.env_file_path());
   ASSIGN_OR_RETURN(const auto extra_args, resources::WordsOf(stack.extra_args()), "extra_args");
   apply.mutable_extra_args()->Assign(extra_args.begin(), extra_args.end());
