@@ -77,7 +77,9 @@ class ComposeCommand {
   // one env file, written into `folder`.
   absl::StatusOr<StackInput> Prepare(const StackInput& input, const StackFolder& folder) const;
 
-  bool is_version_1() const { return version_1_; }
+  // With --no-deps version 2 does not find the container whose namespaces a service shares
+  // (network_mode: service:X).
+  bool FindsSharedNamespacesAlone() const { return version_1_; }
   // As in DockerOptions.
   const std::string& engine() const { return engine_; }
 

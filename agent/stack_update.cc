@@ -335,9 +335,28 @@ absl::Status StackUpdate::Up() {
 }
 
 absl::Status StackUpdate::UpServices(const std::vector<std::string>& services, bool force) {
+  std::vector<std::string> tied;
+  if (!compose_.FindsSharedNamespacesAlone()) {
+    for (const ComposeService& service : services_) {
+      const bool named =
+          std::find(services.begin(), services.end(), service.name) != services.end();
+      if (named && !service.tied_to.empty()) tied.push_back(service.name);
+    }
+  }
+  std::vector<std::string> alone = services;
+  std::erase_if(alone, [&](const std::string& name) {
+    return std::find(tied.begin(), tied.end(), name) != tied.end();
+  });
+  if (!alone.empty()) RETURN_IF_ERROR(UpTogether(alone, force, Dependencies::kLeft));
+  return tied.empty() ? absl::OkStatus() : UpTogether(tied, force, Dependencies::kIncluded);
+}
+
+absl::Status StackUpdate::UpTogether(const std::vector<std::string>& services, bool force,
+                                     Dependencies dependencies) {
   scope_.Report("starting", absl::StrJoin(services, ", "));
-  // Without --no-deps compose would also recreate what these depend on.
-  std::vector<std::string> arguments = {"up", "--no-deps"};
+  std::vector<std::string> arguments = {"up"};
+  // Compose would also recreate what these depend on, where that is not as declared.
+  if (dependencies == Dependencies::kLeft) arguments.push_back("--no-deps");
   arguments.push_back(request_.leave_stopped() ? "--no-start" : "-d");
   if (force) arguments.push_back("--force-recreate");
   arguments.insert(arguments.end(), extra_args_.begin(), extra_args_.end());

@@ -98,6 +98,10 @@ class StackUpdate {
   absl::Status Build();
   absl::Status Up();
   absl::Status UpServices(const std::vector<std::string>& services, bool force);
+  enum class Dependencies { kLeft, kIncluded };
+  // In one call of compose.
+  absl::Status UpTogether(const std::vector<std::string>& services, bool force,
+                          Dependencies dependencies);
   absl::Status RestartServices();
   absl::Status RemoveGoneServices();
   bool IsGone(const std::string& service) const;
