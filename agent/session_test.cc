@@ -460,7 +460,7 @@ TEST(SessionTest, OutputThatNobodyHeardIsCountedInTheNext) {
   EXPECT_THAT(session.OnActionLog(log), IsEmpty());
   session.OnConnected(kNow);
   session.OnMessage(Welcome(), kNow);
-  for (const uint64_t dropped : {2, 0}) {
+  for (const uint64_t dropped : {uint64_t{2}, uint64_t{0}}) {
     const SessionCommands commands = session.OnActionLog(log);
     ASSERT_EQ(commands.size(), 1);
     const v1::ActionLog& sent = std::get<SendMessage>(commands[0]).message.action_log();

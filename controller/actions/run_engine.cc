@@ -73,7 +73,7 @@ RunEngine::RunEngine(const store::StoreImage& image, base::Random& random) : ran
   }
   for (const v1::BuildRecord& record : image.builds) builds_[record.resource()] = record;
   for (const auto& active : runs_)
-    active->told = active->run.lines_dropped() + active->run.log_size();
+    active->told = active->run.lines_dropped() + static_cast<uint32_t>(active->run.log_size());
   for (const v1::ActionRecord& record : image.actions) {
     known_actions_.insert(record.action().id());
   }
