@@ -88,6 +88,8 @@ TEST_F(ProcedureTest, StagesGoOnAfterTheControllerIsKilledAndNothingIsRestartedT
 
   EXPECT_NE(StartedAt("web"), web);
   EXPECT_NE(StartedAt("db"), db);
+  // Docker tells events of whole seconds only.
+  EXPECT_OK(WaitFor("the start of db to be told", [&] { return Starts("db", since) > 0; }));
   EXPECT_EQ(Starts("web", since), 1u);
   EXPECT_EQ(Starts("db", since), 1u);
   EXPECT_NE(fleet_.engine().IdOf("extra"), "");
