@@ -67,6 +67,23 @@ TEST_F(ContainerActionsTest, KeepingTheNewOneRefusesWhenItIsGone) {
   EXPECT_THAT(engine_.Containers(), ElementsAre("web.fairlead-old exited"));
 }
 
+TEST_F(ContainerActionsTest, KeepingTheNewOneRefusesWhenItHasExitedSinceItWasJudged) {
+  const std::string old_id = Run(Apply("a1", "one")).container_id();
+  Run(Apply("a2", "two"));
+  v1::Action finish = Finish("f1", v1::FinishReplacement::KEEP_NEW);
+  finish.mutable_finish_replacement()->set_must_run(true);
+  engine_.Exit("web", 3);
+
+  EXPECT_THAT(Run(finish).message(), HasSubstr("does not run: the old one is kept"));
+  EXPECT_EQ(engine_.IdOf("web.fairlead-old"), old_id);
+
+  engine_.CrashAndRestart("web", 3);
+  finish.set_id("f2");
+  EXPECT_THAT(Run(finish).message(), HasSubstr("does not run: the old one is kept"));
+
+  EXPECT_EQ(engine_.IdOf("web.fairlead-old"), old_id);
+}
+
 TEST_F(ContainerActionsTest, KeepingTheOldOneBringsTheLogOfTheNewOne) {
   const std::string old_id = Run(Apply("a1", "one")).container_id();
   Run(Apply("a2", "two"));

@@ -21,9 +21,11 @@ namespace {
 // Who has resolved the name just before it went may still connect for so long.
 constexpr absl::Duration kGrace = absl::Seconds(2);
 
+// One that the engine's restart policy has started again has exited, whatever it does meanwhile.
 bool RunsOrIsDone(const v1::Container& container) {
-  return container.state() == v1::CONTAINER_STATE_RUNNING ||
-         (container.state() == v1::CONTAINER_STATE_EXITED && container.exit_code() == 0);
+  if (container.state() == v1::CONTAINER_STATE_EXITED) return container.exit_code() == 0;
+  return container.state() == v1::CONTAINER_STATE_RUNNING &&
+         (container.restart_count() == 0 || container.health() == v1::CONTAINER_HEALTH_HEALTHY);
 }
 
 // One FinishReplacement. What an earlier run of it has done shows in the names. Lives for one
@@ -146,7 +148,10 @@ absl::Status Replacement::PutOldBack(const v1::Container& old) {
 }
 
 absl::Status Replacement::KeepNew() {
-  if (coming_ && request_.must_run() && !RunsOrIsDone(*coming_)) {
+  // The controller has judged by an older look: an exit since then is seen here.
+  const Found& fresh = coming_ ? coming_ : current_;
+  const bool is_pair = fresh && (coming_ || going_);
+  if (is_pair && request_.must_run() && !RunsOrIsDone(*fresh)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the new container of ", name_, " does not run: the old one is kept"));
   }

@@ -28,7 +28,8 @@ class BadImageTest : public testing::Test {
   }
 
   void PushImage(const std::string& image) {
-    commit_ = fleet_.PushFile("web.toml", ToToml({.name = "web", .image = image}));
+    commit_ =
+        fleet_.PushFile("web.toml", ToToml({.name = "web", .image = image, .min_ready = "1500ms"}));
   }
 
   void ExpectRecovery() {
@@ -129,7 +130,8 @@ TEST_F(BadImageTest, NameHeldByAForeignContainerBlocks) {
 
 TEST_F(BadImageTest, DependentsOfAFailedOneWait) {
   fleet_.repository().Write("late.toml", ToToml({.name = "late", .after = "\"broken\""}));
-  fleet_.PushFile("broken.toml", ToToml({.name = "broken", .image = "fl/exits:1"}));
+  fleet_.PushFile("broken.toml",
+                  ToToml({.name = "broken", .image = "fl/exits:1", .min_ready = "1500ms"}));
   EXPECT_OK(fleet_.WaitCondition("deployment/late", "BLOCKED"));
   EXPECT_THAT(fleet_.Story("deployment/late"), HasSubstr("deployment/broken"));
   EXPECT_THAT(fleet_.engine().Containers("deployment/late"), IsEmpty());

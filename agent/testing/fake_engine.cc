@@ -275,6 +275,14 @@ void FakeEngine::Exit(const std::string& name, int code) {
   End(*Find(name), code);
 }
 
+void FakeEngine::CrashAndRestart(const std::string& name, int code) {
+  base::MutexLock lock(mutex_);
+  Container* container = Find(name);
+  End(*container, code);
+  ++container->restart_count;
+  Start(*container);
+}
+
 void FakeEngine::SetHealth(const std::string& name, const std::string& health) {
   base::MutexLock lock(mutex_);
   Container* container = Find(name);

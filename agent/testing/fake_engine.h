@@ -61,6 +61,8 @@ class FakeEngine {
   // As `docker rm -f`, a crash, a health check, `docker update` by hand.
   void RemoveByHand(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   void Exit(const std::string& name, int code) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A crash after which the restart policy starts it again.
+  void CrashAndRestart(const std::string& name, int code) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetHealth(const std::string& name, const std::string& health) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetMemory(const std::string& name, int64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetLog(const std::string& name, const std::string& text) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -88,6 +90,7 @@ class FakeEngine {
     std::string health;
     std::string log;
     int exit_code = 0;
+    int restart_count = 0;
     int64_t created = 0;
     int64_t started = 0;
     int64_t finished = 0;

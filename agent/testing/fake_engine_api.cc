@@ -263,6 +263,7 @@ json::object FakeEngine::Inspect(const Container& container) const {
   if (runs && host.as_object().contains("PortBindings")) ports = host.at("PortBindings");
   return {{"Id", container.id},
           {"Name", absl::StrCat("/", container.name)},
+          {"RestartCount", container.restart_count},
           {"Image", container.image_id},
           {"Created", TimeText(container.created)},
           {"State", std::move(state)},

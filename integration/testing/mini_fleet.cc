@@ -345,8 +345,8 @@ std::string ToToml(const DeploymentText& deployment) {
       deployment.after.empty() ? "" : absl::StrCat("after = [", deployment.after, "]\n"),
       deployment.head, "[deployment.config]\nserver = \"host-", deployment.server,
       "\"\nimage = { type = \"Image\", params = { image = \"", deployment.image,
-      "\" } }\nhealth_timeout = \"4s\"\nmin_ready = \"300ms\"\ntermination_timeout = 2\n",
-      deployment.config);
+      "\" } }\nhealth_timeout = \"4s\"\nmin_ready = \"", deployment.min_ready,
+      "\"\ntermination_timeout = 2\n", deployment.config);
 }
 
 }  // namespace fairlead::integration

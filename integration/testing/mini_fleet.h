@@ -130,13 +130,15 @@ class MiniFleet {
 // Path of one of our programs: in $FAIRLEAD_BIN, else of the same build.
 std::string ProgramPath(absl::string_view name);
 
-// A [[deployment]] with health_timeout 4 s and min_ready 300 ms.
+// A [[deployment]] with health_timeout 4 s.
 struct DeploymentText {
   std::string name;
   std::string image = "fl/app:1";
   int server = 1;
   // Names, quoted and separated by commas: "\"db\"".
   std::string after;
+  // How long it must run to count as well: more for what is to be seen exiting at once.
+  std::string min_ready = "300ms";
   // More lines beside `name`, and more lines of the config table.
   std::string head;
   std::string config;
