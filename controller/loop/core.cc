@@ -514,6 +514,7 @@ void Core::ForgetResource(const std::string& resource) {
   input_.failed_specs.erase(resource);
   input_.approvals.erase(resource);
   checked_.erase(resource);
+  series_.erase(resource);
   const auto is_its = [&resource](const auto& record) { return record.resource() == resource; };
   std::erase_if(batch_.put_failed_specs, is_its);
   std::erase_if(batch_.put_approvals, is_its);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -278,6 +279,8 @@ class Core {
   void Send(v1::ActionRecord record, absl::Time now, CoreOutput& output);
   void NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now,
                       bool by_operator = false);
+  // Pauses before a step that succeeds again and again is made once more.
+  void HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::Time now);
   void PutEntry(v1::InventoryEntry entry);
   // What is applied of `entry`, and what became of it.
   void PutHistory(const v1::InventoryEntry& entry, v1::SpecRecord::Outcome outcome,
@@ -327,6 +330,13 @@ class Core {
   std::map<std::string, std::string> checked_;
   // By resource: drift that is being healed, since when.
   std::map<std::string, absl::Time> healing_;
+  // Successes of one step for one target, in a row: each less than kSeriesEnd after the one before.
+  struct Series {
+    int count = 0;
+    absl::Time last;
+  };
+  // By resource, then by action and target hash.
+  std::map<std::string, std::map<std::pair<v1::StepAction, std::string>, Series>> series_;
   // Collected until the next pass hands it out.
   store::StoreBatch batch_;
   std::vector<AcknowledgeOutcome> acknowledge_;

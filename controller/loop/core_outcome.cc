@@ -1,4 +1,6 @@
 // What the outcome of an action changes.
+#include <map>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +20,10 @@ base::BackoffPolicy PolicyOf(v1::StepAction step) {
   if (step == v1::STEP_ACTION_REPLACE) return {.initial = absl::Seconds(5)};
   return {.initial = absl::Seconds(1)};
 }
+
+// A step that succeeds so often for one target does not bring about what it is for.
+constexpr int kSeriesLimit = 8;
+constexpr absl::Duration kSeriesEnd = absl::Minutes(10);
 
 // A step knows its source by name; those of syncs are origins of their own kind.
 std::string OriginOf(const v1::ActionRecord& record) {
@@ -70,7 +76,9 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
                     absl::FormatDuration(
                         absl::Trunc(base::FromProto(outcome.took()), absl::Milliseconds(1)))));
   const auto healing = healing_.find(resource);
-  if (healing != healing_.end()) {
+  const bool heals = healing != healing_.end();
+  HoldBackRepetition(running.record, heals, now);
+  if (heals) {
     const auto id = resources::ResourceId::Parse(resource);
     options_.observer->OnDriftHealed(id->kind);
     Emit(now, resource, "drift-healed",
@@ -252,6 +260,35 @@ void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome
   if (code == absl::StatusCode::kOk) code = absl::StatusCode::kUnknown;
   NoteFailedStep(step, absl::Status(code, message), now,
                  by_operator || outcome.status() == v1::ACTION_STATUS_INTERRUPTED);
+}
+
+// Heals by starting and creating have a backoff of their own, and know no target.
+void Core::HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::Time now) {
+  const bool starts = record.step() == v1::STEP_ACTION_START ||
+                      record.step() == v1::STEP_ACTION_RESTART ||
+                      record.step() == v1::STEP_ACTION_CREATE;
+  if (record.operator_request() || (heals && starts)) return;
+  const std::string& resource = record.action().resource();
+  auto& of_resource = series_[resource];
+  std::erase_if(of_resource,
+                [now](const auto& entry) { return now - entry.second.last >= kSeriesEnd; });
+  Series& series = of_resource[{record.step(), record.action().spec_hash()}];
+  ++series.count;
+  series.last = now;
+  if (series.count < kSeriesLimit) return;
+  const std::string step = v1::StepAction_Name(record.step()).substr(12);
+  sync::FailedAttempt& attempt = input_.failed_attempts[resource];
+  attempt = {
+      .target_hash = record.action().spec_hash(),
+      .action = record.step(),
+      .message = absl::StrCat(step, " has succeeded ", series.count,
+                              " times in a row and is needed again: something undoes it, or "
+                              "the engine does not show what it was told"),
+      .attempts = series.count - kSeriesLimit + 1,
+      .not_before = now + base::ComputeJitteredDelay(PolicyOf(record.step()),
+                                                     series.count - kSeriesLimit + 1, random_)};
+  MarkDirty(resource);
+  if (series.count == kSeriesLimit) Emit(now, resource, "warning", attempt.message, true);
 }
 
 void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now,

@@ -171,6 +171,7 @@ void Core::TakeNewestImage(const std::string& resource) {
 std::string Core::Retry(const OperatorRequest& request, absl::Time now) {
   const bool had_failed = input_.failed_specs.erase(request.resource) != 0;
   const bool had_attempt = input_.failed_attempts.erase(request.resource) != 0;
+  series_.erase(request.resource);
   if (had_failed) batch_.delete_failed_specs.emplace_back(request.resource, "");
   if (!had_failed && !had_attempt) return absl::StrCat(request.resource, " has no failed spec");
   Emit(now, request.resource, "retried", absl::StrCat("failed spec tried again by ", request.who));

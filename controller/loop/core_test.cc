@@ -128,6 +128,38 @@ TEST(CoreTest, AMistakeBehindAChangeInPlaceKeepsTheChange) {
   EXPECT_EQ(world.hosts["edge"].Find("web")->restart_policy(), "always");
 }
 
+TEST(CoreTest, AStepThatSucceedsAgainAndAgainIsMadeLessOften) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.sent.clear();
+  // Somebody sets another policy as soon as it is put right.
+  const auto undo = [&world] {
+    world.hosts["edge"].Find("web")->set_restart_policy("no");
+    world.Report("edge");
+    world.Pass();
+    world.Perform();
+  };
+  for (int i = 0; i < 20; ++i) undo();
+  EXPECT_EQ(world.sent, std::vector<std::string>(8, "update deployment/web"));
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_DEGRADED);
+  EXPECT_THAT(world.events, Contains(testing::ResultOf(
+                                [](const auto& event) { return event.message(); },
+                                testing::HasSubstr("UPDATE has succeeded 8 times in a row"))));
+  // Healing goes on, with pauses that grow.
+  world.now += absl::Seconds(2);
+  for (int i = 0; i < 5; ++i) undo();
+  EXPECT_EQ(world.sent.size(), 9u);
+  world.now += absl::Seconds(1);
+  for (int i = 0; i < 5; ++i) undo();
+  EXPECT_EQ(world.sent.size(), 9u);
+  // And at once after a quiet time.
+  world.now += absl::Minutes(10);
+  for (int i = 0; i < 5; ++i) undo();
+  EXPECT_EQ(world.sent.size(), 14u);
+}
+
 TEST(CoreTest, HealsAtOnceAndSaysSo) {
   CoreWorld world;
   world.Connect("edge");
