@@ -29,7 +29,16 @@ bool IsActing(v1::StepAction action) {
 
 void GateOnFailedAttempt(const Facts& facts, Decision& decision) {
   const FailedAttempt* attempt = facts.attempt;
-  if (attempt == nullptr || attempt->target_hash != decision.target_hash) return;
+  if (attempt == nullptr) return;
+  if (attempt->target_hash != decision.target_hash) {
+    const bool waits = decision.uses_good_spec && IsForward(decision.action) &&
+                       attempt->stand_in_not_before > facts.input().now;
+    if (waits) {
+      SetUntil(decision, v1::Gate::KIND_BACKOFF, attempt->stand_in_not_before,
+               "what was applied last could not be brought back either");
+    }
+    return;
+  }
   const bool concerns = attempt->action == decision.action ||
                         (IsForward(attempt->action) && IsForward(decision.action));
   if (!concerns || attempt->not_before <= facts.input().now) return;
@@ -100,9 +109,7 @@ ProcedureState StateOf(const Facts& facts, const ResourceId& id) {
 }
 
 // The image that a container is to be made of does not exist so far.
-bool GateOnBuild(const Facts& facts,
-                 const std::function<const Decision*(const ResourceId&)>& decision_of,
-                 Decision& decision) {
+bool GateOnBuild(const Facts& facts, const DecisionOf& decision_of, Decision& decision) {
   const DesiredResource& desired = *facts.desired;
   if (desired.waits_for.empty() || !MakesContainers(decision.action)) return false;
   const std::optional<ResourceId> id = ResourceId::Parse(desired.image_build);
@@ -116,9 +123,8 @@ bool GateOnBuild(const Facts& facts,
   return true;
 }
 
-void GateOnDependencies(const Facts& facts,
-                        const std::function<const Decision*(const ResourceId&)>& decision_of,
-                        Decision& decision, std::map<ResourceId, std::string>& procedure_needs) {
+void GateOnDependencies(const Facts& facts, const DecisionOf& decision_of, Decision& decision,
+                        std::map<ResourceId, std::string>& procedure_needs) {
   // A spec that stands in was applied before, and its own dependencies are not known.
   if (facts.desired == nullptr || facts.target.uses_good_spec) return;
   if (!decision.heal && !facts.desired->missing_after.empty()) {
@@ -337,8 +343,7 @@ void ApplyOwnGates(const Facts& facts, Decision& decision) {
       (kind == v1::Gate::KIND_OPEN || kind == v1::Gate::KIND_BUSY || kind == v1::Gate::KIND_HEALTH);
 }
 
-void ApplyCommonGates(const Facts& facts, const Removals& removals,
-                      const std::function<const Decision*(const ResourceId&)>& decision_of,
+void ApplyCommonGates(const Facts& facts, const Removals& removals, const DecisionOf& decision_of,
                       Decision& decision, std::map<ResourceId, std::string>& procedure_needs) {
   if (decision.gate.kind() != v1::Gate::KIND_OPEN) return;
   if (decision.action == v1::STEP_ACTION_PRUNE) {

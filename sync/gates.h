@@ -27,12 +27,14 @@ struct Removal {
 };
 using Removals = std::map<resources::ResourceId, Removal>;
 
+// The decision of a resource, or null.
+using DecisionOf = std::function<const Decision*(const resources::ResourceId&)>;
+
 // Gates that need other resources: dependencies, names and ports still held, removal in reverse
-// order. `decision_of` gives the decision of a resource, or null. A procedure that must run first,
-// when nothing else is waited for, is added to `procedure_needs` with who waits for it.
-void ApplyCommonGates(
-    const Facts& facts, const Removals& removals,
-    const std::function<const Decision*(const resources::ResourceId&)>& decision_of,
-    Decision& decision, std::map<resources::ResourceId, std::string>& procedure_needs);
+// order. A procedure that must run first, when nothing else is waited for, is added to
+// `procedure_needs` with who waits for it.
+void ApplyCommonGates(const Facts& facts, const Removals& removals, const DecisionOf& decision_of,
+                      Decision& decision,
+                      std::map<resources::ResourceId, std::string>& procedure_needs);
 
 }  // namespace fairlead::sync

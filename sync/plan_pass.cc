@@ -19,6 +19,20 @@ using resources::ResourceId;
 // Fewer lookups than these go through the hosts one by one.
 constexpr size_t kManySubjects = 64;
 
+// The declared spec cannot begin now, and what it is to replace may need a hand.
+bool IsHeldUpChange(const Facts& facts, const Decision& decision) {
+  const v1::Gate::Kind gate = decision.gate.kind();
+  const bool waits = gate == v1::Gate::KIND_AFTER || gate == v1::Gate::KIND_BACKOFF ||
+                     gate == v1::Gate::KIND_FAILED || gate == v1::Gate::KIND_PREFLIGHT;
+  if (!waits || !IsForward(decision.action) || decision.heal) return false;
+  const Target& target = facts.target;
+  const bool stands_for_itself = target.uses_good_spec || target.failure != nullptr ||
+                                 target.state != v1::WANTED_STATE_RUNNING || target.held;
+  if (stands_for_itself || !target.wish->heal() || facts.inventory == nullptr) return false;
+  const bool is_well = facts.pair.present() && facts.vitals.IsWell();
+  return !is_well && facts.inventory->applied_hash() != decision.target_hash;
+}
+
 }  // namespace
 
 PlanPass::PlanPass(const PlanInput& input, PlanResult result, const PlanMemo* known)
@@ -215,7 +229,11 @@ void PlanPass::Decide(const Subject& subject, bool append) {
   Classify(*facts, *decision);
   if (WaitsForApproval(*facts, *decision)) {
     GateOnApproval(*decision);
-    KeepApproved(facts, decision);
+    // What runs is kept as it was approved: a step that this takes comes first.
+    if (std::optional<Open> kept = StandIn(*facts, "a change waits for approval")) {
+      facts = std::move(kept->facts);
+      decision = std::move(kept->decision);
+    }
   }
   if (append) {
     result_.decisions.emplace_hint(result_.decisions.end(), subject.id, decision);
@@ -231,21 +249,39 @@ void PlanPass::Decide(const Subject& subject, bool append) {
   }
 }
 
-// What runs is kept as it was approved while the change waits: a step that this takes comes first.
-void PlanPass::KeepApproved(std::unique_ptr<Facts>& facts, std::shared_ptr<Decision>& decision) {
-  if (facts->desired == nullptr || facts->inventory == nullptr ||
-      !facts->inventory->has_applied()) {
-    return;
+// The step that keeps what was applied last as it was; nothing when it needs none.
+std::optional<PlanPass::Open> PlanPass::StandIn(const Facts& facts, absl::string_view why) {
+  if (facts.desired == nullptr || facts.inventory == nullptr || !facts.inventory->has_applied()) {
+    return std::nullopt;
   }
   auto kept = std::make_shared<Decision>();
-  kept->id = decision->id;
+  kept->id = facts.id;
   std::unique_ptr<Facts> kept_facts =
-      GatherFacts(context_, kept->id, facts->desired, facts->inventory, /*unapproved=*/true);
+      GatherFacts(context_, kept->id, facts.desired, facts.inventory, /*unapproved=*/true);
   Classify(*kept_facts, *kept);
-  if (!kept->has_step() || kept->action == v1::STEP_ACTION_BLOCKED) return;
-  absl::StrAppend(&kept->reason, kept->reason.empty() ? "" : "; ", "a change waits for approval");
-  facts = std::move(kept_facts);
-  decision = std::move(kept);
+  if (!kept->has_step() || kept->action == v1::STEP_ACTION_BLOCKED) return std::nullopt;
+  absl::StrAppend(&kept->reason, kept->reason.empty() ? "" : "; ", why);
+  return Open{std::move(kept_facts), std::move(kept)};
+}
+
+// A change that cannot begin does not keep what it was to replace from being healed.
+void PlanPass::HealMeanwhile(Open& open, const DecisionOf& decision_of) {
+  const Facts& facts = *open.facts;
+  Decision& decision = *open.decision;
+  if (!IsHeldUpChange(facts, decision)) return;
+  std::optional<Open> kept = StandIn(facts, "the declared change waits");
+  if (!kept) return;
+  Decision& heals = *kept->decision;
+  ApplyOwnGates(*kept->facts, heals);
+  ApplyCommonGates(*kept->facts, removals_, decision_of, heals, procedure_needs_);
+  if (heals.gate.kind() != v1::Gate::KIND_OPEN) {
+    decision.wake_at = std::min(decision.wake_at, heals.wake_at);
+    return;
+  }
+  heals.stands_in = true;
+  heals.wake_at = std::min(heals.wake_at, decision.wake_at);
+  result_.decisions.insert_or_assign(heals.id, kept->decision);
+  open = std::move(*kept);
 }
 
 void PlanPass::Gate() {
@@ -262,12 +298,15 @@ void PlanPass::Gate() {
     }
     removals_.emplace(open.decision->id, std::move(removal));
   }
-  const auto decision_of = [this](const ResourceId& id) -> const Decision* {
+  const DecisionOf decision_of = [this](const ResourceId& id) -> const Decision* {
     const auto it = result_.decisions.find(id);
     return it == result_.decisions.end() ? nullptr : it->second.get();
   };
   for (const Open& open : open_) {
     ApplyCommonGates(*open.facts, removals_, decision_of, *open.decision, procedure_needs_);
+  }
+  for (Open& open : open_) HealMeanwhile(open, decision_of);
+  for (const Open& open : open_) {
     if (open.decision->wake_at != absl::InfiniteFuture()) {
       memo_->timers.insert({open.decision->wake_at, open.decision->id});
     }

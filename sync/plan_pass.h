@@ -3,10 +3,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "absl/strings/string_view.h"
 
 #include "sync/facts.h"
 #include "sync/gates.h"
@@ -67,7 +70,8 @@ class PlanPass {
   void SetGuard(const std::vector<Subject>& subjects);
   // Appended when all come in order.
   void Decide(const Subject& subject, bool append);
-  void KeepApproved(std::unique_ptr<Facts>& facts, std::shared_ptr<Decision>& decision);
+  std::optional<Open> StandIn(const Facts& facts, absl::string_view why);
+  void HealMeanwhile(Open& open, const DecisionOf& decision_of);
   void Gate();
   void CollectNeeds();
   void CountConditions();

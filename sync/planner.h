@@ -37,6 +37,9 @@ struct FailedAttempt {
   int attempts = 0;
   // Try again then; infinite future: only for another target or `retry`.
   absl::Time not_before;
+  // Meanwhile another spec stands in, to heal what is gone: of its attempts that failed.
+  int stand_in_attempts = 0;
+  absl::Time stand_in_not_before = absl::InfinitePast();
 };
 
 // The spec that stands in for a declared one: the last that was healthy, else the last applied.
@@ -129,6 +132,8 @@ struct Decision {
   bool heal = false;
   // The target is not the declared spec but one of the inventory: `target_hash` says which.
   bool uses_good_spec = false;
+  // Heals what was applied last, while the declared change cannot begin.
+  bool stands_in = false;
   // The live hash cannot be checked by this controller.
   bool unverified = false;
   std::vector<std::string> container_ids;

@@ -279,6 +279,7 @@ class Core {
   void Send(v1::ActionRecord record, absl::Time now, CoreOutput& output);
   void NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now,
                       bool by_operator = false);
+  bool StandsInFor(const v1::Step& step, const sync::FailedAttempt& attempt) const;
   // Pauses before a step that succeeds again and again is made once more.
   void HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::Time now);
   void PutEntry(v1::InventoryEntry entry);

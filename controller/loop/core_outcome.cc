@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "controller/loop/core.h"
 #include "resources/container_spec.h"
+#include "sync/gates.h"
 
 namespace fairlead::loop {
 namespace {
@@ -291,12 +292,30 @@ void Core::HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::
   if (series.count == kSeriesLimit) Emit(now, resource, "warning", attempt.message, true);
 }
 
+// The step was for another spec, while the declared one waits after an attempt of its own.
+bool Core::StandsInFor(const v1::Step& step, const sync::FailedAttempt& attempt) const {
+  const auto id = resources::ResourceId::Parse(step.resource());
+  const auto desired = input_.desired->resources.find(*id);
+  return desired != input_.desired->resources.end() &&
+         attempt.target_hash == desired->second->spec_hash && sync::IsForward(step.action()) &&
+         step.target_hash() != attempt.target_hash;
+}
+
 void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::Time now,
                           bool by_operator) {
   sync::FailedAttempt& attempt = input_.failed_attempts[step.resource()];
-  if (attempt.target_hash != step.target_hash() || attempt.action != step.action()) {
-    attempt.attempts = 0;
+  const std::string message =
+      absl::StrCat(v1::StepAction_Name(step.action()).substr(12), ": ", why.message());
+  if (StandsInFor(step, attempt)) {
+    attempt.stand_in_not_before =
+        now +
+        base::ComputeJitteredDelay(PolicyOf(step.action()), ++attempt.stand_in_attempts, random_);
+    MarkDirty(step.resource());
+    Emit(now, step.resource(), "step-failed", message, true);
+    return;
   }
+  if (attempt.target_hash != step.target_hash()) attempt = {};
+  if (attempt.action != step.action()) attempt.attempts = 0;
   attempt.target_hash = step.target_hash();
   attempt.action = step.action();
   attempt.message = std::string(why.message());
@@ -307,8 +326,7 @@ void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::T
           ? absl::InfiniteFuture()
           : now + base::ComputeJitteredDelay(PolicyOf(step.action()), attempt.attempts, random_);
   MarkDirty(step.resource());
-  Emit(now, step.resource(), "step-failed",
-       absl::StrCat(v1::StepAction_Name(step.action()).substr(12), ": ", why.message()), true);
+  Emit(now, step.resource(), "step-failed", message, true);
 }
 
 }  // namespace fairlead::loop

@@ -60,6 +60,13 @@ bool Core::HoldForPreflight(absl::Time now, Load& load, CoreOutput& output) {
       }
     }
   }
+  // An obstacle that is healed meanwhile is one still.
+  for (const auto& [resource, hold] : input_.preflight_holds) {
+    const auto id = resources::ResourceId::Parse(hold.on);
+    const auto decision = result_.decisions.find(*id);
+    const bool heals = decision != result_.decisions.end() && decision->second->stands_in;
+    if (heals) holds.emplace(resource, hold);
+  }
   return SetPreflightHolds(std::move(holds));
 }
 

@@ -128,6 +128,43 @@ TEST(CoreTest, AMistakeBehindAChangeInPlaceKeepsTheChange) {
   EXPECT_EQ(world.hosts["edge"].Find("web")->restart_policy(), "always");
 }
 
+// web:2 cannot be pulled, and the container of web:1 is removed by hand.
+void LoseWebBehindAFailedChange(CoreWorld& world) {
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.Commit(WithWeb("web:2"), "r2");
+  world.Pass();
+  world.faults["deployment/web"] = absl::UnavailableError("pull web:2: no such image");
+  world.Perform();
+  world.Pass();
+  world.hosts["edge"].Remove("web");
+  world.Report("edge");
+}
+
+TEST(CoreTest, WhatRanIsHealedWhileTheChangeCannotBegin) {
+  CoreWorld world;
+  LoseWebBehindAFailedChange(world);
+  world.Pass();
+  ASSERT_EQ(world.pending.size(), 1u);
+  EXPECT_EQ(world.pending[0].action.apply_container().spec().image(), "web:1");
+  world.faults.clear();
+  world.Perform();
+  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:1");
+  world.Settle();
+  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:2");
+  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
+}
+
+TEST(CoreTest, HealingAndChangeThatBothFailAreTriedLessAndLessOften) {
+  CoreWorld world;
+  LoseWebBehindAFailedChange(world);
+  world.sent.clear();
+  world.Settle(absl::Minutes(1));
+  EXPECT_GE(world.sent.size(), 6u);
+  EXPECT_LE(world.sent.size(), 16u);
+}
+
 TEST(CoreTest, AStepThatSucceedsAgainAndAgainIsMadeLessOften) {
   CoreWorld world;
   world.Connect("edge");

@@ -146,11 +146,11 @@ bool Campaign::StartFleet() {
   if (violations.empty()) return true;
   for (const std::string& one : violations) options_.print("  start: " + one);
   report_.violations.push_back(absl::StrCat("start: ", absl::StrJoin(violations, "; ")));
-  EndFleet(true);
+  EndFleet(true, "-start");
   return false;
 }
 
-void Campaign::EndFleet(bool keep_logs) {
+void Campaign::EndFleet(bool keep_logs, const char* suffix) {
   for (const auto& [kind, count] : storm_->counts()) report_.faults[kind] += count;
   for (const EngineEvent& event : fleet_->Events()) {
     report_.restarts_seen += event.what == "restart" && !event.resource.empty() ? 1 : 0;
@@ -159,7 +159,7 @@ void Campaign::EndFleet(bool keep_logs) {
   fleet_ = nullptr;
   if (!keep_logs) return;
   std::error_code failed;
-  const std::string kept = absl::StrCat(options_.directory, "-kept-", report_.rounds);
+  const std::string kept = absl::StrCat(options_.directory, "-kept-", report_.rounds, suffix);
   std::filesystem::remove_all(kept, failed);
   std::filesystem::rename(options_.directory, kept, failed);
   options_.print(absl::StrCat("  logs: ", kept));

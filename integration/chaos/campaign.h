@@ -64,7 +64,7 @@ class Campaign {
  private:
   // A fleet at rest, as it is before the next round.
   bool StartFleet();
-  void EndFleet(bool keep_logs);
+  void EndFleet(bool keep_logs, const char* suffix = "");
   Violations RunRound(const Round& round);
   void Weather(const Round& round);
   // Waits until all is at rest and stays so for a second.

@@ -289,5 +289,17 @@ TEST(ModelTest, TheGoodWorldHasWhatWasGoodBefore) {
   EXPECT_EQ(good.items.at("web"), Service("fl/app:1", 1));
 }
 
+TEST(ModelTest, TheGoodWorldHasTheSecretOfNow) {
+  Model model;
+  World world = WorldWith({{"web", Service("fl/app:1", 1)}});
+  world.items["web"].spec.token = SecretOf(world);
+  model.Commit(world);
+  model.Rest();
+  world.items["web"].flaw = Flaw::kNoImage;
+  ++world.secret_revision;
+  model.Commit(world);
+  EXPECT_EQ(model.GoodWorld().items.at("web").spec.token, SecretOf(world));
+}
+
 }  // namespace
 }  // namespace fairlead::chaos

@@ -78,7 +78,10 @@ World Model::GoodWorld() const {
   for (const auto& [name, item] : world_.items) {
     const History& history = histories_.at(ResourceOf(name, item));
     if (!history.specs.empty()) {
-      good.items.at(name).spec = history.specs.back();
+      Spec& spec = good.items.at(name).spec;
+      spec = history.specs.back();
+      // Its placeholder means the value of now.
+      if (!spec.token.empty()) spec.token = SecretOf(good);
       good.items.at(name).flaw = Flaw::kNone;
     } else if (item.flaw != Flaw::kNone || IsUnreadable(world_, item)) {
       good.items.erase(name);
