@@ -48,6 +48,7 @@ HOMES = {
     "git2": (r"^sync/git/",),
     "sqlite3.h": (r"^controller/store/",),
     "pqxx/": (r"^controller/store/",),
+    "libpq-fe.h": (r"^controller/store/",),
     "boost/": (r"^agent/", r"^controller/http/", r"^cli/", r"^integration/"),
     "prometheus/": (r"^controller/metrics/",),
     "grpc": (r"^controller/agents/", r"^controller/service/", r"^controller/[^/]+$", r"^agent/",

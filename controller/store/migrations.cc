@@ -52,47 +52,22 @@ CREATE TABLE made (
   resource TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, record BLOB NOT NULL);
 )sql";
 
-// A database with tables, but not ours, must not be written to.
-absl::Status CheckOwnership(SqliteConnection& connection) {
-  ASSIGN_OR_RETURN(
-      const int64_t ours,
-      connection.QueryInteger(
-          "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"));
-  if (ours > 0) return absl::OkStatus();
-  ASSIGN_OR_RETURN(
-      const int64_t tables,
-      connection.QueryInteger("SELECT count(*) FROM sqlite_master WHERE type = 'table'"));
-  if (tables == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "database \"", connection.path(),
-      "\" belongs to another program: it has tables, but none of Fairlead's; name another file"));
+constexpr absl::string_view kTable = "migrations";
+
+absl::StatusOr<bool> HasTable(SqlSession& session, absl::string_view name) {
+  ASSIGN_OR_RETURN(const std::vector<SqlTable> tables, session.Tables());
+  for (const SqlTable& table : tables) {
+    if (table.name == name) return true;
+  }
+  return false;
 }
 
-absl::Status ApplyOne(SqliteConnection& connection, const Migration& migration, absl::Time now) {
-  RETURN_IF_ERROR(connection.Execute(migration.sql));
-  ASSIGN_OR_RETURN(SqliteStatement record,
-                   connection.Prepare("INSERT INTO migrations VALUES (?, ?, ?)"));
-  return record.BindInteger(1, migration.version)
-      .BindText(2, migration.name)
-      .BindText(3, absl::FormatTime(absl::RFC3339_sec, now, absl::UTCTimeZone()))
-      .Run();
-}
-
-absl::StatusOr<int64_t> VersionOf(SqliteConnection& connection) {
-  return connection.QueryInteger("SELECT coalesce(max(version), 0) FROM migrations");
-}
-
-// Another process may have migrated between the look outside the transaction and the lock.
-absl::Status ApplyOneIfStillMissing(SqliteConnection& connection, const Migration& migration,
-                                    absl::Time now) {
-  RETURN_IF_ERROR(connection.Begin());
-  const absl::StatusOr<int64_t> version = VersionOf(connection);
-  absl::Status status = version.status();
-  if (status.ok() && *version < migration.version) status = ApplyOne(connection, migration, now);
-  if (status.ok()) status = connection.Commit();
-  connection.Rollback();
-  return base::Annotate(status,
-                        absl::StrCat("migration ", migration.version, " (", migration.name, ")"));
+absl::Status ApplyOne(SqlSession& session, const Migration& migration, absl::Time now) {
+  RETURN_IF_ERROR(session.Execute(session.InDialect(migration.sql)));
+  return session.Run(
+      "INSERT INTO migrations (version, name, applied_at) VALUES ($1, $2, $3)",
+      {SqlValue::Integer(migration.version), SqlValue::Text(migration.name),
+       SqlValue::Text(absl::FormatTime(absl::RFC3339_sec, now, absl::UTCTimeZone()))});
 }
 
 }  // namespace
@@ -106,25 +81,56 @@ const std::vector<Migration>& Migrations() {
   return *migrations;
 }
 
-absl::Status ApplyMigrations(SqliteConnection& connection, const std::vector<Migration>& migrations,
-                             absl::Time now) {
-  RETURN_IF_ERROR(CheckOwnership(connection));
-  RETURN_IF_ERROR(connection.Execute(
-      "CREATE TABLE IF NOT EXISTS migrations ("
-      "version INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, applied_at TEXT NOT NULL)"));
-  ASSIGN_OR_RETURN(const int64_t version, VersionOf(connection));
-  const int newest = migrations.empty() ? 0 : migrations.back().version;
-  if (version > newest) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "database \"", connection.path(), "\" was written by a newer Fairlead: its schema is ",
-        version, ", this version knows up to ", newest,
-        "; install that version again, or restore a backup made before the upgrade"));
+absl::StatusOr<int> SchemaVersion(SqlSession& session) {
+  ASSIGN_OR_RETURN(const bool ours, HasTable(session, kTable));
+  if (ours) {
+    ASSIGN_OR_RETURN(const int64_t version,
+                     session.QueryInteger("SELECT coalesce(max(version), 0) FROM migrations"));
+    return static_cast<int>(version);
   }
+  ASSIGN_OR_RETURN(const std::vector<SqlTable> tables, session.Tables());
+  if (tables.empty()) return 0;
+  return absl::FailedPreconditionError(
+      absl::StrCat(session.name(), " belongs to another program: it has tables, but none of ",
+                   "Fairlead's; name another one"));
+}
+
+absl::Status CheckSchemaIsKnown(absl::string_view what, int version,
+                                const std::vector<Migration>& migrations) {
+  const int newest = migrations.empty() ? 0 : migrations.back().version;
+  if (version <= newest) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(what, " was written by a newer Fairlead: its schema is ", version,
+                   ", this version knows up to ", newest,
+                   "; install that version again, or restore a backup made before the upgrade"));
+}
+
+absl::Status MigrateInTransaction(SqlSession& session, const std::vector<Migration>& migrations,
+                                  absl::Time now) {
+  ASSIGN_OR_RETURN(const int version, SchemaVersion(session));
+  RETURN_IF_ERROR(CheckSchemaIsKnown(session.name(), version, migrations));
+  RETURN_IF_ERROR(session.Execute(session.InDialect(
+      "CREATE TABLE IF NOT EXISTS migrations ("
+      "version INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, applied_at TEXT NOT NULL)")));
   for (const Migration& migration : migrations) {
     if (migration.version <= version) continue;
-    RETURN_IF_ERROR(ApplyOneIfStillMissing(connection, migration, now));
+    RETURN_IF_ERROR(ApplyOne(session, migration, now),
+                    absl::StrCat("migration ", migration.version, " (", migration.name, ")"));
   }
   return absl::OkStatus();
+}
+
+absl::Status ApplyMigrations(SqlSession& session, const std::vector<Migration>& migrations,
+                             absl::Time now) {
+  ASSIGN_OR_RETURN(const int version, SchemaVersion(session));
+  RETURN_IF_ERROR(CheckSchemaIsKnown(session.name(), version, migrations));
+  // The usual start does not wait for anybody.
+  if (!migrations.empty() && version == migrations.back().version) return absl::OkStatus();
+  RETURN_IF_ERROR(session.Begin());
+  absl::Status status = MigrateInTransaction(session, migrations, now);
+  if (status.ok()) status = session.Commit();
+  session.Rollback();
+  return status;
 }
 
 }  // namespace fairlead::store

@@ -61,13 +61,33 @@ SqliteStatement& SqliteStatement::BindInteger(int parameter, int64_t value) {
   return *this;
 }
 
+SqliteStatement& SqliteStatement::Bind(const SqlValues& values) {
+  int parameter = 1;
+  for (const SqlValue& value : values) {
+    switch (value.type) {
+      case SqlType::kInteger:
+        BindInteger(parameter++, value.integer);
+        break;
+      case SqlType::kText:
+        BindText(parameter++, value.bytes);
+        break;
+      case SqlType::kBytes:
+        BindBlob(parameter++, value.bytes);
+        break;
+    }
+  }
+  return *this;
+}
+
+void SqliteStatement::Reset() { sqlite3_reset(statement_); }
+
 absl::StatusOr<bool> SqliteStatement::Step() {
   if (bind_code_ != SQLITE_OK) return connection_.StatusOf(std::exchange(bind_code_, SQLITE_OK));
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   absl::Status status = connection_.StatusOf(code);
-  sqlite3_reset(statement_);
+  Reset();
   return status;
 }
 
@@ -76,7 +96,7 @@ absl::Status SqliteStatement::Run() {
   while (more) {
     ASSIGN_OR_RETURN(more, Step());
   }
-  sqlite3_reset(statement_);
+  Reset();
   return absl::OkStatus();
 }
 
@@ -104,7 +124,13 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(
   return connection;
 }
 
-SqliteConnection::~SqliteConnection() { sqlite3_close_v2(database_); }
+SqliteConnection::SqliteConnection(const std::string& path, sqlite3* database)
+    : name_(absl::StrCat("database \"", path, "\"")), database_(database) {}
+
+SqliteConnection::~SqliteConnection() {
+  prepared_.clear();
+  sqlite3_close_v2(database_);
+}
 
 absl::Status SqliteConnection::Configure(const SqliteOptions& options) {
   sqlite3_extended_result_codes(database_, 1);
@@ -113,7 +139,7 @@ absl::Status SqliteConnection::Configure(const SqliteOptions& options) {
   ASSIGN_OR_RETURN(const std::string mode, QueryText("PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
     return absl::FailedPreconditionError(
-        absl::StrCat("database \"", path_, "\": the file system does not support write-ahead ",
+        absl::StrCat(name_, ": the file system does not support write-ahead ",
                      "logging (shared memory is missing); use a local disk"));
   }
   RETURN_IF_ERROR(
@@ -129,27 +155,56 @@ absl::Status SqliteConnection::Execute(const std::string& sql) {
   return code == SQLITE_OK ? absl::OkStatus() : StatusOf(code);
 }
 
-absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(absl::string_view sql) {
+absl::StatusOr<SqliteStatement*> SqliteConnection::Prepared(const std::string& sql) {
+  const auto known = prepared_.find(sql);
+  if (known != prepared_.end()) return &known->second;
   sqlite3_stmt* statement = nullptr;
-  const int code =
-      sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  const int code = sqlite3_prepare_v2(database_, sql.c_str(), static_cast<int>(sql.size() + 1),
+                                      &statement, nullptr);
   if (code != SQLITE_OK) return StatusOf(code);
-  return SqliteStatement(*this, statement);
+  return &prepared_.emplace(sql, SqliteStatement(*this, statement)).first->second;
 }
 
-absl::StatusOr<std::string> SqliteConnection::QueryText(absl::string_view sql) {
-  ASSIGN_OR_RETURN(SqliteStatement statement, Prepare(sql));
-  ASSIGN_OR_RETURN(const bool row, statement.Step());
-  return row ? statement.Bytes(0) : std::string();
+absl::Status SqliteConnection::Run(const std::string& sql, const SqlValues& values) {
+  ASSIGN_OR_RETURN(SqliteStatement* const statement, Prepared(sql));
+  return statement->Bind(values).Run();
 }
 
-absl::StatusOr<int64_t> SqliteConnection::QueryInteger(absl::string_view sql) {
-  ASSIGN_OR_RETURN(SqliteStatement statement, Prepare(sql));
-  ASSIGN_OR_RETURN(const bool row, statement.Step());
-  return row ? statement.Integer(0) : int64_t{0};
+absl::Status SqliteConnection::Query(const std::string& sql, const SqlValues& values,
+                                     const OnRow& on_row) {
+  ASSIGN_OR_RETURN(SqliteStatement* const statement, Prepared(sql));
+  statement->Bind(values);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, statement->Step());
+    absl::Status status = row ? on_row(*statement) : absl::OkStatus();
+    if (row && status.ok()) continue;
+    // A statement left in the middle would keep its lock.
+    statement->Reset();
+    return status;
+  }
+}
+
+absl::StatusOr<std::vector<SqlTable>> SqliteConnection::Tables() {
+  std::vector<SqlTable> tables;
+  RETURN_IF_ERROR(
+      Query("SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c WHERE "
+            "m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.name, c.cid",
+            {}, [&tables](const SqlRow& row) {
+              if (tables.empty() || tables.back().name != row.Bytes(0)) {
+                tables.push_back({.name = row.Bytes(0)});
+              }
+              const std::string type = row.Bytes(2);
+              tables.back().columns.push_back({row.Bytes(1), type == "INTEGER" ? SqlType::kInteger
+                                                             : type == "BLOB"  ? SqlType::kBytes
+                                                                               : SqlType::kText});
+              return absl::OkStatus();
+            }));
+  return tables;
 }
 
 absl::Status SqliteConnection::Begin() { return Execute("BEGIN IMMEDIATE"); }
+
+absl::Status SqliteConnection::BeginRead() { return Execute("BEGIN"); }
 
 absl::Status SqliteConnection::Commit() { return Execute("COMMIT"); }
 
@@ -161,9 +216,8 @@ void SqliteConnection::Rollback() {
 }
 
 absl::Status SqliteConnection::StatusOf(int code) const {
-  const std::string what =
-      absl::StrCat("database \"", path_,
-                   "\": ", database_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database_));
+  const std::string what = absl::StrCat(
+      name_, ": ", database_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database_));
   switch (code & 0xff) {
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(absl::StrCat(what, " (disk full)"));

@@ -4,11 +4,16 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+
+#include "controller/store/sql_session.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -24,11 +29,11 @@ struct SqliteOptions {
 
 class SqliteConnection;
 
-// A prepared statement. Must not outlive its connection. Not thread-safe.
-class SqliteStatement {
+// A prepared statement, and its current row. Must not outlive its connection. Not thread-safe.
+class SqliteStatement final : public SqlRow {
  public:
   SqliteStatement(SqliteConnection& connection, sqlite3_stmt* statement);
-  ~SqliteStatement();
+  ~SqliteStatement() override;
   SqliteStatement(SqliteStatement&& other) noexcept;
   SqliteStatement& operator=(SqliteStatement&&) = delete;
 
@@ -36,15 +41,17 @@ class SqliteStatement {
   SqliteStatement& BindText(int parameter, absl::string_view value);
   SqliteStatement& BindBlob(int parameter, absl::string_view value);
   SqliteStatement& BindInteger(int parameter, int64_t value);
+  SqliteStatement& Bind(const SqlValues& values);
 
   // True when there is a row to read.
   absl::StatusOr<bool> Step();
   // Steps to the end and resets, ready for other values.
   absl::Status Run();
+  void Reset();
 
   // Of the current row; columns count from 0. Texts and blobs are both bytes.
-  std::string Bytes(int column) const;
-  int64_t Integer(int column) const;
+  std::string Bytes(int column) const override;
+  int64_t Integer(int column) const override;
 
  private:
   void NoteResult(int code);
@@ -56,45 +63,42 @@ class SqliteStatement {
 };
 
 // An open database. Not thread-safe.
-class SqliteConnection {
+class SqliteConnection final : public SqlSession {
  public:
   // Makes the file, readable by its owner only, when it is not there. Sets WAL mode, full
   // synchronisation and foreign keys.
   static absl::StatusOr<std::unique_ptr<SqliteConnection>> Open(const std::string& path,
                                                                 const SqliteOptions& options);
-  ~SqliteConnection();
+  ~SqliteConnection() override;
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
-  // Runs statements that return nothing that matters.
-  absl::Status Execute(const std::string& sql);
-  absl::StatusOr<SqliteStatement> Prepare(absl::string_view sql);
-
-  // First column of the first row; empty when there is no row.
-  absl::StatusOr<std::string> QueryText(absl::string_view sql);
-  // The same as a number; 0 when there is no row.
-  absl::StatusOr<int64_t> QueryInteger(absl::string_view sql);
+  const std::string& name() const override { return name_; }
+  absl::Status Execute(const std::string& sql) override;
+  // Statements stay prepared until the connection closes.
+  absl::Status Run(const std::string& sql, const SqlValues& values) override;
+  absl::Status Query(const std::string& sql, const SqlValues& values, const OnRow& on_row) override;
+  absl::StatusOr<std::vector<SqlTable>> Tables() override;
 
   // Takes the write lock, so that a transaction never fails half way for want of it.
-  absl::Status Begin();
-  absl::Status Commit();
-  // Does nothing outside a transaction. Never fails: what SQLite cannot roll back now, it rolls
-  // back at the next open.
-  void Rollback();
+  absl::Status Begin() override;
+  absl::Status BeginRead() override;
+  absl::Status Commit() override;
+  // What SQLite cannot roll back now, it rolls back at the next open.
+  void Rollback() override;
 
   // What SQLite's result code means here. ResourceExhausted: the disk is full. Unavailable: busy
   // or an I/O error. DataLoss: the file is damaged.
   absl::Status StatusOf(int code) const;
 
-  const std::string& path() const { return path_; }
-
  private:
-  SqliteConnection(std::string path, sqlite3* database)
-      : path_(std::move(path)), database_(database) {}
+  SqliteConnection(const std::string& path, sqlite3* database);
   absl::Status Configure(const SqliteOptions& options);
+  absl::StatusOr<SqliteStatement*> Prepared(const std::string& sql);
 
-  const std::string path_;
+  const std::string name_;
   sqlite3* const database_;
+  std::unordered_map<std::string, SqliteStatement> prepared_;
 };
 
 }  // namespace fairlead::store

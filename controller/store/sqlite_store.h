@@ -1,7 +1,6 @@
 // The store in one SQLite file.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,8 +12,12 @@
 #include "base/mutex.h"
 #include "controller/store/sqlite_connection.h"
 #include "controller/store/store.h"
+#include "controller/store/store_records.h"
 
 namespace fairlead::store {
+
+// DataLoss when the file is damaged; reads all of it.
+absl::Status CheckIntegrity(SqliteConnection& connection);
 
 // Keeps each record as one row: its key columns and the serialised message. Thread-safe: calls
 // take turns, since one connection serves them all; the lock is held while the disk works.
@@ -40,14 +43,9 @@ class SqliteStore final : public Store {
  private:
   explicit SqliteStore(std::unique_ptr<SqliteConnection> connection);
 
-  absl::Status WriteLocked(const StoreBatch& batch, bool trim)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<StoreImage> ReadLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
   base::Mutex mutex_;
   const std::unique_ptr<SqliteConnection> connection_ ABSL_PT_GUARDED_BY(mutex_);
-  // Events appended since old ones were last removed.
-  std::size_t appended_ ABSL_GUARDED_BY(mutex_);
+  EventTrim trim_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace fairlead::store

@@ -1,6 +1,8 @@
 #include "controller/store/sqlite_store.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -157,11 +159,39 @@ TEST_F(MigrationTest, OlderDatabaseKeepsItsRecords) {
 }
 
 TEST_F(MigrationTest, FailedStepLeavesThePreviousVersion) {
+  ASSERT_TRUE(ApplyMigrations(*connection_, {steps_[0]}, absl::UnixEpoch()).ok());
   steps_[1].sql = "INSERT INTO a VALUES (2); SELECT no_such_function();";
   const absl::Status status = ApplyMigrations(*connection_, steps_, absl::UnixEpoch());
   EXPECT_THAT(status.message(), HasSubstr("migration 2 (two)"));
   EXPECT_EQ(*connection_->QueryInteger("SELECT count(*) FROM a"), 1);
   EXPECT_EQ(*connection_->QueryInteger("SELECT max(version) FROM migrations"), 1);
+}
+
+TEST_F(MigrationTest, StepsThatComeTogetherHappenTogether) {
+  steps_[1].sql = "SELECT no_such_function();";
+  EXPECT_FALSE(ApplyMigrations(*connection_, steps_, absl::UnixEpoch()).ok());
+  EXPECT_EQ(*connection_->QueryInteger("SELECT count(*) FROM sqlite_master"), 0);
+}
+
+TEST_F(MigrationTest, ProgramThatDiesInTheMiddleLeavesThePreviousVersion) {
+  ASSERT_TRUE(ApplyMigrations(*connection_, {steps_[0]}, absl::UnixEpoch()).ok());
+  connection_.reset();
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto other = SqliteConnection::Open(path_, {});
+    const bool half = other.ok() && (*other)->Begin().ok() &&
+                      (*other)->Execute(steps_[1].sql).ok() &&
+                      (*other)->Execute("INSERT INTO a VALUES (2, 2)").ok();
+    _exit(half ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  connection_ = *SqliteConnection::Open(path_, {});
+  EXPECT_EQ(*SchemaVersion(*connection_), 1);
+  EXPECT_EQ(*connection_->QueryInteger("SELECT count(*) FROM a"), 1);
+  EXPECT_TRUE(ApplyMigrations(*connection_, steps_, absl::UnixEpoch()).ok());
 }
 
 TEST_F(MigrationTest, NewerSchemaIsRefusedWithBothVersionsAndAWayOut) {

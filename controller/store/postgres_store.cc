@@ -1,0 +1,215 @@
+#include "controller/store/postgres_store.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "base/status.h"
+#include "controller/store/migrations.h"
+
+namespace fairlead::store {
+namespace {
+
+// One row. A batch of an earlier epoch fails at its first statement, for the want of a value.
+constexpr absl::string_view kWriterTable =
+    "CREATE TABLE IF NOT EXISTS store_writer (id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1), "
+    "owner TEXT NOT NULL, epoch INTEGER NOT NULL, batch INTEGER NOT NULL)";
+constexpr absl::string_view kWriterRow =
+    "INSERT INTO store_writer (id, owner, epoch, batch) VALUES (1, '', 0, 0) "
+    "ON CONFLICT (id) DO NOTHING";
+constexpr char kTakeOver[] =
+    "UPDATE store_writer SET owner = $1, epoch = epoch + 1 RETURNING epoch, batch";
+constexpr char kComeBack[] =
+    "UPDATE store_writer SET epoch = epoch + 1 WHERE owner = $1 RETURNING epoch, batch";
+constexpr char kNoteBatch[] =
+    "UPDATE store_writer SET epoch = CASE WHEN epoch = $1 THEN epoch END, batch = $2";
+
+absl::Status TakenOver(const std::string& name) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(name,
+                   ": another controller has opened this database and writes to it now; "
+                   "stop one of the two"));
+}
+
+absl::Status Migrate(PostgresConnection& connection, absl::Time now) {
+  ASSIGN_OR_RETURN(const int version, SchemaVersion(connection));
+  RETURN_IF_ERROR(CheckSchemaIsKnown(connection.name(), version, Migrations()));
+  ASSIGN_OR_RETURN(const std::string writer_table,
+                   connection.QueryText("SELECT coalesce(to_regclass('store_writer')::text, '')"));
+  if (version == Migrations().back().version && !writer_table.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(connection.Begin());
+  absl::Status status = MigrateInTransaction(connection, Migrations(), now);
+  if (status.ok()) status = MakeWriterTable(connection);
+  if (status.ok()) status = connection.Commit();
+  connection.Rollback();
+  return status;
+}
+
+}  // namespace
+
+absl::Status MakeWriterTable(SqlSession& session) {
+  RETURN_IF_ERROR(session.Execute(session.InDialect(std::string(kWriterTable))));
+  return session.Execute(std::string(kWriterRow));
+}
+
+PostgresStore::PostgresStore(const PostgresAddress& address, base::Clock& clock,
+                             base::Random& random, const PostgresStoreOptions& options)
+    : address_(address),
+      options_(options),
+      clock_(clock),
+      owner_(base::NewId(random)),
+      writer_(options.reconnect, random),
+      reader_(options.reconnect, random) {}
+
+absl::StatusOr<std::unique_ptr<PostgresStore>> PostgresStore::Open(
+    const PostgresAddress& address, base::Clock& clock, base::Random& random,
+    const PostgresStoreOptions& options) {
+  std::unique_ptr<PostgresStore> store(new PostgresStore(address, clock, random, options));
+  RETURN_IF_ERROR(store->Start());
+  return store;
+}
+
+absl::Status PostgresStore::Start() {
+  base::MutexLock lock(write_mutex_);
+  return ConnectWriterLocked();
+}
+
+absl::Status PostgresStore::Connect(
+    Channel& channel, const std::function<absl::Status(PostgresConnection&)>& prepare) {
+  if (channel.connection != nullptr && !channel.connection->lost()) return absl::OkStatus();
+  channel.connection.reset();
+  RETURN_IF_ERROR(channel.gate.Check(clock_.Uptime()));
+  absl::StatusOr<std::unique_ptr<PostgresConnection>> made =
+      PostgresConnection::Connect(address_, options_.connection);
+  absl::Status status = made.status();
+  if (status.ok()) status = prepare(**made);
+  if (!status.ok()) {
+    channel.gate.NoteFailure(clock_.Uptime(), status);
+    return status;
+  }
+  channel.gate.NoteSuccess();
+  channel.connection = *std::move(made);
+  return absl::OkStatus();
+}
+
+absl::Status PostgresStore::ClaimLocked(PostgresConnection& connection) {
+  std::vector<int64_t> row_of_ours;
+  // Waits for a batch of an earlier session that is in the middle of its commit.
+  RETURN_IF_ERROR(connection.Query(claimed_ ? kComeBack : kTakeOver, {SqlValue::Text(owner_)},
+                                   [&row_of_ours](const SqlRow& row) {
+                                     row_of_ours = {row.Integer(0), row.Integer(1)};
+                                     return absl::OkStatus();
+                                   }));
+  if (row_of_ours.empty()) return TakenOver(connection.name());
+  epoch_ = row_of_ours[0];
+  batch_ = row_of_ours[1];
+  claimed_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status PostgresStore::ConnectWriterLocked() {
+  if (writer_.connection != nullptr && !writer_.connection->lost()) return absl::OkStatus();
+  RETURN_IF_ERROR(Connect(writer_, [this](PostgresConnection& connection) {
+    return Migrate(connection, clock_.Now());
+  }));
+  absl::Status claimed = ClaimLocked(*writer_.connection);
+  if (!claimed.ok()) {
+    writer_.connection.reset();
+    writer_.gate.NoteFailure(clock_.Uptime(), claimed);
+  }
+  return claimed;
+}
+
+absl::Status PostgresStore::WriteLocked(const std::vector<SqlCall>& calls) {
+  absl::Status status;
+  // A second time after the loss of a connection that was there.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    RETURN_IF_ERROR(ConnectWriterLocked());
+    if (doubt_.has_value()) {
+      const bool came_about = doubt_->number == batch_ && doubt_->calls == calls;
+      doubt_.reset();
+      if (came_about) return absl::OkStatus();
+    }
+    const int64_t number = batch_ + 1;
+    std::vector<SqlCall> all;
+    all.reserve(calls.size() + 1);
+    all.push_back({kNoteBatch, {SqlValue::Integer(epoch_), SqlValue::Integer(number)}});
+    all.insert(all.end(), calls.begin(), calls.end());
+    status = writer_.connection->RunAll(all);
+    if (status.ok()) {
+      batch_ = number;
+      return status;
+    }
+    if (!writer_.connection->lost()) {
+      return status.code() == absl::StatusCode::kFailedPrecondition
+                 ? TakenOver(writer_.connection->name())
+                 : status;
+    }
+    doubt_ = Doubt{number, calls};
+  }
+  return status;
+}
+
+absl::Status PostgresStore::Apply(const StoreBatch& batch) {
+  if (batch.empty()) return absl::OkStatus();
+  base::MutexLock lock(write_mutex_);
+  const std::size_t appends = batch.append_events.size();
+  SqlCalls calls;
+  RETURN_IF_ERROR(WriteBatch(calls, batch, trim_.IsDue(appends)));
+  RETURN_IF_ERROR(WriteLocked(calls.calls));
+  trim_.Note(appends);
+  return absl::OkStatus();
+}
+
+absl::Status PostgresStore::Read(const std::function<absl::Status(SqlSession&)>& read) {
+  base::MutexLock lock(read_mutex_);
+  absl::Status status;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    RETURN_IF_ERROR(Connect(reader_, [](PostgresConnection&) { return absl::OkStatus(); }));
+    PostgresConnection& connection = *reader_.connection;
+    status = connection.BeginRead();
+    if (status.ok()) status = read(connection);
+    connection.Rollback();
+    if (!connection.lost()) return status;
+  }
+  return status;
+}
+
+absl::StatusOr<StoreImage> PostgresStore::Load() {
+  StoreImage image;
+  RETURN_IF_ERROR(Read([&image](SqlSession& session) -> absl::Status {
+    ASSIGN_OR_RETURN(image, ReadImage(session));
+    return absl::OkStatus();
+  }));
+  return image;
+}
+
+absl::StatusOr<std::vector<v1::Event>> PostgresStore::ListEvents(const EventFilter& filter) {
+  std::vector<v1::Event> events;
+  RETURN_IF_ERROR(Read([&events, &filter](SqlSession& session) -> absl::Status {
+    ASSIGN_OR_RETURN(events, ReadEvents(session, filter));
+    return absl::OkStatus();
+  }));
+  return events;
+}
+
+absl::StatusOr<std::vector<v1::Run>> PostgresStore::ListRuns(const RunFilter& filter) {
+  std::vector<v1::Run> runs;
+  RETURN_IF_ERROR(Read([&runs, &filter](SqlSession& session) -> absl::Status {
+    ASSIGN_OR_RETURN(runs, ReadRuns(session, filter));
+    return absl::OkStatus();
+  }));
+  return runs;
+}
+
+absl::StatusOr<std::vector<v1::SpecRecord>> PostgresStore::ListHistory(
+    const std::string& resource) {
+  std::vector<v1::SpecRecord> records;
+  RETURN_IF_ERROR(Read([&records, &resource](SqlSession& session) -> absl::Status {
+    ASSIGN_OR_RETURN(records, ReadHistory(session, resource));
+    return absl::OkStatus();
+  }));
+  return records;
+}
+
+}  // namespace fairlead::store

@@ -1,0 +1,314 @@
+#include "controller/store/store_records.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+
+#include "base/proto_time.h"
+#include "base/status.h"
+#include "controller/store/limits.h"
+
+namespace fairlead::store {
+namespace {
+
+// A table whose last column is the serialised record.
+struct RecordTable {
+  std::string name;
+  // Without the last one; the first `keys` of them are the primary key.
+  std::vector<std::string> columns;
+  std::size_t keys = 1;
+  std::string payload = "record";
+};
+
+// Of all that a batch deletes by one text.
+struct KeyedDelete {
+  std::string table;
+  std::string key;
+  const std::vector<std::string> StoreBatch::* keys;
+};
+
+const std::vector<KeyedDelete>& KeyedDeletes() {
+  static const auto* const deletes = new std::vector<KeyedDelete>{
+      {"inventory", "resource", &StoreBatch::delete_inventory},
+      {"holds", "resource", &StoreBatch::delete_holds},
+      {"actions", "id", &StoreBatch::delete_actions},
+      {"syncs", "name", &StoreBatch::delete_syncs},
+      {"origins", "resource", &StoreBatch::delete_origins},
+      {"approvals", "resource", &StoreBatch::delete_approvals},
+      {"spec_history", "resource", &StoreBatch::delete_history},
+      {"schedules", "resource", &StoreBatch::delete_schedules},
+      {"made", "resource", &StoreBatch::delete_made},
+  };
+  return *deletes;
+}
+
+std::string PutSql(const RecordTable& table) {
+  std::vector<std::string> columns = table.columns;
+  columns.push_back(table.payload);
+  std::vector<std::string> values;
+  std::vector<std::string> changes;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    values.push_back(absl::StrCat("$", i + 1));
+    if (i >= table.keys) changes.push_back(absl::StrCat(columns[i], " = excluded.", columns[i]));
+  }
+  const std::vector<std::string> keys(columns.begin(),
+                                      columns.begin() + static_cast<std::ptrdiff_t>(table.keys));
+  return absl::StrCat("INSERT INTO ", table.name, " (", absl::StrJoin(columns, ", "), ") VALUES (",
+                      absl::StrJoin(values, ", "), ") ON CONFLICT (", absl::StrJoin(keys, ", "),
+                      ") DO UPDATE SET ", absl::StrJoin(changes, ", "));
+}
+
+// `values_of` gives the values of the table's columns.
+template <typename Record, typename ValuesOf>
+absl::Status PutRecords(SqlWriter& writer, const RecordTable& table,
+                        const std::vector<Record>& records, ValuesOf values_of) {
+  if (records.empty()) return absl::OkStatus();
+  const std::string sql = PutSql(table);
+  for (const Record& record : records) {
+    SqlValues values = values_of(record);
+    values.push_back(SqlValue::Bytes(record.SerializeAsString()));
+    RETURN_IF_ERROR(writer.Run(sql, values));
+  }
+  return absl::OkStatus();
+}
+
+// Of tables that have one key and nothing else beside the record.
+template <typename Record>
+absl::Status PutByResource(SqlWriter& writer, const std::string& table,
+                           const std::vector<Record>& records) {
+  return PutRecords(writer, {.name = table, .columns = {"resource"}}, records,
+                    [](const Record& r) { return SqlValues{SqlValue::Text(r.resource())}; });
+}
+
+template <typename Record>
+absl::Status PutMade(SqlWriter& writer, const std::string& kind,
+                     const std::vector<Record>& records) {
+  return PutRecords(writer, {.name = "made", .columns = {"resource", "kind"}}, records,
+                    [&kind](const Record& r) {
+                      return SqlValues{SqlValue::Text(r.resource()), SqlValue::Text(kind)};
+                    });
+}
+
+absl::Status DeleteFailedSpecs(SqlWriter& writer,
+                               const std::vector<std::pair<std::string, std::string>>& keys) {
+  for (const auto& [resource, hash] : keys) {
+    RETURN_IF_ERROR(
+        writer.Run("DELETE FROM failed_specs WHERE resource = $1 AND ($2 = '' OR spec_hash = $2)",
+                   {SqlValue::Text(resource), SqlValue::Text(hash)}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteSettings(SqlWriter& writer, const std::map<std::string, std::string>& settings) {
+  if (settings.empty()) return absl::OkStatus();
+  const std::string sql = PutSql({.name = "settings", .columns = {"key"}, .payload = "value"});
+  for (const auto& [key, value] : settings) {
+    RETURN_IF_ERROR(writer.Run(sql, {SqlValue::Text(key), SqlValue::Bytes(value)}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteHistory(SqlWriter& writer, const std::vector<v1::SpecRecord>& records) {
+  const std::string trim =
+      absl::StrCat("DELETE FROM spec_history WHERE resource = $1 AND spec_hash NOT IN (SELECT ",
+                   "spec_hash FROM spec_history WHERE resource = $1 ORDER BY at DESC, spec_hash ",
+                   "LIMIT ", kSpecsKept, ")");
+  for (const v1::SpecRecord& record : records) {
+    RETURN_IF_ERROR(PutRecords(
+        writer, {.name = "spec_history", .columns = {"resource", "spec_hash", "at"}, .keys = 2},
+        std::vector<v1::SpecRecord>{record}, [](const v1::SpecRecord& r) {
+          return SqlValues{SqlValue::Text(r.resource()), SqlValue::Text(r.spec_hash()),
+                           SqlValue::Integer(absl::ToUnixMicros(base::FromProto(r.at())))};
+        }));
+    RETURN_IF_ERROR(writer.Run(trim, {SqlValue::Text(record.resource())}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteRuns(SqlWriter& writer, const std::vector<v1::Run>& runs) {
+  const std::string trim = absl::StrCat(
+      "DELETE FROM runs WHERE resource = $1 AND ended = 1 AND id NOT IN (SELECT id FROM runs ",
+      "WHERE resource = $1 AND ended = 1 ORDER BY created DESC, id LIMIT ", kRunsKept, ")");
+  for (const v1::Run& run : runs) {
+    RETURN_IF_ERROR(PutRecords(
+        writer, {.name = "runs", .columns = {"id", "resource", "created", "ended"}},
+        std::vector<v1::Run>{run}, [](const v1::Run& r) {
+          return SqlValues{SqlValue::Text(r.id()), SqlValue::Text(r.resource()),
+                           SqlValue::Integer(absl::ToUnixMicros(base::FromProto(r.created_at()))),
+                           SqlValue::Integer(HasEnded(r) ? 1 : 0)};
+        }));
+    if (HasEnded(run)) RETURN_IF_ERROR(writer.Run(trim, {SqlValue::Text(run.resource())}));
+  }
+  return absl::OkStatus();
+}
+
+// No put: an id that is there already is an error.
+absl::Status AppendEvents(SqlWriter& writer, const std::vector<v1::Event>& events) {
+  for (const v1::Event& event : events) {
+    RETURN_IF_ERROR(
+        writer.Run("INSERT INTO events (id, resource, record) VALUES ($1, $2, $3)",
+                   {SqlValue::Integer(static_cast<int64_t>(event.id())),
+                    SqlValue::Text(event.resource()), SqlValue::Bytes(event.SerializeAsString())}),
+        absl::StrCat("append event ", event.id()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteDeletes(SqlWriter& writer, const StoreBatch& batch) {
+  RETURN_IF_ERROR(DeleteFailedSpecs(writer, batch.delete_failed_specs));
+  for (const KeyedDelete& each : KeyedDeletes()) {
+    const std::vector<std::string>& keys = batch.*each.keys;
+    if (keys.empty()) continue;
+    const std::string sql = absl::StrCat("DELETE FROM ", each.table, " WHERE ", each.key, " = $1");
+    for (const std::string& key : keys) {
+      RETURN_IF_ERROR(writer.Run(sql, {SqlValue::Text(key)}));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WritePuts(SqlWriter& writer, const StoreBatch& batch) {
+  RETURN_IF_ERROR(WriteSettings(writer, batch.put_settings));
+  RETURN_IF_ERROR(PutRecords(writer, {.name = "inventory", .columns = {"resource", "server"}},
+                             batch.put_inventory, [](const v1::InventoryEntry& r) {
+                               return SqlValues{SqlValue::Text(r.resource()),
+                                                SqlValue::Text(r.server())};
+                             }));
+  RETURN_IF_ERROR(
+      PutRecords(writer, {.name = "failed_specs", .columns = {"resource", "spec_hash"}, .keys = 2},
+                 batch.put_failed_specs, [](const v1::FailedSpec& r) {
+                   return SqlValues{SqlValue::Text(r.resource()), SqlValue::Text(r.spec_hash())};
+                 }));
+  RETURN_IF_ERROR(PutByResource(writer, "holds", batch.put_holds));
+  RETURN_IF_ERROR(PutRecords(writer, {.name = "actions", .columns = {"id", "resource", "server"}},
+                             batch.put_actions, [](const v1::ActionRecord& r) {
+                               return SqlValues{SqlValue::Text(r.action().id()),
+                                                SqlValue::Text(r.action().resource()),
+                                                SqlValue::Text(r.server())};
+                             }));
+  RETURN_IF_ERROR(
+      PutRecords(writer, {.name = "syncs", .columns = {"name"}}, batch.put_syncs,
+                 [](const v1::SyncRecord& r) { return SqlValues{SqlValue::Text(r.name())}; }));
+  RETURN_IF_ERROR(PutRecords(writer, {.name = "origins", .columns = {"resource", "origin"}},
+                             batch.put_origins, [](const v1::OriginRecord& r) {
+                               return SqlValues{SqlValue::Text(r.resource()),
+                                                SqlValue::Text(r.origin())};
+                             }));
+  RETURN_IF_ERROR(PutByResource(writer, "approvals", batch.put_approvals));
+  RETURN_IF_ERROR(PutByResource(writer, "schedules", batch.put_schedules));
+  RETURN_IF_ERROR(PutMade(writer, "build", batch.put_builds));
+  RETURN_IF_ERROR(PutMade(writer, "repo", batch.put_repos));
+  RETURN_IF_ERROR(PutMade(writer, "procedure", batch.put_procedures));
+  RETURN_IF_ERROR(WriteRuns(writer, batch.put_runs));
+  return WriteHistory(writer, batch.put_history);
+}
+
+// The statement selects the record, then a text that names it.
+template <typename Record>
+absl::Status ReadRecords(SqlSession& session, const std::string& sql, const SqlValues& values,
+                         std::vector<Record>& records) {
+  return session.Query(sql, values, [&session, &records](const SqlRow& row) -> absl::Status {
+    if (records.emplace_back().ParseFromString(row.Bytes(0))) return absl::OkStatus();
+    return absl::DataLossError(
+        absl::StrCat(session.name(), ": the record \"", row.Bytes(1),
+                     "\" cannot be read; stop the controller and put the last backup in place"));
+  });
+}
+
+template <typename Record>
+absl::Status ReadTable(SqlSession& session, const std::string& table, const std::string& order,
+                       std::vector<Record>& records) {
+  const std::string name = order.substr(0, order.find(','));
+  return ReadRecords(session,
+                     absl::StrCat("SELECT record, ", name, " FROM ", table, " ORDER BY ", order),
+                     {}, records);
+}
+
+template <typename Record>
+absl::Status ReadMade(SqlSession& session, const std::string& kind, std::vector<Record>& records) {
+  return ReadRecords(session, "SELECT record, resource FROM made WHERE kind = $1 ORDER BY resource",
+                     {SqlValue::Text(kind)}, records);
+}
+
+}  // namespace
+
+absl::Status WriteBatch(SqlWriter& writer, const StoreBatch& batch, bool trim) {
+  RETURN_IF_ERROR(WriteDeletes(writer, batch));
+  RETURN_IF_ERROR(WritePuts(writer, batch));
+  RETURN_IF_ERROR(AppendEvents(writer, batch.append_events));
+  if (!trim) return absl::OkStatus();
+  return writer.Run(absl::StrCat("DELETE FROM events WHERE id <= (SELECT id FROM events ORDER BY ",
+                                 "id DESC LIMIT 1 OFFSET ", kEventsKept, ")"),
+                    {});
+}
+
+absl::StatusOr<StoreImage> ReadImage(SqlSession& session) {
+  StoreImage image;
+  RETURN_IF_ERROR(session.Query("SELECT key, value FROM settings", {}, [&image](const SqlRow& row) {
+    image.settings[row.Bytes(0)] = row.Bytes(1);
+    return absl::OkStatus();
+  }));
+  RETURN_IF_ERROR(ReadTable(session, "inventory", "resource", image.inventory));
+  RETURN_IF_ERROR(ReadTable(session, "failed_specs", "resource, spec_hash", image.failed_specs));
+  RETURN_IF_ERROR(ReadTable(session, "holds", "resource", image.holds));
+  RETURN_IF_ERROR(ReadTable(session, "actions", "id", image.actions));
+  RETURN_IF_ERROR(ReadTable(session, "syncs", "name", image.syncs));
+  RETURN_IF_ERROR(ReadTable(session, "origins", "resource", image.origins));
+  RETURN_IF_ERROR(ReadTable(session, "approvals", "resource", image.approvals));
+  RETURN_IF_ERROR(ReadTable(session, "schedules", "resource", image.schedules));
+  RETURN_IF_ERROR(ReadMade(session, "build", image.builds));
+  RETURN_IF_ERROR(ReadMade(session, "repo", image.repos));
+  RETURN_IF_ERROR(ReadMade(session, "procedure", image.procedures));
+  RETURN_IF_ERROR(ReadRecords(
+      session, "SELECT record, id FROM runs WHERE ended = 0 ORDER BY created, id", {}, image.runs));
+  ASSIGN_OR_RETURN(const int64_t last,
+                   session.QueryInteger("SELECT coalesce(max(id), 0) FROM events"));
+  image.last_event_id = static_cast<uint64_t>(last);
+  return image;
+}
+
+absl::StatusOr<std::vector<v1::Event>> ReadEvents(SqlSession& session, const EventFilter& filter) {
+  std::vector<v1::Event> events;
+  if (filter.resource.empty()) {
+    RETURN_IF_ERROR(ReadRecords(session, "SELECT record, id FROM events ORDER BY id DESC LIMIT $1",
+                                {SqlValue::Integer(filter.limit)}, events));
+  } else {
+    RETURN_IF_ERROR(ReadRecords(
+        session, "SELECT record, id FROM events WHERE resource = $1 ORDER BY id DESC LIMIT $2",
+        {SqlValue::Text(filter.resource), SqlValue::Integer(filter.limit)}, events));
+  }
+  std::reverse(events.begin(), events.end());
+  return events;
+}
+
+absl::StatusOr<std::vector<v1::Run>> ReadRuns(SqlSession& session, const RunFilter& filter) {
+  std::vector<v1::Run> runs;
+  RETURN_IF_ERROR(ReadRecords(
+      session,
+      "SELECT record, id FROM runs WHERE ($1 = '' OR id = $1) AND ($2 = '' OR "
+      "resource = $2) ORDER BY created DESC, id LIMIT $3",
+      {SqlValue::Text(filter.id), SqlValue::Text(filter.resource), SqlValue::Integer(filter.limit)},
+      runs));
+  return runs;
+}
+
+absl::StatusOr<std::vector<v1::SpecRecord>> ReadHistory(SqlSession& session,
+                                                        const std::string& resource) {
+  std::vector<v1::SpecRecord> records;
+  RETURN_IF_ERROR(ReadRecords(session,
+                              "SELECT record, spec_hash FROM spec_history WHERE resource = $1 "
+                              "ORDER BY at DESC, spec_hash",
+                              {SqlValue::Text(resource)}, records));
+  return records;
+}
+
+bool EventTrim::IsDue(std::size_t appends) const {
+  return appends > 0 && appended_ + appends >= kEventsBetweenTrims;
+}
+
+void EventTrim::Note(std::size_t appends) { appended_ = IsDue(appends) ? 0 : appended_ + appends; }
+
+}  // namespace fairlead::store
