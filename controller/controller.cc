@@ -34,7 +34,7 @@
 #include "controller/metrics/prometheus_metrics.h"
 #include "controller/routes.h"
 #include "controller/service/services.h"
-#include "controller/store/sqlite_store.h"
+#include "controller/store/store_address.h"
 #include "resources/container_spec.h"
 #include "resources/problem_text.h"
 #include "resources/toml_reader.h"
@@ -199,7 +199,7 @@ struct Controller::Parts {
   const ControllerOptions options;
   base::FileLock lock;
   Accounts accounts;
-  std::unique_ptr<store::SqliteStore> store;
+  std::unique_ptr<store::Store> store;
   std::unique_ptr<resources::SpecHasher> hasher;
   std::unique_ptr<metrics::PrometheusMetrics> metrics;
   std::unique_ptr<agents::AgentRegistry> registry;
@@ -242,7 +242,10 @@ absl::Status Controller::Parts::Build() {
   }
   base::Clock& clock = options.clock == nullptr ? base::Clock::Real() : *options.clock;
   base::Random& random = base::Random::Real();
-  ASSIGN_OR_RETURN(store, store::SqliteStore::Open(options.data_dir + "/fairlead.db", clock));
+  ASSIGN_OR_RETURN(const store::StoreAddress address,
+                   store::ParseStoreAddress(StoreOf(options), options.store_password_file),
+                   "--store");
+  ASSIGN_OR_RETURN(store, store::OpenStore(address, clock, random));
   ASSIGN_OR_RETURN(const store::StoreImage image, store->Load());
   ASSIGN_OR_RETURN(const Installation installation, EnsureInstallation(image, *store, random));
   hasher = std::make_unique<resources::SpecHasher>(installation.key_id, installation.key);
@@ -430,6 +433,11 @@ void Controller::Parts::Stop() {
     server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
   }
   if (reconciler != nullptr) reconciler->Stop();
+}
+
+std::string StoreOf(const ControllerOptions& options) {
+  return options.store.empty() ? absl::StrCat("sqlite:", options.data_dir, "/fairlead.db")
+                               : options.store;
 }
 
 Controller::Controller(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

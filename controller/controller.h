@@ -19,6 +19,10 @@ struct ControllerOptions {
   std::string listen = "127.0.0.1:7400";
   std::string http_listen = "127.0.0.1:7401";
   std::string data_dir = "/var/lib/fairlead";
+  // "sqlite:PATH" or "postgresql://..."; empty is fairlead.db in `data_dir`.
+  std::string store;
+  // File with the password of the database; may be empty.
+  std::string store_password_file;
   // TOML file whose resources are declared under the origin "bootstrap"; may be empty.
   std::string bootstrap;
   // Loopback only, no TLS, no login.
@@ -36,6 +40,9 @@ struct ControllerOptions {
   // Outlives the controller; absent: the machine's.
   base::Clock* clock = nullptr;
 };
+
+// The address of the store that the options name.
+std::string StoreOf(const ControllerOptions& options);
 
 // Thread-safe. Runs until Stop.
 class Controller {

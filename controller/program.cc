@@ -6,15 +6,19 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <climits>
 #include <iostream>
 #include <string>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "controller/controller.h"
+#include "controller/store/store_transfer.h"
 #include "sync/git/fetch.h"
 
 namespace fairlead::controller {
@@ -35,6 +39,11 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
   app.add_option("--http-listen", options.http_listen, "Webhooks, /metrics, /healthz, /readyz")
       ->capture_default_str();
   app.add_option("--data-dir", options.data_dir, "Database and git mirrors")->capture_default_str();
+  app.add_option("--store", options.store,
+                 "sqlite:PATH or postgresql://USER@HOST:PORT/DATABASE; default: fairlead.db in "
+                 "--data-dir");
+  app.add_option("--store-password-file", options.store_password_file,
+                 "File with the password of the PostgreSQL database");
   app.add_option("--bootstrap", options.bootstrap, "TOML file to begin with: a [[resource_sync]]");
   app.add_flag("--dev", options.dev, "Loopback only, no TLS, no login");
   app.add_option("--tls-cert", options.tls_cert, "Server certificate, PEM");
@@ -50,6 +59,99 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
   app.footer(
       "Example: fairlead-controller --dev --data-dir ./data --bootstrap sync.toml\n"
       "Exit codes: 0 stopped by a signal, 1 could not start.");
+}
+
+// What is asked of the store instead of running.
+struct StoreCommands {
+  CLI::App* backup = nullptr;
+  CLI::App* restore = nullptr;
+  CLI::App* migrate = nullptr;
+  std::string file;
+  std::string from;
+  std::string from_password_file;
+  std::string to;
+  std::string to_password_file;
+  bool dry_run = false;
+};
+
+void AddStoreCommands(CLI::App& app, StoreCommands& commands) {
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  commands.backup = app.add_subcommand("backup", "Write all records of --store to a file");
+  commands.backup->add_option("--to", commands.file, "File to make")->required();
+  commands.restore =
+      app.add_subcommand("restore", "Put the records of a backup into --store, which is empty");
+  commands.restore->add_option("--from", commands.file, "File made by backup")->required();
+  commands.migrate =
+      app.add_subcommand("migrate-store", "Copy all records from one database to an empty one");
+  commands.migrate->add_option("--from", commands.from, "sqlite:PATH or postgresql://...")
+      ->required();
+  commands.migrate->add_option("--to", commands.to,
+                               "The same; without it and with --dry-run: what an upgrade does");
+  commands.migrate->add_option("--from-password-file", commands.from_password_file);
+  commands.migrate->add_option("--to-password-file", commands.to_password_file);
+  commands.migrate->add_flag("--dry-run", commands.dry_run, "Do it all, but keep nothing");
+  for (CLI::App* command : {commands.backup, commands.restore, commands.migrate}) {
+    command->fallthrough();
+  }
+}
+
+absl::StatusOr<std::string> MigrateStore(const StoreCommands& commands, absl::Time now) {
+  ASSIGN_OR_RETURN(const store::StoreAddress from,
+                   store::ParseStoreAddress(commands.from, commands.from_password_file), "--from");
+  if (commands.to.empty()) {
+    if (commands.dry_run) return store::RehearseMigrations(from, now);
+    return absl::InvalidArgumentError("--to: name the database to copy to, or add --dry-run");
+  }
+  ASSIGN_OR_RETURN(const store::StoreAddress to,
+                   store::ParseStoreAddress(commands.to, commands.to_password_file), "--to");
+  ASSIGN_OR_RETURN(
+      const store::TransferReport report,
+      store::MoveStore(from, to,
+                       commands.dry_run ? store::TransferMode::kRehearse : store::TransferMode::kDo,
+                       now));
+  return absl::StrCat(commands.dry_run ? "could copy " : "copied and verified ", report.Text(),
+                      " from ", from.Name(), " to ", to.Name(), "\n");
+}
+
+absl::StatusOr<std::string> RunStoreCommand(const StoreCommands& commands,
+                                            const ControllerOptions& options, absl::Time now) {
+  if (commands.migrate->parsed()) return MigrateStore(commands, now);
+  ASSIGN_OR_RETURN(const store::StoreAddress address,
+                   store::ParseStoreAddress(StoreOf(options), options.store_password_file),
+                   "--store");
+  if (commands.backup->parsed()) {
+    ASSIGN_OR_RETURN(const store::TransferReport report,
+                     store::BackUpStore(address, commands.file));
+    return absl::StrCat("wrote and verified ", report.Text(), " to ", commands.file, "\n");
+  }
+  ASSIGN_OR_RETURN(const store::TransferReport report,
+                   store::RestoreStore(commands.file, address, now));
+  return absl::StrCat("restored and verified ", report.Text(), " to ", address.Name(), "\n");
+}
+
+int PrintResult(const absl::StatusOr<std::string>& result) {
+  if (!result.ok()) {
+    std::cerr << "fairlead-controller: " << result.status().message() << "\n";
+    return 1;
+  }
+  std::cout << *result;
+  return 0;
+}
+
+// Other users of the machine see arguments.
+void WarnOfPasswordInArguments(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    // Also "--store=ADDRESS".
+    argument.remove_prefix(std::min(argument.find("postgres"), argument.size()));
+    const auto address = store::ParseStoreAddress(argument, "");
+    if (!address.ok() || !address->postgres.has_value()) continue;
+    if (address->postgres->parameters.contains("password")) {
+      base::LogWarning("store", "the password in the arguments is seen by all users of this ",
+                       "machine; use PGPASSFILE, --store-password-file or the file of --config");
+    }
+  }
 }
 
 base::LogLevel LevelOf(const std::string& name) {
@@ -80,12 +182,18 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   std::string log_level = "info";
   CLI::App app("Keeps fleets of Docker hosts equal to what git says.", "fairlead-controller");
   AddOptions(app, options, webhook_secret_file, log_level);
+  StoreCommands commands;
+  AddStoreCommands(app, commands);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }
   base::SetLogLevel(LevelOf(log_level));
+  WarnOfPasswordInArguments(argc, argv);
+  if (!app.get_subcommands().empty()) {
+    return PrintResult(RunStoreCommand(commands, options, clock.Now()));
+  }
   if (!webhook_secret_file.empty()) {
     const auto secret = base::ReadFile(webhook_secret_file);
     if (!secret.ok()) {
