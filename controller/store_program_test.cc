@@ -26,7 +26,7 @@ struct Outcome {
   std::string err;
 };
 
-Outcome Run(std::vector<std::string> arguments) {
+Outcome RunCommand(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "fairlead-controller");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -80,7 +80,7 @@ TEST_F(StoreProgramTest, ControllerThatCannotOpenItsStoreSaysWhyWithoutThePasswo
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied) << refused.status();
   EXPECT_THAT(refused.status().message(), AllOf(HasSubstr(database_), Not(HasSubstr("hush"))));
   const Outcome outcome =
-      Run({"--dev", "--data-dir", folder_.File("data"), "--store", "mysql://ann:hush@db/x"});
+      RunCommand({"--dev", "--data-dir", folder_.File("data"), "--store", "mysql://ann:hush@db/x"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("--store"), Not(HasSubstr("hush"))));
 }
@@ -92,23 +92,23 @@ TEST_F(StoreProgramTest, CommandsMoveAStoreThroughBothDatabasesAndABackup) {
   }
   const std::string sqlite = "sqlite:" + data + "/fairlead.db";
   const std::string postgres = cluster_->Socket(database_);
-  Outcome outcome = Run({"migrate-store", "--from", sqlite, "--to", postgres, "--dry-run"});
+  Outcome outcome = RunCommand({"migrate-store", "--from", sqlite, "--to", postgres, "--dry-run"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("could copy 3 records"), Not(HasSubstr("word"))));
-  outcome = Run({"migrate-store", "--from", sqlite, "--to", postgres});
+  outcome = RunCommand({"migrate-store", "--from", sqlite, "--to", postgres});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("copied and verified 3 records"));
   EXPECT_THAT(outcome.err, HasSubstr("password in the arguments"));
-  outcome = Run({"--store", postgres, "backup", "--to", folder_.File("backup")});
+  outcome = RunCommand({"--store", postgres, "backup", "--to", folder_.File("backup")});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  outcome = Run(
+  outcome = RunCommand(
       {"restore", "--from", folder_.File("backup"), "--store", "sqlite:" + folder_.File("new.db")});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("restored and verified 3 records"));
-  outcome = Run({"--data-dir", data, "restore", "--from", folder_.File("backup")});
+  outcome = RunCommand({"--data-dir", data, "restore", "--from", folder_.File("backup")});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("never overwritten"));
-  outcome = Run({"migrate-store", "--from", sqlite, "--dry-run"});
+  outcome = RunCommand({"migrate-store", "--from", sqlite, "--dry-run"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("has schema"));
 }
@@ -116,8 +116,8 @@ TEST_F(StoreProgramTest, CommandsMoveAStoreThroughBothDatabasesAndABackup) {
 TEST_F(StoreProgramTest, PasswordFileIsUsedAndNothingIsSaid) {
   std::ofstream(folder_.File("password")) << "pass%word '1'\n";
   const Outcome outcome =
-      Run({"--store", cluster_->WithPassword(database_, ""), "--store-password-file",
-           folder_.File("password"), "backup", "--to", folder_.File("backup")});
+      RunCommand({"--store", cluster_->WithPassword(database_, ""), "--store-password-file",
+                  folder_.File("password"), "backup", "--to", folder_.File("backup")});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("there is no store in it"),
                                  Not(HasSubstr("password in the arguments"))));

@@ -181,6 +181,9 @@ absl::Status PostgresConnection::Send(const std::string& sql, const OnRow* on_ro
   try {
     pqxx::nontransaction work(link_->connection);
     result = work.exec(sql);
+  } catch (const pqxx::insufficient_privilege& error) {
+    // libpqxx 6.4 leaves the state of this one empty.
+    return StatusOfState(name_, "42501", FirstLine(error.what()));
   } catch (const pqxx::sql_error& error) {
     lost_ = IsLoss(error.sqlstate());
     return StatusOfState(name_, error.sqlstate().empty() ? "08000" : error.sqlstate(),

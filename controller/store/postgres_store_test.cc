@@ -60,7 +60,8 @@ TEST_F(PostgresStoreTest, TablesAreThoseOfSqlite) {
 TEST_F(PostgresStoreTest, EveryCommitWaitsForTheDiskEvenIfTheServerDoesNot) {
   cluster_->Sql(database_,
                 absl::StrCat("ALTER DATABASE ", database_, " SET synchronous_commit = off"));
-  EXPECT_EQ(*Connect(cluster_->Socket(database_))->QueryText("SHOW synchronous_commit"), "on");
+  const auto connection = Connect(cluster_->Socket(database_));
+  EXPECT_EQ(*connection->QueryText("SELECT current_setting('synchronous_commit')"), "on");
 }
 
 TEST_F(PostgresStoreTest, NamesAreOrderedByTheirBytes) {

@@ -68,7 +68,8 @@ PostgresCluster* PostgresCluster::Shared(std::string& why) {
 
 PostgresCluster::PostgresCluster() : uid_(getuid()), gid_(getgid()), port_(FreePort()) {}
 
-PostgresCluster::~PostgresCluster() { Stop(); }
+// Its files go with it: an orderly end would take minutes to write all databases to the disk first.
+PostgresCluster::~PostgresCluster() { Crash(); }
 
 std::string PostgresCluster::Make() {
   if (access((std::string(kPrograms) + "initdb").c_str(), X_OK) != 0) {
