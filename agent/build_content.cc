@@ -69,8 +69,9 @@ class ContextWalk {
          !error && at != fs::directory_iterator(); at.increment(error)) {
       names.push_back(at->path().filename().string());
     }
-    if (error)
+    if (error) {
       return base::ErrnoStatus(error.value(), absl::StrCat("read folder ", root_, "/", path));
+    }
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
       RETURN_IF_ERROR(Entry(path.empty() ? name : absl::StrCat(path, "/", name)));
@@ -152,7 +153,7 @@ std::vector<std::string> BaseImages(absl::string_view dockerfile) {
     std::size_t at = 1;
     while (at < words.size() && absl::StartsWith(words[at], "--")) ++at;
     if (at == words.size()) continue;
-    const std::string image = words[at];
+    const std::string& image = words[at];
     if (!absl::StrContains(image, "$") && known.insert(absl::AsciiStrToLower(image)).second) {
       images.push_back(image);
     }

@@ -53,11 +53,11 @@ class ComposeCommand {
     std::vector<std::string> arguments;
     // Its lines are shown as progress under this name and as output of the action; empty shows
     // none.
-    std::string phase = {};
+    std::string phase;
     // What a program of the project prints: output of the action alone, for it may be much.
     bool is_program = false;
     // Besides that of every call.
-    std::map<std::string, std::string> environment = {};
+    std::map<std::string, std::string> environment;
   };
   // Output of a successful call. A failed one is FailedPrecondition or what its last lines say
   // (Unavailable, ResourceExhausted, NotFound), with those lines, not redacted.

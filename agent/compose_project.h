@@ -54,7 +54,7 @@ struct ComposeQuestion {
   // COMPOSE_PROFILES.
   std::vector<std::string> profiles;
   // Mounted or not; what is said here of a file counts instead.
-  std::vector<WatchedPath> watched = {};
+  std::vector<WatchedPath> watched;
   // The same text for the folder that an image is built from; absent: builds do not count.
   std::function<std::string(const std::string&)> context_of = nullptr;
 };

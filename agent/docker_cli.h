@@ -27,9 +27,9 @@ class DockerCli {
 
   struct Call {
     std::vector<std::string> arguments;
-    std::string directory = {};
+    std::string directory;
     // Besides those of every call.
-    std::map<std::string, std::string> environment = {};
+    std::map<std::string, std::string> environment;
     ToolLines lines = ToolLines::kShown;
   };
   // Whatever it ends with. FailedPrecondition when there is no docker program.

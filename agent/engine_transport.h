@@ -25,7 +25,7 @@ struct HttpRequest {
   // JSON; empty sends none.
   std::string body;
   // X-Registry-Auth; empty sends none.
-  std::string registry_auth = {};
+  std::string registry_auth;
 };
 
 struct HttpResponse {

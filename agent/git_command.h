@@ -43,9 +43,9 @@ class GitCommand {
     // Where git runs; empty: nowhere in particular.
     std::string directory;
     std::vector<std::string> arguments;
-    std::string input = {};
+    std::string input;
     // Besides those of every call.
-    std::map<std::string, std::string> environment = {};
+    std::map<std::string, std::string> environment;
     // What git prints is output of the action.
     bool is_shown = false;
     // The call reads repositories of this host by path.

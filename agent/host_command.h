@@ -28,7 +28,7 @@ struct HostCommandCall {
   // What a relative directory is relative to.
   std::string root;
   // Besides the agent's own.
-  std::map<std::string, std::string> environment = {};
+  std::map<std::string, std::string> environment;
 };
 
 // Runs the script by /bin/sh, whose arguments do not show it. An empty script succeeds. NotFound

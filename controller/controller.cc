@@ -177,6 +177,16 @@ std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
+agents::SessionTerms TermsOf(const Installation& installation) {
+  agents::SessionTerms terms;
+  terms.installation = installation.id;
+  terms.hash_key = installation.key;
+  terms.hash_key_id = installation.key_id;
+  terms.controller_version = FAIRLEAD_VERSION;
+  terms.heartbeat_interval = kHeartbeat;
+  return terms;
+}
+
 }  // namespace
 
 // In order of construction; destroyed in reverse.
@@ -185,6 +195,7 @@ struct Controller::Parts {
 
   absl::Status Build();
   absl::Status LockData();
+  absl::StatusOr<store::StoreImage> OpenStore(base::Clock& clock, base::Random& random);
   // Fetches a sync for a run. Returns at once.
   void Fetch(const actions::FetchOrder& order);
   // Begins a run that a webhook asks for, unless one that will see the same waits already.
@@ -234,6 +245,15 @@ absl::Status Controller::Parts::LockData() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<store::StoreImage> Controller::Parts::OpenStore(base::Clock& clock,
+                                                               base::Random& random) {
+  ASSIGN_OR_RETURN(const store::StoreAddress address,
+                   store::ParseStoreAddress(StoreOf(options), options.store_password_file),
+                   "--store");
+  ASSIGN_OR_RETURN(store, store::OpenStore(address, clock, random));
+  return store->Load();
+}
+
 absl::Status Controller::Parts::Build() {
   RETURN_IF_ERROR(CheckOptions(options));
   RETURN_IF_ERROR(LockData());
@@ -242,21 +262,11 @@ absl::Status Controller::Parts::Build() {
   }
   base::Clock& clock = options.clock == nullptr ? base::Clock::Real() : *options.clock;
   base::Random& random = base::Random::Real();
-  ASSIGN_OR_RETURN(const store::StoreAddress address,
-                   store::ParseStoreAddress(StoreOf(options), options.store_password_file),
-                   "--store");
-  ASSIGN_OR_RETURN(store, store::OpenStore(address, clock, random));
-  ASSIGN_OR_RETURN(const store::StoreImage image, store->Load());
+  ASSIGN_OR_RETURN(const store::StoreImage image, OpenStore(clock, random));
   ASSIGN_OR_RETURN(const Installation installation, EnsureInstallation(image, *store, random));
   hasher = std::make_unique<resources::SpecHasher>(installation.key_id, installation.key);
   metrics = std::make_unique<metrics::PrometheusMetrics>(FAIRLEAD_VERSION);
-  agents::SessionTerms terms;
-  terms.installation = installation.id;
-  terms.hash_key = installation.key;
-  terms.hash_key_id = installation.key_id;
-  terms.controller_version = FAIRLEAD_VERSION;
-  terms.heartbeat_interval = kHeartbeat;
-  registry = std::make_unique<agents::AgentRegistry>(terms, clock, metrics.get());
+  registry = std::make_unique<agents::AgentRegistry>(TermsOf(installation), clock, metrics.get());
   loop::Core core(
       image, *hasher, random,
       {.installation = installation.id, .observer = metrics.get(), .accounts = &accounts});

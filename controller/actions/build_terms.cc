@@ -346,6 +346,26 @@ absl::StatusOr<std::string> ChooseServer(const std::string& builder, const std::
                                              servers.size() == 1 ? " is" : " are", " offline"));
 }
 
+namespace {
+
+absl::Status AddArguments(const v1::Build& build, v1::BuildImage& body) {
+  RETURN_IF_ERROR(AddLines(build.build_args(), "build_args", *body.mutable_build_args()));
+  RETURN_IF_ERROR(AddLines(build.secret_args(), "secret_args", *body.mutable_secret_args()));
+  return AddLines(build.labels(), "labels", *body.mutable_labels());
+}
+
+// A secret argument is one wherever it comes from.
+void AddBuildSecrets(const v1::Build& build, const v1::BuildImage& body, v1::Action& action) {
+  const auto pairs = resources::ParseKeyValues(build.secret_args());
+  for (const auto& [key, value] : *pairs) {
+    if (!value.empty()) action.add_secrets(value);
+  }
+  for (const v1::BuildImage::Target& target : body.targets()) AddSecret(target.login(), action);
+  AddSecret(body.git(), action);
+}
+
+}  // namespace
+
 absl::StatusOr<HostJob> ComputeBuildJob(const sync::DesiredResource& desired, bool force,
                                         const JobInput& input) {
   const std::string resource = desired.id.ToString();
@@ -364,12 +384,11 @@ absl::StatusOr<HostJob> ComputeBuildJob(const sync::DesiredResource& desired, bo
   RETURN_IF_ERROR(FillSource(build, input, body));
   body.set_dockerfile_path(build.dockerfile_path());
   body.set_dockerfile(build.dockerfile());
-  RETURN_IF_ERROR(AddLines(build.build_args(), "build_args", *body.mutable_build_args()));
-  RETURN_IF_ERROR(AddLines(build.secret_args(), "secret_args", *body.mutable_secret_args()));
-  RETURN_IF_ERROR(AddLines(build.labels(), "labels", *body.mutable_labels()));
+  RETURN_IF_ERROR(AddArguments(build, body));
   *body.mutable_extra_args() = build.extra_args();
-  if (!build.pre_build().command().empty())
+  if (!build.pre_build().command().empty()) {
     *body.mutable_pre_build() = CommandOf(build.pre_build());
+  }
   body.set_use_buildx(build.use_buildx());
   RETURN_IF_ERROR(AddTargets(desired.id.name, build, input, body));
   const v1::Version version = NextVersion(build, record);
@@ -382,15 +401,7 @@ absl::StatusOr<HostJob> ComputeBuildJob(const sync::DesiredResource& desired, bo
     body.set_known_image_id(record->image_id());
   }
   body.set_force(force);
-  // A secret argument is one wherever it comes from.
-  const auto pairs = resources::ParseKeyValues(build.secret_args());
-  for (const auto& [key, value] : *pairs) {
-    if (!value.empty()) job.action.add_secrets(value);
-  }
-  for (const v1::BuildImage::Target& target : body.targets()) {
-    AddSecret(target.login(), job.action);
-  }
-  AddSecret(body.git(), job.action);
+  AddBuildSecrets(build, body, job.action);
   job.spec = *desired.spec;
   *job.spec.mutable_build()->mutable_version() = version;
   return job;

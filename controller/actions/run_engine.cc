@@ -72,8 +72,9 @@ RunEngine::RunEngine(const store::StoreImage& image, base::Random& random) : ran
     runs_.push_back(std::make_unique<Active>(Active{.run = run}));
   }
   for (const v1::BuildRecord& record : image.builds) builds_[record.resource()] = record;
-  for (const auto& active : runs_)
+  for (const auto& active : runs_) {
     active->told = active->run.lines_dropped() + static_cast<uint32_t>(active->run.log_size());
+  }
   for (const v1::ActionRecord& record : image.actions) {
     known_actions_.insert(record.action().id());
   }
@@ -187,6 +188,7 @@ RunCommands RunEngine::Advance(const loop::LoopView& view, absl::Time now) {
   while (again) {
     again = false;
     // By index: a run that starts another one appends to the list.
+    // NOLINTNEXTLINE(modernize-loop-convert)
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       if (AdvanceRun(*runs_[i], view, now)) again = true;
     }

@@ -34,7 +34,7 @@ struct RunOrder {
   // The run it is an execution of; may be empty.
   std::string parent;
   // Of a build or repo: how, such as CloneRepo; unset is RunBuild or PullRepo.
-  v1::Execution execution = {};
+  v1::Execution execution;
 };
 
 struct FetchOrder {

@@ -129,8 +129,8 @@ void RunEngine::Ask(const Place& place, const loop::LoopView& view, absl::Time n
 void RunEngine::CancelRunsOf(const Place& place, const ExecutionTerms& terms, absl::Time now) {
   const v1::Execution& execution = place.execution->execution();
   const std::string wanted = execution.cancel_procedure().update_id();
-  for (std::size_t i = 0; i < runs_.size(); ++i) {
-    Active& other = *runs_[i];
+  for (const std::unique_ptr<Active>& each : runs_) {
+    Active& other = *each;
     const bool meant = other.run.resource() == terms.target.ToString() &&
                        (wanted.empty() || other.run.id() == wanted) &&
                        !HasEnded(other.run.state()) && &other != place.active;

@@ -27,7 +27,7 @@ struct Route {
   std::string kind;
   std::string name;
   // Of an older path: what is asked for.
-  std::string verb = {};
+  std::string verb;
 
   // As people call it.
   std::string Noun() const { return kind == "resource_sync" ? "sync" : kind; }
@@ -87,22 +87,23 @@ std::optional<Route> ParseTarget(absl::string_view target) {
   const absl::string_view path = target.substr(0, target.find_first_of("?#"));
   // Split before decoding: a name may hold an encoded slash.
   const std::vector<absl::string_view> parts = absl::StrSplit(path, '/', absl::SkipEmpty());
-  const auto is_one_of = [](absl::string_view text, std::initializer_list<const char*> texts) {
+  const auto is_one_of = [](absl::string_view text, const std::vector<absl::string_view>& texts) {
     return std::find(texts.begin(), texts.end(), text) != texts.end();
   };
   absl::string_view kind = "sync";
   absl::string_view name;
   absl::string_view verb;
   const bool is_own = !parts.empty() && parts[0] == "webhook";
+  const bool is_listener = !parts.empty() && parts[0] == "listener";
+  std::vector<absl::string_view> kinds;
+  if (is_own) kinds = {"stack", "repo", "build"};
+  if (is_listener) kinds = {"build"};
   if (is_own && parts.size() == 3) {
     name = parts[2];
-  } else if (is_own && parts.size() == 4 && is_one_of(parts[2], {"stack", "repo", "build"})) {
+  } else if (parts.size() == 4 && is_one_of(parts[2], kinds)) {
     kind = parts[2];
     name = parts[3];
-  } else if (parts.size() == 4 && parts[0] == "listener" && parts[2] == "build") {
-    kind = parts[2];
-    name = parts[3];
-  } else if (parts.size() == 5 && parts[0] == "listener" && IsListenerVerb(parts[2], parts[4])) {
+  } else if (parts.size() == 5 && is_listener && IsListenerVerb(parts[2], parts[4])) {
     kind = parts[2];
     name = parts[3];
     verb = parts[4];

@@ -54,7 +54,6 @@ TEST(CoreRemovalTest, RemovesWhatAFailedCreateHasLeft) {
   world.Pass();
   ASSERT_EQ(world.pending.size(), 1u);
   // The container is made, but the engine breaks off and the agent cannot tell.
-  const std::string id = world.pending.front().action.id();
   world.Perform();
   ASSERT_EQ(world.hosts["edge"].live.containers.size(), 3u);
   v1::InventoryEntry entry;

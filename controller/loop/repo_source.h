@@ -23,7 +23,7 @@ struct RepoQuestion {
   // The files that belong to it. In the root of a repository that is all of them.
   StackPlace place;
   // git_account of the one that names the repository; empty: none.
-  std::string account = {};
+  std::string account;
 
   auto operator<=>(const RepoQuestion&) const = default;
 };

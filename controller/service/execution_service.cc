@@ -51,10 +51,10 @@ const v1::SpecRecord* FindRecord(const std::vector<v1::SpecRecord>& newest_first
 }
 
 // What `snapshot` declares of the resource.
-absl::StatusOr<v1::SpecRecord> RecordAt(loop::Core& core, loop::SnapshotPointer snapshot,
+absl::StatusOr<v1::SpecRecord> RecordAt(loop::Core& core, const loop::SnapshotPointer& snapshot,
                                         const resources::ResourceId& id) {
   const std::string revision = snapshot->revision;
-  const auto desired = core.Preview(std::move(snapshot));
+  const auto desired = core.Preview(snapshot);
   const auto found = desired->resources.find(id);
   if (found == desired->resources.end() || found->second->revision != revision ||
       found->second->spec == nullptr || found->second->spec_hash.empty()) {

@@ -170,6 +170,15 @@ absl::Status WriteDeletes(SqlWriter& writer, const StoreBatch& batch) {
   return absl::OkStatus();
 }
 
+absl::Status PutNamed(SqlWriter& writer, const StoreBatch& batch) {
+  RETURN_IF_ERROR(PutByResource(writer, "holds", batch.put_holds));
+  RETURN_IF_ERROR(PutByResource(writer, "approvals", batch.put_approvals));
+  RETURN_IF_ERROR(PutByResource(writer, "schedules", batch.put_schedules));
+  RETURN_IF_ERROR(PutMade(writer, "build", batch.put_builds));
+  RETURN_IF_ERROR(PutMade(writer, "repo", batch.put_repos));
+  return PutMade(writer, "procedure", batch.put_procedures);
+}
+
 absl::Status WritePuts(SqlWriter& writer, const StoreBatch& batch) {
   RETURN_IF_ERROR(WriteSettings(writer, batch.put_settings));
   RETURN_IF_ERROR(PutRecords(writer, {.name = "inventory", .columns = {"resource", "server"}},
@@ -182,7 +191,6 @@ absl::Status WritePuts(SqlWriter& writer, const StoreBatch& batch) {
                  batch.put_failed_specs, [](const v1::FailedSpec& r) {
                    return SqlValues{SqlValue::Text(r.resource()), SqlValue::Text(r.spec_hash())};
                  }));
-  RETURN_IF_ERROR(PutByResource(writer, "holds", batch.put_holds));
   RETURN_IF_ERROR(PutRecords(writer, {.name = "actions", .columns = {"id", "resource", "server"}},
                              batch.put_actions, [](const v1::ActionRecord& r) {
                                return SqlValues{SqlValue::Text(r.action().id()),
@@ -197,11 +205,7 @@ absl::Status WritePuts(SqlWriter& writer, const StoreBatch& batch) {
                                return SqlValues{SqlValue::Text(r.resource()),
                                                 SqlValue::Text(r.origin())};
                              }));
-  RETURN_IF_ERROR(PutByResource(writer, "approvals", batch.put_approvals));
-  RETURN_IF_ERROR(PutByResource(writer, "schedules", batch.put_schedules));
-  RETURN_IF_ERROR(PutMade(writer, "build", batch.put_builds));
-  RETURN_IF_ERROR(PutMade(writer, "repo", batch.put_repos));
-  RETURN_IF_ERROR(PutMade(writer, "procedure", batch.put_procedures));
+  RETURN_IF_ERROR(PutNamed(writer, batch));
   RETURN_IF_ERROR(WriteRuns(writer, batch.put_runs));
   return WriteHistory(writer, batch.put_history);
 }
@@ -233,6 +237,17 @@ absl::Status ReadMade(SqlSession& session, const std::string& kind, std::vector<
                      {SqlValue::Text(kind)}, records);
 }
 
+absl::Status ReadTables(SqlSession& session, StoreImage& image) {
+  RETURN_IF_ERROR(ReadTable(session, "inventory", "resource", image.inventory));
+  RETURN_IF_ERROR(ReadTable(session, "failed_specs", "resource, spec_hash", image.failed_specs));
+  RETURN_IF_ERROR(ReadTable(session, "holds", "resource", image.holds));
+  RETURN_IF_ERROR(ReadTable(session, "actions", "id", image.actions));
+  RETURN_IF_ERROR(ReadTable(session, "syncs", "name", image.syncs));
+  RETURN_IF_ERROR(ReadTable(session, "origins", "resource", image.origins));
+  RETURN_IF_ERROR(ReadTable(session, "approvals", "resource", image.approvals));
+  return ReadTable(session, "schedules", "resource", image.schedules);
+}
+
 }  // namespace
 
 absl::Status WriteBatch(SqlWriter& writer, const StoreBatch& batch, bool trim) {
@@ -251,14 +266,7 @@ absl::StatusOr<StoreImage> ReadImage(SqlSession& session) {
     image.settings[row.Bytes(0)] = row.Bytes(1);
     return absl::OkStatus();
   }));
-  RETURN_IF_ERROR(ReadTable(session, "inventory", "resource", image.inventory));
-  RETURN_IF_ERROR(ReadTable(session, "failed_specs", "resource, spec_hash", image.failed_specs));
-  RETURN_IF_ERROR(ReadTable(session, "holds", "resource", image.holds));
-  RETURN_IF_ERROR(ReadTable(session, "actions", "id", image.actions));
-  RETURN_IF_ERROR(ReadTable(session, "syncs", "name", image.syncs));
-  RETURN_IF_ERROR(ReadTable(session, "origins", "resource", image.origins));
-  RETURN_IF_ERROR(ReadTable(session, "approvals", "resource", image.approvals));
-  RETURN_IF_ERROR(ReadTable(session, "schedules", "resource", image.schedules));
+  RETURN_IF_ERROR(ReadTables(session, image));
   RETURN_IF_ERROR(ReadMade(session, "build", image.builds));
   RETURN_IF_ERROR(ReadMade(session, "repo", image.repos));
   RETURN_IF_ERROR(ReadMade(session, "procedure", image.procedures));
