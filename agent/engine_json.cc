@@ -13,6 +13,7 @@
 #include "agent/engine_overlay.h"
 #include "agent/probe_schedule.h"
 #include "base/proto_time.h"
+#include "resources/host_ports.h"
 
 namespace fairlead::agent {
 namespace {
@@ -65,14 +66,10 @@ void SetLabels(const json::object* labels, v1::Container& container) {
   container.set_compose_service(TextAt(*labels, {kComposeServiceLabel}));
 }
 
-bool IsEveryAddress(absl::string_view address) {
-  return address.empty() || address == "0.0.0.0" || address == "::" || address == "[::]";
-}
-
 std::string PortText(absl::string_view address, absl::string_view port,
                      absl::string_view protocol) {
-  return IsEveryAddress(address) ? absl::StrCat(port, "/", protocol)
-                                 : absl::StrCat(address, ":", port, "/", protocol);
+  return resources::IsAnyAddress(address) ? absl::StrCat(port, "/", protocol)
+                                          : absl::StrCat(address, ":", port, "/", protocol);
 }
 
 void SetPorts(const std::set<std::string>& ports, v1::Container& container) {
@@ -163,7 +160,7 @@ std::set<std::string> Publications(const json::object* bindings) {
     for (const json::value& binding : value.as_array()) {
       if (!binding.is_object()) continue;
       const std::string address = TextAt(binding.as_object(), {"HostIp"});
-      all.insert(absl::StrCat(IsEveryAddress(address) ? "" : absl::StrCat(address, ":"),
+      all.insert(absl::StrCat(resources::IsAnyAddress(address) ? "" : absl::StrCat(address, ":"),
                               TextAt(binding.as_object(), {"HostPort"}), "->",
                               absl::string_view(key.data(), key.size())));
     }

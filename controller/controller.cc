@@ -60,28 +60,6 @@ class RegistryLogs final : public service::LogSource {
   agents::AgentRegistry& registry_;
 };
 
-// The accounts behind the interface of jobs.
-class AccountLogins final : public actions::Logins {
- public:
-  explicit AccountLogins(const Accounts& accounts) : accounts_(accounts) {}
-  absl::StatusOr<v1::GitSource> FindGit(const std::string& domain,
-                                        const std::string& account) const override {
-    ASSIGN_OR_RETURN(GitAccess access, accounts_.FindGit(domain, account));
-    v1::GitSource source;
-    *source.mutable_login() = std::move(access.login);
-    source.set_ssh_key(std::move(access.ssh_key));
-    source.set_known_hosts(std::move(access.known_hosts));
-    return source;
-  }
-  absl::StatusOr<v1::Login> FindRegistry(const std::string& domain,
-                                         const std::string& account) const override {
-    return accounts_.FindRegistry(domain, account);
-  }
-
- private:
-  const Accounts& accounts_;
-};
-
 bool IsLoopback(const std::string& address) {
   return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
          absl::StartsWith(address, "[::1]:") || absl::StartsWith(address, "unix:");
@@ -214,7 +192,6 @@ struct Controller::Parts {
   std::unique_ptr<resources::SpecHasher> hasher;
   std::unique_ptr<metrics::PrometheusMetrics> metrics;
   std::unique_ptr<agents::AgentRegistry> registry;
-  std::unique_ptr<AccountLogins> logins;
   std::unique_ptr<actions::RunDriver> runs;
   std::unique_ptr<loop::Reconciler> reconciler;
   std::unique_ptr<loop::SyncPoller> poller;
@@ -278,8 +255,7 @@ absl::Status Controller::Parts::Build() {
   runs = std::make_unique<actions::RunDriver>(
       image, random, absl::LocalTimeZone(),
       [this](const actions::FetchOrder& order) { Fetch(order); });
-  logins = std::make_unique<AccountLogins>(accounts);
-  runs->engine().SetLogins(logins.get());
+  runs->engine().SetAccounts(&accounts);
   reconciler =
       std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core), *runs,
                                          [this](const loop::LoopView& view) { OnPass(view); });

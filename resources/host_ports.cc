@@ -12,13 +12,10 @@
 #include "resources/container_spec.h"
 
 namespace fairlead::resources {
-namespace {
 
-bool IsAnyAddress(const std::string& address) {
-  return address.empty() || address == "0.0.0.0" || address == "::";
+bool IsAnyAddress(absl::string_view address) {
+  return address.empty() || address == "0.0.0.0" || address == "::" || address == "[::]";
 }
-
-}  // namespace
 
 std::string HostPort::ToString() const {
   return absl::StrCat(address, address.empty() ? "" : ":", port, "/", protocol);

@@ -13,8 +13,12 @@
 
 namespace fairlead::resources {
 
+// Empty, "0.0.0.0" and "::" mean all addresses of a host; "[::]" is the last one as some engines
+// write it.
+bool IsAnyAddress(absl::string_view address);
+
 struct HostPort {
-  // Empty, "0.0.0.0" and "::" mean all addresses.
+  // As IsAnyAddress for all.
   std::string address;
   uint32_t port = 0;
   // "tcp", "udp" or "sctp".

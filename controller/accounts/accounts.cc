@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "resources/field_defaults.h"
+#include "resources/image_reference.h"
 #include "resources/problem_text.h"
 #include "resources/toml_reader.h"
 
@@ -35,6 +36,12 @@ std::string PathBeside(const std::string& file, const std::string& path) {
 
 std::string Normalised(absl::string_view domain) {
   return absl::AsciiStrToLower(absl::StripAsciiWhitespace(domain));
+}
+
+// Two names of one registry are one.
+std::string RegistryName(absl::string_view domain) {
+  std::string name = Normalised(domain);
+  return name == "index.docker.io" ? resources::kDefaultRegistry : name;
 }
 
 // `Entry` is v1::GitAccount or v1::RegistryAccount of `path`.
@@ -102,7 +109,7 @@ absl::StatusOr<Accounts> Accounts::Load(const std::string& path) {
   }
   for (const v1::RegistryAccounts& registry : file.docker_registries()) {
     for (const v1::RegistryAccount& entry : registry.accounts()) {
-      ASSIGN_OR_RETURN(v1::Login login, ReadLogin(path, registry.domain(), entry));
+      ASSIGN_OR_RETURN(v1::Login login, ReadLogin(path, RegistryName(registry.domain()), entry));
       const Key key = KeyOf(login);
       if (!accounts.registries_.emplace(key, std::move(login)).second) {
         return StandsTwice(path, key);
@@ -123,7 +130,7 @@ absl::StatusOr<GitAccess> Accounts::FindGit(absl::string_view domain,
 absl::StatusOr<v1::Login> Accounts::FindRegistry(absl::string_view domain,
                                                  absl::string_view account) const {
   if (account.empty()) return v1::Login();
-  const auto found = registries_.find({Normalised(domain), std::string(account)});
+  const auto found = registries_.find({RegistryName(domain), std::string(account)});
   if (found == registries_.end()) return Misses("registry", domain, account);
   return found->second;
 }

@@ -77,6 +77,17 @@ accounts = [{ username = "ada", token_file = "token", ssh_key_file = "key" }]
   EXPECT_EQ(access->ssh_key, "-----BEGIN KEY-----\n");
 }
 
+TEST_F(AccountsTest, TheDefaultRegistryHasTwoNames) {
+  const auto accounts = Accounts::Load(Write("accounts.toml", R"(
+[[docker_registry]]
+domain = "index.docker.io"
+accounts = [{ username = "hub", token = "hub-token" }]
+)"));
+  ASSERT_TRUE(accounts.ok()) << accounts.status();
+  EXPECT_EQ(accounts->FindRegistry("docker.io", "hub")->domain(), "docker.io");
+  EXPECT_EQ(accounts->FindRegistry("index.docker.io", "hub")->secret(), "hub-token");
+}
+
 TEST_F(AccountsTest, NoAccountIsNoLoginAndAnUnknownOneSaysWhatToDo) {
   const Accounts none;
   EXPECT_THAT(none.FindRegistry("docker.io", "")->username(), IsEmpty());

@@ -16,6 +16,7 @@
 #include "controller/loop/repo_source.h"
 #include "resources/host_script.h"
 #include "resources/key_values.h"
+#include "sync/git/url.h"
 #include "sync/made.h"
 
 namespace fairlead::actions {
@@ -56,21 +57,6 @@ v1::HostCommand CommandOf(const v1::SystemCommand& declared) {
   return command;
 }
 
-// "git.example.com:3000" of an http or ssh address; empty for a path.
-std::string DomainOf(absl::string_view url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == absl::string_view::npos) {
-    const std::size_t colon = url.find(':');
-    if (colon == absl::string_view::npos || url.substr(0, colon).find('/') != url.npos) return "";
-    url = url.substr(0, colon);
-  } else {
-    url.remove_prefix(scheme + 3);
-    url = url.substr(0, url.find('/'));
-  }
-  const std::size_t at = url.rfind('@');
-  return std::string(at == absl::string_view::npos ? url : url.substr(at + 1));
-}
-
 absl::Status NoAccounts(const std::string& account, const std::string& domain) {
   return absl::FailedPreconditionError(
       absl::StrCat("no account \"", account, "\" is known for ", domain,
@@ -78,16 +64,16 @@ absl::Status NoAccounts(const std::string& account, const std::string& domain) {
 }
 
 absl::Status AddGitLogin(const std::string& account, const JobInput& input, v1::GitSource& source) {
-  const std::string domain = DomainOf(source.url());
+  const std::string domain = git::DomainOf(source.url());
   if (account.empty() || domain.empty()) return absl::OkStatus();
-  if (input.logins == nullptr) return base::Annotate(NoAccounts(account, domain), "git_account");
-  const absl::StatusOr<v1::GitSource> access = input.logins->FindGit(domain, account);
+  if (input.accounts == nullptr) return base::Annotate(NoAccounts(account, domain), "git_account");
+  const absl::StatusOr<controller::GitAccess> access = input.accounts->FindGit(domain, account);
   if (!access.ok()) {
     return absl::FailedPreconditionError(absl::StrCat("git_account: ", access.status().message()));
   }
-  *source.mutable_login() = access->login();
-  source.set_ssh_key(access->ssh_key());
-  source.set_known_hosts(access->known_hosts());
+  *source.mutable_login() = access->login;
+  source.set_ssh_key(access->ssh_key);
+  source.set_known_hosts(access->known_hosts);
   return absl::OkStatus();
 }
 
@@ -140,11 +126,11 @@ absl::Status AddTargets(const std::string& name, const v1::Build& build, const J
     if (!target.push()) continue;
     const v1::ImageRegistry& registry = build.image_registry(static_cast<int>(i));
     if (registry.account().empty()) continue;
-    if (input.logins == nullptr) {
+    if (input.accounts == nullptr) {
       return base::Annotate(NoAccounts(registry.account(), registry.domain()), "image_registry");
     }
     const absl::StatusOr<v1::Login> login =
-        input.logins->FindRegistry(registry.domain(), registry.account());
+        input.accounts->FindRegistry(registry.domain(), registry.account());
     if (!login.ok()) {
       return absl::FailedPreconditionError(
           absl::StrCat("image_registry: ", login.status().message()));

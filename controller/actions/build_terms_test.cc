@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "absl/strings/str_replace.h"
 
+#include "base/file.h"
 #include "controller/actions/testing/run_world.h"
 #include "sync/made.h"
 
@@ -78,26 +81,27 @@ TEST(BuildTermsTest, TargetsAreDomainOwnerAndName) {
   EXPECT_EQ(targets[1].repository(), "docker.io/team/api");
 }
 
-class FakeLogins final : public Logins {
- public:
-  absl::StatusOr<v1::GitSource> FindGit(const std::string& domain,
-                                        const std::string& account) const override {
-    const auto found = known.find("git " + domain + " " + account);
-    if (found == known.end()) return absl::NotFoundError("no account " + account);
-    v1::GitSource source;
-    source.mutable_login()->set_secret(found->second);
-    return source;
-  }
-  absl::StatusOr<v1::Login> FindRegistry(const std::string& domain,
-                                         const std::string& account) const override {
-    const auto found = known.find("registry " + domain + " " + account);
-    if (found == known.end()) return absl::NotFoundError("no account " + account);
-    v1::Login login;
-    login.set_secret(found->second);
-    return login;
-  }
-  std::map<std::string, std::string> known;
-};
+// Of account "ann", at a git server with a token or, in "ssh", with a key; and at a registry.
+controller::Accounts AnnsAccounts() {
+  const std::string folder = ::testing::TempDir();
+  const std::string path = folder + "/build_terms_accounts.toml";
+  EXPECT_TRUE(base::WriteFileAtomically(folder + "/build_terms_key", "the key", 0600).ok());
+  EXPECT_TRUE(base::WriteFileAtomically(
+                  path,
+                  "[[git_provider]]\ndomain = \"git.example.com\"\n"
+                  "accounts = [{ username = \"ann\", token = \"git-token\" }]\n"
+                  "[[git_provider]]\ndomain = \"ssh.example.com\"\n"
+                  "accounts = [{ username = \"ann\", ssh_key_file = \"build_terms_key\" }]\n"
+                  "[[docker_registry]]\ndomain = \"localhost:5000\"\n"
+                  "accounts = [{ username = \"ann\", token = \"push-token\" }]\n",
+                  0600)
+                  .ok());
+  const auto accounts = controller::Accounts::Load(path);
+  EXPECT_TRUE(accounts.ok()) << accounts.status();
+  std::filesystem::remove(path);
+  std::filesystem::remove(folder + "/build_terms_key");
+  return accounts.ok() ? *accounts : controller::Accounts();
+}
 
 class ComputeJobTest : public ::testing::Test {
  protected:
@@ -118,23 +122,25 @@ class ComputeJobTest : public ::testing::Test {
     return ComputeJob(execution, Input());
   }
   JobInput Input() {
-    return {
-        .view = *world_.core.core->view(), .builds = &builds_, .logins = &logins_, .load = load_};
+    return {.view = *world_.core.core->view(),
+            .builds = &builds_,
+            .accounts = &accounts_,
+            .load = load_};
   }
   static std::string BuildWith(const std::string& config) {
     return absl::StrCat("[[build]]\nname = \"api\"\n[build.config]\nbuilder = \"pool\"\n", config);
   }
 
   RunWorld world_;
-  FakeLogins logins_;
+  // None, as long as a test gives none.
+  controller::Accounts accounts_;
   std::map<std::string, v1::BuildRecord> builds_;
   std::map<std::string, uint32_t> load_;
 };
 
 TEST_F(ComputeJobTest, BuildsARepositoryWithEverythingInterpolated) {
   world_.core.Connect("b-1");
-  logins_.known["git git.example.com ann"] = "git-token";
-  logins_.known["registry localhost:5000 ann"] = "push-token";
+  accounts_ = AnnsAccounts();
   const auto job = JobOf(absl::StrCat(
       "[[variable]]\nname = \"KEY\"\nvalue = \"hush\"\nis_secret = true\n",
       BuildWith(
@@ -175,6 +181,16 @@ TEST_F(ComputeJobTest, TheSourceOfALinkedRepoIsTheRepos) {
   ASSERT_TRUE(job.ok()) << job.status();
   EXPECT_EQ(job->action.build_image().git().url(), "ssh://git@host/a.git");
   EXPECT_EQ(job->action.build_image().git().branch(), "dev");
+}
+
+TEST_F(ComputeJobTest, AnAccountMayHoldAKey) {
+  world_.core.Connect("b-1");
+  accounts_ = AnnsAccounts();
+  const auto job =
+      JobOf(BuildWith("url = \"ssh://git@SSH.example.com/a.git\"\ngit_account = \"ann\"\n"));
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_EQ(job->action.build_image().git().ssh_key(), "the key");
+  EXPECT_THAT(job->action.secrets(), ::testing::Contains("the key"));
 }
 
 TEST_F(ComputeJobTest, ADockerfileAloneNeedsNoRepository) {
@@ -222,12 +238,12 @@ TEST_F(ComputeJobTest, AnAccountThatNobodyKnowsIsNamed) {
   world_.core.Connect("b-1");
   EXPECT_THAT(
       std::string(JobOf(BuildWith("repo = \"a/b\"\ngit_account = \"bob\"\n")).status().message()),
-      HasSubstr("git_account: no account bob"));
+      HasSubstr("git_account: account \"bob\" of the git server"));
   EXPECT_THAT(std::string(JobOf(BuildWith("dockerfile = \"FROM x\"\nimage_registry = { domain = "
                                           "\"localhost:5000\", account = \"bob\" }\n"))
                               .status()
                               .message()),
-              HasSubstr("image_registry: no account bob"));
+              HasSubstr("image_registry: account \"bob\" of the registry localhost:5000"));
 }
 
 TEST_F(ComputeJobTest, ARepoIsCheckedOutOnItsServerAndBuiltOnItsBuilder) {

@@ -8,11 +8,11 @@
 
 #include "base/status.h"
 #include "controller/actions/build_terms.h"
-#include "controller/loop/action_logins.h"
 #include "controller/loop/action_terms.h"
 #include "controller/loop/step_action.h"
 #include "resources/container_spec.h"
 #include "resources/field_table.h"
+#include "resources/image_reference.h"
 
 namespace fairlead::actions {
 namespace {
@@ -83,13 +83,13 @@ absl::StatusOr<v1::ApplyStack> StackOf(const JobInput& input, const ResourceId& 
                    loop::ComputeStepAction(input.view.input, step, *decision->second));
   for (const std::string& secret : applied.action.secrets()) job.action.add_secrets(secret);
   const v1::Stack& stack = applied.spec.stack();
-  if (input.logins != nullptr && !stack.registry_account().empty()) {
+  if (input.accounts != nullptr && !stack.registry_account().empty()) {
     v1::Login& login = *applied.action.mutable_apply_stack()->add_logins();
     ASSIGN_OR_RETURN(
         login,
-        input.logins->FindRegistry(
-            stack.registry_provider().empty() ? "docker.io" : stack.registry_provider(),
-            stack.registry_account()),
+        input.accounts->FindRegistry(stack.registry_provider().empty() ? resources::kDefaultRegistry
+                                                                       : stack.registry_provider(),
+                                     stack.registry_account()),
         "registry_account");
     job.action.add_secrets(login.secret());
   }
@@ -107,10 +107,10 @@ absl::StatusOr<HostJob> PullDeployment(const JobInput& input, const ResourceId& 
   const v1::Deployment& deployment = desired.resolved->deployment();
   v1::PullImages& pull = *job.action.mutable_pull_images();
   pull.set_image(deployment.image().image().image());
-  if (input.logins != nullptr && !deployment.image_registry_account().empty()) {
+  if (input.accounts != nullptr && !deployment.image_registry_account().empty()) {
     ASSIGN_OR_RETURN(*pull.add_logins(),
-                     input.logins->FindRegistry(loop::RegistryOf(pull.image()),
-                                                deployment.image_registry_account()),
+                     input.accounts->FindRegistry(resources::RegistryOf(pull.image()),
+                                                  deployment.image_registry_account()),
                      "image_registry_account");
     job.action.add_secrets(pull.logins(0).secret());
   }

@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "controller/accounts/accounts.h"
 #include "controller/actions/execution_terms.h"
-#include "controller/actions/logins.h"
 #include "controller/loop/core.h"
 #include "controller/loop/loop_view.h"
 
@@ -21,7 +21,7 @@ struct JobInput {
   // The newest; outlives the call.
   const std::map<std::string, v1::BuildRecord>* builds = nullptr;
   // Null: no accounts are known.
-  const Logins* logins = nullptr;
+  const controller::Accounts* accounts = nullptr;
   // Jobs under way, by server.
   std::map<std::string, uint32_t> load;
 };

@@ -14,8 +14,8 @@
 #include "absl/time/time.h"
 
 #include "base/ids.h"
+#include "controller/accounts/accounts.h"
 #include "controller/actions/execution_terms.h"
-#include "controller/actions/logins.h"
 #include "controller/actions/verdict.h"
 #include "controller/loop/core.h"
 #include "controller/loop/loop_view.h"
@@ -63,7 +63,7 @@ class RunEngine {
   RunEngine(const store::StoreImage& image, base::Random& random);
 
   // Accounts for builds, repos and pulls; outlives the engine.
-  void SetLogins(const Logins* logins) { logins_ = logins; }
+  void SetAccounts(const controller::Accounts* accounts) { accounts_ = accounts; }
 
   // Events.
   absl::StatusOr<v1::Run> Start(const RunOrder& order, const loop::LoopView& view, absl::Time now);
@@ -178,7 +178,7 @@ class RunEngine {
   std::set<std::string> known_actions_;
   // As of the newest build; the core learns of them later.
   std::map<std::string, v1::BuildRecord> builds_;
-  const Logins* logins_ = nullptr;
+  const controller::Accounts* accounts_ = nullptr;
   store::StoreBatch made_;
   RunCommands commands_;
   // Something happened since the last Advance.

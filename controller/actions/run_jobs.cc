@@ -94,7 +94,7 @@ void RunEngine::AskJob(const Place& place, const ExecutionTerms& terms, const lo
   if (!verdict.message.empty()) return;
   absl::StatusOr<loop::HostJob> job =
       ComputeJob(execution.execution(),
-                 {.view = view, .builds = &builds_, .logins = logins_, .load = JobLoad()});
+                 {.view = view, .builds = &builds_, .accounts = accounts_, .load = JobLoad()});
   if (absl::IsUnavailable(job.status())) {
     SetMessage(place, std::string(job.status().message()));
     later_[execution.request_id()] = now + kLookAgain;

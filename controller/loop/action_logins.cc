@@ -2,10 +2,8 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-
 #include "base/status.h"
+#include "resources/image_reference.h"
 
 namespace fairlead::loop {
 namespace {
@@ -26,21 +24,12 @@ v1::ApplyStack* StackOf(v1::Action* action) {
 
 }  // namespace
 
-std::string RegistryOf(absl::string_view image) {
-  const std::size_t slash = image.find('/');
-  const absl::string_view first = image.substr(0, slash);
-  const bool is_domain =
-      slash != absl::string_view::npos &&
-      (absl::StrContains(first, ".") || absl::StrContains(first, ":") || first == "localhost");
-  return is_domain ? std::string(first) : "docker.io";
-}
-
 absl::Status AddLogins(const controller::Accounts& accounts, const v1::Resource& spec,
                        v1::Action* action) {
   v1::ApplyContainer* pull = PullOf(action);
   if (pull != nullptr && !spec.deployment().image_registry_account().empty()) {
     ASSIGN_OR_RETURN(v1::Login login,
-                     accounts.FindRegistry(RegistryOf(pull->spec().image()),
+                     accounts.FindRegistry(resources::RegistryOf(pull->spec().image()),
                                            spec.deployment().image_registry_account()),
                      "image_registry_account");
     action->add_secrets(login.secret());
@@ -50,7 +39,7 @@ absl::Status AddLogins(const controller::Accounts& accounts, const v1::Resource&
   v1::ApplyStack* applied = StackOf(action);
   if (applied != nullptr && !stack.registry_account().empty()) {
     const std::string domain =
-        stack.registry_provider().empty() ? "docker.io" : stack.registry_provider();
+        stack.registry_provider().empty() ? resources::kDefaultRegistry : stack.registry_provider();
     ASSIGN_OR_RETURN(v1::Login login, accounts.FindRegistry(domain, stack.registry_account()),
                      "registry_account");
     action->add_secrets(login.secret());

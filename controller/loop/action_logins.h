@@ -1,10 +1,7 @@
 // Registry logins of actions, from the accounts that resources name.
 #pragma once
 
-#include <string>
-
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 
 #include "controller/accounts/accounts.h"
 #include "fairlead/v1/action.pb.h"
@@ -17,8 +14,5 @@ namespace fairlead::loop {
 // add it.
 absl::Status AddLogins(const controller::Accounts& accounts, const v1::Resource& spec,
                        v1::Action* action);
-
-// The registry that an image reference names; "docker.io" when it names none.
-std::string RegistryOf(absl::string_view image);
 
 }  // namespace fairlead::loop

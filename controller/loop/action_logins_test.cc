@@ -63,15 +63,6 @@ TEST(ActionLoginsTest, ADeploymentLogsInAtTheRegistryOfItsImage) {
   EXPECT_THAT(std::string(missing.message()), HasSubstr("image_registry_account"));
 }
 
-TEST(ActionLoginsTest, TheRegistryIsTheFirstPartOfAnImage) {
-  EXPECT_EQ(RegistryOf("nginx"), "docker.io");
-  EXPECT_EQ(RegistryOf("team/nginx:1"), "docker.io");
-  EXPECT_EQ(RegistryOf("nginx:5000"), "docker.io");
-  EXPECT_EQ(RegistryOf("localhost/a"), "localhost");
-  EXPECT_EQ(RegistryOf("ghcr.io/a/b@sha256:1"), "ghcr.io");
-  EXPECT_EQ(RegistryOf("host:5000/a"), "host:5000");
-}
-
 TEST(GitLoginTest, OnlyTheServerOfTheAccountGetsItsToken) {
   const controller::Accounts known = Known();
   EXPECT_EQ(*UrlWithLogin(&known, "https://git.example.com/x", ""), "https://git.example.com/x");
