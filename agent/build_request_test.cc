@@ -151,27 +151,12 @@ TEST(BuildRequestTest, AnEntryWithoutAKeyIsNotRepeated) {
   EXPECT_THAT(std::string(status.message()), Not(HasSubstr("hunter2")));
 }
 
-TEST(RegistryLoginTest, FindsTheRegistryOfAReference) {
-  EXPECT_EQ(RegistryOf("debian:12"), "docker.io");
-  EXPECT_EQ(RegistryOf("team/api"), "docker.io");
-  EXPECT_EQ(RegistryOf("ghcr.io/team/api:1"), "ghcr.io");
-  EXPECT_EQ(RegistryOf("localhost/api"), "localhost");
-  EXPECT_EQ(RegistryOf("127.0.0.1:5000/api@sha256:0"), "127.0.0.1:5000");
+TEST(RegistryLoginTest, IsOfTheRegistryOfTheReference) {
   Logins logins;
   logins.Add()->set_domain("ghcr.io");
   logins.Mutable(0)->set_username("me");
   EXPECT_EQ(LoginFor("ghcr.io/a/b", logins).username(), "me");
   EXPECT_EQ(LoginFor("ghcr.io.evil.com/a/b", logins).username(), "");
-}
-
-TEST(RegistryLoginTest, WritesWhatDockerReads) {
-  Logins logins;
-  logins.Add()->set_domain("docker.io");
-  logins.Mutable(0)->set_username("me");
-  logins.Mutable(0)->set_secret("pw");
-  logins.Add();
-  EXPECT_EQ(DockerConfig(logins),
-            R"({"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cHc="}}})");
   EXPECT_EQ(RegistryAuth({}), "e30=");
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
+#include "agent/docker_config.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
@@ -24,7 +25,8 @@ bool HasAny(absl::string_view text, std::initializer_list<absl::string_view> sig
 absl::StatusOr<DockerCli> DockerCli::Make(ActionScope& scope, const std::string& engine,
                                           const std::string& data_directory, const Logins& logins) {
   ASSIGN_OR_RETURN(PrivateFolder folder, PrivateFolder::Make(data_directory));
-  RETURN_IF_ERROR(folder.Write("config.json", DockerConfig(logins)).status());
+  const std::string config = DockerConfig("", logins, PluginFolders(ReadOwnDockerConfig()));
+  RETURN_IF_ERROR(folder.Write("config.json", config).status());
   return DockerCli(scope, engine, std::move(folder));
 }
 

@@ -17,8 +17,8 @@
 namespace fairlead::agent {
 
 // Docker against the agent's engine, with a configuration of its own: neither the settings nor the
-// logins of whoever runs the agent are read, and those it is given are gone with it. Confined to
-// the action's thread.
+// logins of whoever runs the agent are read, only where the plugins are; the logins that it is
+// given are gone with it. Confined to the action's thread.
 class DockerCli {
  public:
   // `engine` as in DockerOptions; `scope` outlives this.

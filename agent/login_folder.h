@@ -4,10 +4,8 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
-#include "google/protobuf/repeated_field.h"
 
-#include "fairlead/v1/action.pb.h"
+#include "agent/registry_login.h"
 
 namespace fairlead::agent {
 
@@ -23,7 +21,7 @@ class LoginFolder {
 
   // Lays the logins over the agent's own configuration, if it has one, and writes that. Nothing is
   // written without logins.
-  absl::Status Write(const google::protobuf::RepeatedPtrField<v1::Login>& logins);
+  absl::Status Write(const Logins& logins);
 
   // Value for DOCKER_CONFIG; empty: the agent's own is used.
   const std::string& variable() const { return variable_; }
@@ -32,10 +30,5 @@ class LoginFolder {
   const std::string directory_;
   std::string variable_;
 };
-
-// `own` is the content of the agent's config.json and `own_folder` where it lies; both may be
-// empty. Logins for a domain take the place of every other way to log in there.
-std::string ToDockerConfig(const google::protobuf::RepeatedPtrField<v1::Login>& logins,
-                           absl::string_view own, absl::string_view own_folder);
 
 }  // namespace fairlead::agent

@@ -1,6 +1,5 @@
 #include "agent/login_folder.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -15,8 +14,6 @@
 namespace fairlead::agent {
 namespace {
 
-using Logins = google::protobuf::RepeatedPtrField<v1::Login>;
-
 v1::Login LoginAt(const std::string& domain) {
   v1::Login login;
   login.set_domain(domain);
@@ -29,19 +26,6 @@ Logins LoginsAt(const std::string& domain) {
   Logins logins;
   *logins.Add() = LoginAt(domain);
   return logins;
-}
-
-TEST(LoginFolderTest, LoginsLieOverTheOwnConfiguration) {
-  EXPECT_EQ(ToDockerConfig(LoginsAt("registry.example.com:5000"), "", ""),
-            R"({"credHelpers":{},"auths":{"registry.example.com:5000":)"
-            R"({"auth":"YW5uOnBhc3M6d29yZA=="}}})");
-  EXPECT_EQ(ToDockerConfig(LoginsAt("docker.io"),
-                           R"({"auths":{"a":{"auth":"x"}},"credsStore":"pass",)"
-                           R"("credHelpers":{"docker.io":"y","b":"z"}})",
-                           "/root/.docker"),
-            R"({"auths":{"a":{"auth":"x"},"https://index.docker.io/v1/":)"
-            R"({"auth":"YW5uOnBhc3M6d29yZA=="}},"credHelpers":{"b":"z"},)"
-            R"("cliPluginsExtraDirs":["/root/.docker/cli-plugins"]})");
 }
 
 TEST(LoginFolderTest, TheFileIsThereOnlyWhileItIsNeededAndForNobodyElse) {

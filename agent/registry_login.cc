@@ -2,35 +2,22 @@
 
 #include <boost/json.hpp>
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+
+#include "resources/image_reference.h"
 
 namespace fairlead::agent {
 namespace {
 
 namespace json = boost::json;
 
-constexpr char kDockerHub[] = "docker.io";
-
-// What docker calls its own registry.
-std::string ServerAddress(const std::string& domain) {
-  return domain == kDockerHub ? "https://index.docker.io/v1/" : domain;
-}
-
 }  // namespace
 
-std::string RegistryOf(const std::string& reference) {
-  const std::size_t slash = reference.find('/');
-  if (slash == std::string::npos) return kDockerHub;
-  std::string first = reference.substr(0, slash);
-  const bool is_domain =
-      first == "localhost" || absl::StrContains(first, ".") || absl::StrContains(first, ":");
-  if (!is_domain || first == "index.docker.io") return kDockerHub;
-  return first;
+std::string ServerAddress(const std::string& domain) {
+  return domain == resources::kDefaultRegistry ? "https://index.docker.io/v1/" : domain;
 }
 
 v1::Login LoginFor(const std::string& reference, const Logins& logins) {
-  const std::string registry = RegistryOf(reference);
+  const std::string registry = resources::RegistryOf(reference);
   for (const v1::Login& login : logins) {
     if (login.domain() == registry) return login;
   }
@@ -49,17 +36,6 @@ std::string RegistryAuth(const v1::Login& login) {
   std::string encoded = absl::WebSafeBase64Escape(text);
   while (encoded.size() % 4 != 0) encoded.push_back('=');
   return encoded;
-}
-
-std::string DockerConfig(const Logins& logins) {
-  json::object auths;
-  for (const v1::Login& login : logins) {
-    if (login.domain().empty()) continue;
-    auths[ServerAddress(login.domain())] = {
-        {"auth", absl::Base64Escape(absl::StrCat(login.username(), ":", login.secret()))}};
-  }
-  const json::object config = {{"auths", auths}};
-  return std::string(json::serialize(config));
 }
 
 }  // namespace fairlead::agent

@@ -1,4 +1,4 @@
-// Accounts at image registries, as the engine and its tools take them.
+// Accounts at image registries, as the engine takes them.
 #pragma once
 
 #include <string>
@@ -11,16 +11,13 @@ namespace fairlead::agent {
 
 using Logins = google::protobuf::RepeatedPtrField<v1::Login>;
 
-// Where an image comes from: "localhost:5000" of "localhost:5000/team/api:1", else "docker.io".
-std::string RegistryOf(const std::string& reference);
-
 // Without a domain when there is none for the registry.
 v1::Login LoginFor(const std::string& reference, const Logins& logins);
 
+// What docker calls the registry of a login.
+std::string ServerAddress(const std::string& domain);
+
 // The header X-Registry-Auth. Without a domain nobody's, which a push needs too.
 std::string RegistryAuth(const v1::Login& login);
-
-// The config.json of a folder for DOCKER_CONFIG.
-std::string DockerConfig(const Logins& logins);
 
 }  // namespace fairlead::agent
