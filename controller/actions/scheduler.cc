@@ -55,9 +55,11 @@ Scheduler::Scheduler(const store::StoreImage& image, absl::TimeZone local) : loc
   for (const v1::ScheduleRecord& record : image.schedules) records_[record.resource()] = record;
 }
 
-Scheduler::Entry Scheduler::MakeEntry(const sync::DesiredResource& desired) const {
-  Entry entry;
+std::optional<Scheduler::Entry> Scheduler::MakeEntry(const sync::DesiredResource& desired) const {
+  if (desired.spec == nullptr) return std::nullopt;
   const std::optional<ScheduleFields> fields = FieldsOfSchedule(*desired.spec);
+  if (!fields.has_value()) return std::nullopt;
+  Entry entry;
   entry.text = fields->text;
   entry.zone_name = fields->zone;
   entry.zone = local_;
@@ -87,9 +89,8 @@ void Scheduler::Follow(const sync::DesiredState& desired) {
     if (kind.message->FindFieldByName("catch_up") == nullptr) continue;
     for (auto at = desired.resources.lower_bound(resources::ResourceId{kind.name, ""});
          at != desired.resources.end() && at->first.kind == kind.name; ++at) {
-      const auto& spec = at->second->spec;
-      if (spec == nullptr || !FieldsOfSchedule(*spec).has_value()) continue;
-      entries_[at->first.ToString()] = MakeEntry(*at->second);
+      std::optional<Entry> entry = MakeEntry(*at->second);
+      if (entry.has_value()) entries_[at->first.ToString()] = *std::move(entry);
     }
   }
   if (!desired.complete) return;

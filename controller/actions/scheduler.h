@@ -61,7 +61,8 @@ class Scheduler {
   };
 
   void Follow(const sync::DesiredState& desired);
-  Entry MakeEntry(const sync::DesiredResource& desired) const;
+  // Nullopt for what has no schedule.
+  std::optional<Entry> MakeEntry(const sync::DesiredResource& desired) const;
   std::optional<DueTime> Check(const std::string& resource, const Entry& entry, absl::Time now);
 
   const absl::TimeZone local_;
