@@ -72,11 +72,10 @@ absl::Status RunHostCommand(ActionScope& scope, const v1::HostCommand& command,
                                                     lines.empty() ? "" : ":\n", lines));
 }
 
-absl::Status RunHostCommandOnce(ActionScope& scope, const v1::HostCommand& command,
-                                const HostCommandCall& call) {
-  if (command.script().empty()) return absl::OkStatus();
+absl::Status RunOnce(ActionScope& scope, const std::string& what,
+                     const std::function<absl::Status()>& effect) {
   const std::string& id = scope.action.id();
-  ASSIGN_OR_RETURN(const OnceStanding standing, scope.once.Begin(id, call.what), call.what);
+  ASSIGN_OR_RETURN(const OnceStanding standing, scope.once.Begin(id, what), what);
   switch (standing.state) {
     case OnceState::kSucceeded:
       return absl::OkStatus();
@@ -85,17 +84,22 @@ absl::Status RunHostCommandOnce(ActionScope& scope, const v1::HostCommand& comma
     case OnceState::kInterrupted:
       scope.outcome.set_status(v1::ACTION_STATUS_INTERRUPTED);
       return absl::AbortedError(
-          absl::StrCat(call.what,
+          absl::StrCat(what,
                        " was cut by a restart of the agent; its effect is unknown, and it "
                        "is not run again by itself. Look at the host, then start anew"));
     case OnceState::kBegun:
       break;
   }
-  const absl::Status result = RunHostCommand(scope, command, call);
+  const absl::Status result = effect();
   const absl::Status redacted(result.code(), scope.secrets.Redact(std::string(result.message())));
-  const absl::Status noted = scope.once.End(id, call.what, redacted);
-  if (!result.ok()) return result;
-  return noted;
+  const absl::Status noted = scope.once.End(id, what, redacted);
+  return result.ok() ? noted : result;
+}
+
+absl::Status RunHostCommandOnce(ActionScope& scope, const v1::HostCommand& command,
+                                const HostCommandCall& call) {
+  if (command.script().empty()) return absl::OkStatus();
+  return RunOnce(scope, call.what, [&] { return RunHostCommand(scope, command, call); });
 }
 
 }  // namespace fairlead::agent

@@ -1,6 +1,7 @@
 // Commands on the host: those that people declare, and the tools that the agent calls.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,9 +38,13 @@ struct HostCommandCall {
 absl::Status RunHostCommand(ActionScope& scope, const v1::HostCommand& command,
                             const HostCommandCall& call);
 
-// As RunHostCommand, at most once for the action, whatever crashes between: with what an earlier
-// run of the agent noted as its end, or Aborted, and the outcome ACTION_STATUS_INTERRUPTED, when
-// there is only the begin.
+// Runs `effect` at most once for the action, whatever crashes between: with what an earlier run of
+// the agent noted as its end, or Aborted, and the outcome ACTION_STATUS_INTERRUPTED, when there is
+// only the begin. `what` names it within the action and in errors.
+absl::Status RunOnce(ActionScope& scope, const std::string& what,
+                     const std::function<absl::Status()>& effect);
+
+// As RunHostCommand, and RunOnce.
 absl::Status RunHostCommandOnce(ActionScope& scope, const v1::HostCommand& command,
                                 const HostCommandCall& call);
 

@@ -272,5 +272,70 @@ TEST_F(StackStepsTest, ProfilesOfArgumentsStandBeforeTheCommand) {
   EXPECT_THAT(Content("profiles"), HasSubstr("profile tools"));
 }
 
+// A run of a service and a pull, with what surrounds calls of a deploy.
+v1::ApplyStack Surrounded(const v1::Action& action) {
+  v1::ApplyStack stack = action.apply_stack();
+  stack.set_wrapper("SECRET_WORD=open sh -c '[[COMPOSE_COMMAND]]'");
+  stack.add_wrap("pull");
+  stack.add_wrap("run");
+  stack.add_extra_args("--profile");
+  stack.add_extra_args("tools");
+  stack.add_extra_args("--quiet-pull");
+  stack.set_environment("A=1\nCOMPOSE_PROFILES=debug,more\n");
+  stack.set_env_file_path(".env");
+  v1::Login& login = *stack.add_logins();
+  login.set_domain("r.example.com");
+  login.set_username("ci");
+  login.set_secret("t0ken");
+  return stack;
+}
+
+TEST_F(StackStepsTest, APullHasTheProfilesTheWrapperAndTheLogins) {
+  v1::Action action = ActionOf("p1", "stack/shop");
+  *action.mutable_pull_images()->mutable_stack() = Surrounded(Stack("x"));
+  *action.mutable_pull_images()->mutable_logins() = action.pull_images().stack().logins();
+
+  EXPECT_EQ(Run(action).message(), "");
+
+  EXPECT_THAT(Calls(), ElementsAre("pull"));
+  EXPECT_EQ(Content("word"), "pull open\n");
+  EXPECT_EQ(Content("profiles"), "profile debug\nprofile more\nprofile tools\n");
+  EXPECT_THAT(Content("docker-config"), HasSubstr("\"r.example.com\""));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/stacks/shop/docker-config-of-job"));
+}
+
+TEST_F(StackStepsTest, ARunOfAServiceHasTheProfilesTheWrapperAndTheLogins) {
+  v1::Action action = ActionOf("r1", "stack/shop");
+  v1::RunService& request = *action.mutable_run_service();
+  *request.mutable_stack() = Surrounded(Stack("x"));
+  request.set_service("job");
+  request.add_arguments("--name=mine");
+  request.add_command("true");
+
+  EXPECT_EQ(Run(action).message(), "");
+
+  EXPECT_THAT(Calls(), ElementsAre("run -T --rm --name=mine job true"));
+  EXPECT_EQ(Content("word"), "run open\n");
+  EXPECT_EQ(Content("profiles"), "profile debug\nprofile more\nprofile tools\n");
+  EXPECT_THAT(Content("docker-config"), HasSubstr("\"r.example.com\""));
+}
+
+TEST_F(StackStepsTest, ARunOfAServiceIsNeverRepeated) {
+  v1::Action action = ActionOf("r1", "stack/shop");
+  *action.mutable_run_service()->mutable_stack() = Stack("x").apply_stack();
+  action.mutable_run_service()->set_service("job");
+  const OnceRecord once(folder_.path() + "/once");
+  ASSERT_TRUE(once.Begin("r1", "run of job").ok());
+  EXPECT_EQ(Run(action).status(), v1::ACTION_STATUS_INTERRUPTED);
+
+  ASSERT_TRUE(once.End("r1", "run of job", absl::OkStatus()).ok());
+  RestartAgent();
+  EXPECT_EQ(Run(action).status(), v1::ACTION_STATUS_SUCCEEDED) << "its end was noted";
+  ASSERT_TRUE(once.End("r1", "run of job", absl::NotFoundError("run of job: no image")).ok());
+  RestartAgent();
+  EXPECT_EQ(Run(action).message(), "run of job: no image");
+  EXPECT_THAT(Calls(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace fairlead::agent

@@ -1,5 +1,6 @@
-// What an update of a stack takes into account beside the compose files: the contents of files,
-// logins, profiles and the wrapper.
+// Beside the surroundings, what an update of a stack takes into account of the contents of files.
+#include "agent/stack_surroundings.h"
+
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -56,27 +57,35 @@ std::string PathIn(const std::string& directory, const std::string& path) {
 
 }  // namespace
 
-absl::Status StackUpdate::Surround() {
-  RETURN_IF_ERROR(login_folder_.Write(request_.logins()));
-  extra_args_.assign(request_.extra_args().begin(), request_.extra_args().end());
-  ComposeSurroundings surroundings;
-  surroundings.docker_config = login_folder_.variable();
-  surroundings.profiles = TakeProfiles(extra_args_);
-  profiles_ = ProfilesIn(request_.environment());
-  profiles_.insert(profiles_.end(), surroundings.profiles.begin(), surroundings.profiles.end());
+absl::StatusOr<StackSurroundings> SurroundingsOf(const v1::ApplyStack& stack,
+                                                 const StackFolder& folder, LoginFolder& logins) {
+  RETURN_IF_ERROR(logins.Write(stack.logins()));
+  StackSurroundings surroundings;
+  surroundings.up_arguments = {stack.extra_args().begin(), stack.extra_args().end()};
+  ComposeSurroundings& calls = surroundings.calls;
+  calls.docker_config = logins.variable();
   // Named ones take the place of COMPOSE_PROFILES, which version 1 does not read of a file.
-  surroundings.profiles = profiles_;
-  surroundings.wrapper = request_.wrapper();
-  surroundings.wrap = {request_.wrap().begin(), request_.wrap().end()};
-  surroundings.script = source_->PathOf("compose-call.sh");
-  if (!surroundings.wrapper.empty() &&
-      surroundings.script.find_first_of(" \t\n'\"\\$`") != std::string::npos) {
+  calls.profiles = ProfilesIn(stack.environment());
+  const std::vector<std::string> named = TakeProfiles(surroundings.up_arguments);
+  calls.profiles.insert(calls.profiles.end(), named.begin(), named.end());
+  calls.wrapper = stack.wrapper();
+  calls.wrap = {stack.wrap().begin(), stack.wrap().end()};
+  calls.script = folder.PathOf("compose-call.sh");
+  if (!calls.wrapper.empty() && calls.script.find_first_of(" \t\n'\"\\$`") != std::string::npos) {
     return absl::FailedPreconditionError(
         absl::StrCat("compose_cmd_wrapper needs a data directory of the agent without spaces and "
                      "quotes, not ",
-                     surroundings.script));
+                     calls.script));
   }
-  compose_ = compose_.With(std::move(surroundings));
+  return surroundings;
+}
+
+absl::Status StackUpdate::Surround() {
+  ASSIGN_OR_RETURN(StackSurroundings surroundings,
+                   SurroundingsOf(request_, *source_, login_folder_));
+  extra_args_ = std::move(surroundings.up_arguments);
+  profiles_ = surroundings.calls.profiles;
+  compose_ = compose_.With(std::move(surroundings.calls));
   return absl::OkStatus();
 }
 
