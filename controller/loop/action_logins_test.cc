@@ -18,16 +18,23 @@ using ::testing::IsEmpty;
 
 controller::Accounts Known() {
   const std::string path = ::testing::TempDir() + "/action_logins_accounts.toml";
+  const std::string key = ::testing::TempDir() + "/action_logins_key";
+  const std::string hosts = ::testing::TempDir() + "/action_logins_hosts";
+  EXPECT_TRUE(base::WriteFileAtomically(key, "the key", 0600).ok());
+  EXPECT_TRUE(base::WriteFileAtomically(hosts, "the hosts").ok());
   EXPECT_TRUE(base::WriteFileAtomically(path,
                                         "[[docker_registry]]\ndomain = \"r.example.com:5000\"\n"
                                         "accounts = [{ username = \"ci\", token = \"t0ken\" }]\n"
                                         "[[git_provider]]\ndomain = \"git.example.com\"\n"
-                                        "accounts = [{ username = \"deploy\", token = \"a/b\" }]\n",
+                                        "accounts = [{ username = \"deploy\", token = \"a/b\" },\n"
+                                        "{ username = \"keys\", ssh_key_file = "
+                                        "\"action_logins_key\", known_hosts_file = "
+                                        "\"action_logins_hosts\" }]\n",
                                         0600)
                   .ok());
   const auto accounts = controller::Accounts::Load(path);
   EXPECT_TRUE(accounts.ok()) << accounts.status();
-  std::filesystem::remove(path);
+  for (const std::string& file : {path, key, hosts}) std::filesystem::remove(file);
   return accounts.ok() ? *accounts : controller::Accounts();
 }
 
@@ -65,16 +72,35 @@ TEST(ActionLoginsTest, ADeploymentLogsInAtTheRegistryOfItsImage) {
 
 TEST(GitLoginTest, OnlyTheServerOfTheAccountGetsItsToken) {
   const controller::Accounts known = Known();
-  EXPECT_EQ(*UrlWithLogin(&known, "https://git.example.com/x", ""), "https://git.example.com/x");
-  EXPECT_EQ(*UrlWithLogin(&known, "https://git.example.com/x", "deploy"),
+  const auto url_of = [&](const std::string& url, const std::string& account) {
+    git::FetchRequest request;
+    EXPECT_TRUE(AddAddress(&known, url, account, &request).ok());
+    EXPECT_EQ(request.ssh_key, "");
+    return request.url;
+  };
+  EXPECT_EQ(url_of("https://git.example.com/x", ""), "https://git.example.com/x");
+  EXPECT_EQ(url_of("https://git.example.com/x", "deploy"),
             "https://deploy:a%2fb@git.example.com/x");
-  EXPECT_EQ(UrlWithLogin(&known, "https://other.example.com/x", "deploy").status().code(),
+  git::FetchRequest request;
+  EXPECT_EQ(AddAddress(&known, "https://other.example.com/x", "deploy", &request).code(),
             absl::StatusCode::kNotFound);
-  EXPECT_EQ(UrlWithLogin(nullptr, "https://git.example.com/x", "deploy").status().code(),
+  EXPECT_EQ(AddAddress(nullptr, "https://git.example.com/x", "deploy", &request).code(),
             absl::StatusCode::kNotFound);
-  const auto ssh = UrlWithLogin(&known, "git@git.example.com:x", "deploy");
-  EXPECT_EQ(ssh.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(ssh.status().message()), HasSubstr("FAIRLEAD_SSH_KEY"));
+}
+
+TEST(GitLoginTest, AnSshAddressNeedsAnAccountWithAKey) {
+  const controller::Accounts known = Known();
+  git::FetchRequest request;
+  ASSERT_TRUE(AddAddress(&known, "git@git.example.com:x", "keys", &request).ok());
+  EXPECT_EQ(request.url, "git@git.example.com:x");
+  EXPECT_EQ(request.ssh_key, "the key");
+  EXPECT_EQ(request.known_hosts, "the hosts");
+  const absl::Status no_key = AddAddress(&known, "git@git.example.com:x", "deploy", &request);
+  EXPECT_EQ(no_key.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(no_key.message()), HasSubstr("add ssh_key_file"));
+  const absl::Status no_token = AddAddress(&known, "https://git.example.com/x", "keys", &request);
+  EXPECT_EQ(no_token.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(no_token.message()), HasSubstr("add token"));
 }
 
 }  // namespace

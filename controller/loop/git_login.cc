@@ -8,9 +8,10 @@
 
 namespace fairlead::loop {
 
-absl::StatusOr<std::string> UrlWithLogin(const controller::Accounts* accounts,
-                                         const std::string& url, absl::string_view account) {
-  if (account.empty()) return url;
+absl::Status AddAddress(const controller::Accounts* accounts, const std::string& url,
+                        absl::string_view account, git::FetchRequest* request) {
+  request->url = url;
+  if (account.empty()) return absl::OkStatus();
   static const auto* const kNone = new controller::Accounts();
   const std::string domain = git::DomainOf(url);
   ASSIGN_OR_RETURN(const controller::GitAccess access,
@@ -20,13 +21,18 @@ absl::StatusOr<std::string> UrlWithLogin(const controller::Accounts* accounts,
   const bool is_http =
       absl::StartsWithIgnoreCase(bare, "http://") || absl::StartsWithIgnoreCase(bare, "https://");
   if (is_http && !access.login.secret().empty()) {
-    return git::WithLogin(url, access.login.username(), access.login.secret());
+    request->url = git::WithLogin(url, access.login.username(), access.login.secret());
+    return absl::OkStatus();
+  }
+  if (!is_http && !access.ssh_key.empty()) {
+    request->ssh_key = access.ssh_key;
+    request->known_hosts = access.known_hosts;
+    return absl::OkStatus();
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "git_account: \"", account, "\" at ", domain,
-      is_http ? " has no token, which an http address needs"
-              : " is not used: the controller opens ssh addresses with FAIRLEAD_SSH_KEY, an ssh "
-                "agent or ~/.ssh; give an https address, or leave git_account out"));
+      is_http ? " has no token, which an http address needs: add token or token_file to the account"
+              : " has no key, which an ssh address needs: add ssh_key_file to the account"));
 }
 
 }  // namespace fairlead::loop

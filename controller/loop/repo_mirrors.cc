@@ -168,14 +168,13 @@ std::map<std::string, absl::Status> RepoMirrors::FetchAll(const RepoInterest& in
   }
   std::map<std::string, absl::Status> outcomes;
   for (const auto& [reference, question] : asked) {
-    const absl::StatusOr<std::string> url =
-        UrlWithLogin(options_.accounts, question->url, question->account);
-    if (!url.ok()) {
-      outcomes[reference] = url.status();
+    git::FetchRequest request;
+    const absl::Status known =
+        AddAddress(options_.accounts, question->url, question->account, &request);
+    if (!known.ok()) {
+      outcomes[reference] = known;
       continue;
     }
-    git::FetchRequest request;
-    request.url = *url;
     request.directory = mirror.directory();
     request.reference = reference;
     request.timeout = interest.fetch_timeout;

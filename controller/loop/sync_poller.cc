@@ -151,7 +151,7 @@ absl::Status SyncPoller::OpenMirror(const std::string& name, const std::shared_p
 absl::Status SyncPoller::FetchMirror(const v1::ResourceSync& spec, const std::string& url,
                                      const std::string& reference, const git::Mirror& mirror) {
   git::FetchRequest request;
-  ASSIGN_OR_RETURN(request.url, UrlWithLogin(options_.accounts, url, spec.git_account()));
+  RETURN_IF_ERROR(AddAddress(options_.accounts, url, spec.git_account(), &request));
   request.directory = mirror.directory();
   request.reference = reference;
   request.timeout = base::FromProto(spec.fetch_timeout());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -39,7 +40,8 @@ bool TakesToken(absl::string_view url) {
 
 }  // namespace
 
-Credentials::Credentials(absl::string_view url, absl::string_view user_info) : host_(HostOf(url)) {
+Credentials::Credentials(absl::string_view url, absl::string_view user_info, std::string ssh_key)
+    : host_(HostOf(url)), own_key_(std::move(ssh_key)) {
   if (const std::string token = Variable("FAIRLEAD_GIT_TOKEN"); !token.empty() && TakesToken(url)) {
     const std::string user = Variable("FAIRLEAD_GIT_USER");
     passwords_.push_back({user.empty() ? "git" : user, token});
@@ -87,6 +89,14 @@ int Credentials::NextPassword(git_credential** out, absl::string_view asked_url)
 }
 
 int Credentials::NextKey(git_credential** out, const std::string& user) {
+  if (!own_key_.empty()) {
+    if (std::exchange(own_key_was_tried_, true)) {
+      return Refuse(
+          "the ssh key of the account was not accepted: give its public half to the "
+          "server, or look at ssh_key_file in the file of --accounts");
+    }
+    return git_credential_ssh_key_memory_new(out, user.c_str(), nullptr, own_key_.c_str(), "");
+  }
   if (keys_.empty()) {
     return Refuse(
         "no ssh key was accepted: set FAIRLEAD_SSH_KEY to a private key file, or use an ssh agent "

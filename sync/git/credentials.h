@@ -16,8 +16,8 @@ namespace fairlead::git {
 // not keep the fetch alive.
 class Credentials {
  public:
-  // `user_info` as in SplitUrl, from an address of `url`.
-  Credentials(absl::string_view url, absl::string_view user_info);
+  // `user_info` as in SplitUrl, from an address of `url`; `ssh_key` as in FetchRequest.
+  Credentials(absl::string_view url, absl::string_view user_info, std::string ssh_key);
 
   // For git_remote_callbacks::credentials, with a Credentials* as payload.
   static int Acquire(git_credential** out, const char* url, const char* user_from_url,
@@ -37,6 +37,9 @@ class Credentials {
 
   const std::string host_;
   std::string user_;
+  // PEM; empty: `keys_` are used.
+  const std::string own_key_;
+  bool own_key_was_tried_ = false;
   // Not yet tried, last first.
   std::vector<UserAndPassword> passwords_;
   // Private key files; empty stands for the agent.

@@ -63,12 +63,15 @@ absl::Status StatusOfEnd(const absl::Status& status, const SplitUrl& url, absl::
 
 absl::Status Fetch(const FetchRequest& request, const std::function<bool()>& is_cancelled) {
   const SplitUrl url = SplitCredentials(request.url);
-  const auto result = base::RunSubprocess({.argv = {request.helper_program, kFetchHelperFlag,
-                                                    url.url, request.directory, request.reference},
-                                           .environment = {{kUserInfoVariable, url.user_info}},
-                                           .timeout = request.timeout,
-                                           .output_limit = 64u << 10,
-                                           .is_cancelled = is_cancelled});
+  const auto result =
+      base::RunSubprocess({.argv = {request.helper_program, kFetchHelperFlag, url.url,
+                                    request.directory, request.reference},
+                           .environment = {{kUserInfoVariable, url.user_info},
+                                           {kSshKeyVariable, request.ssh_key},
+                                           {kKnownHostsVariable, request.known_hosts}},
+                           .timeout = request.timeout,
+                           .output_limit = 64u << 10,
+                           .is_cancelled = is_cancelled});
   const absl::Status status =
       result.ok()
           ? StatusOfExit(result->exit_code, result->out.empty() ? result->err : result->out, url)

@@ -19,6 +19,10 @@ struct FetchRequest {
   std::string directory;
   // Branch, tag or commit hash. Of a branch or tag only what it needs is fetched.
   std::string reference;
+  // PEM: opens ssh addresses in place of the keys of whoever runs this.
+  std::string ssh_key = {};
+  // Lines as in ~/.ssh/known_hosts, in place of these; empty: those.
+  std::string known_hosts = {};
   absl::Duration timeout = absl::Seconds(60);
   // A program whose main hands over to RunFetchHelper, such as this one.
   std::string helper_program;
@@ -32,10 +36,10 @@ struct FetchRequest {
 // not trusted, or the directory is not a mirror. InvalidArgument: not an address. Unavailable:
 // network. ResourceExhausted: disk full. DeadlineExceeded, Cancelled: ended, with the child.
 //
-// Credentials come from the address, FAIRLEAD_GIT_TOKEN (with FAIRLEAD_GIT_USER, default "git") at
-// the servers that FAIRLEAD_GIT_DOMAINS lists, FAIRLEAD_SSH_KEY (a file), the ssh agent or ~/.ssh;
-// they appear in no message and no command line. `is_cancelled` is polled and may be empty. Blocks;
-// no two for one directory at a time.
+// Credentials come from the request, the address, FAIRLEAD_GIT_TOKEN (with FAIRLEAD_GIT_USER,
+// default "git") at the servers that FAIRLEAD_GIT_DOMAINS lists, FAIRLEAD_SSH_KEY (a file), the ssh
+// agent or ~/.ssh; they appear in no message and no command line. `is_cancelled` is polled and may
+// be empty. Blocks; no two for one directory at a time.
 absl::Status Fetch(const FetchRequest& request, const std::function<bool()>& is_cancelled);
 
 // Whether the command line asks for RunFetchHelper.

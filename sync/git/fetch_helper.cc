@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 
+#include "base/file.h"
 #include "base/status.h"
 #include "sync/git/branch_list.h"
 #include "sync/git/credentials.h"
@@ -32,6 +33,9 @@ struct HelperRequest {
   std::string reference;
   // As in SplitUrl.
   std::string user_info;
+  // As in FetchRequest.
+  std::string ssh_key;
+  std::string known_hosts;
 };
 
 // A branch or tag of the origin.
@@ -84,12 +88,14 @@ class Fetching {
       : url_(request.url),
         directory_(request.directory),
         reference_(request.reference),
-        credentials_(url_, request.user_info) {}
+        known_hosts_(request.known_hosts),
+        credentials_(url_, request.user_info, request.ssh_key) {}
 
   absl::Status Run() {
     ASSIGN_OR_RETURN(repository_, OpenOrCreateRepository(directory_));
     // A commit never changes: what is here needs no network.
     if (HasCommit(/*exact=*/true)) return absl::OkStatus();
+    RETURN_IF_ERROR(TrustKnownHosts());
     RETURN_IF_ERROR(Connect());
     RETURN_IF_ERROR(ReadAdvertised());
     RETURN_IF_ERROR(RemoveStale());
@@ -104,7 +110,11 @@ class Fetching {
     const git_error* error = git_error_last();
     std::string text = LastError();
     if (code == GIT_ECERTIFICATE && absl::StrContains(text, "ssh hostkey")) {
-      text += "; compare it with the server's own, then: ssh-keyscan HOST >> ~/.ssh/known_hosts";
+      text += known_hosts_.empty()
+                  ? "; compare it with the server's own, then: ssh-keyscan HOST >> "
+                    "~/.ssh/known_hosts"
+                  : "; compare it with the server's own and add it to the account's "
+                    "known_hosts_file";
     }
     if (error != nullptr && IsLocalDamage(code, error->klass)) MarkDamaged(directory_);
     return absl::Status(ClassifyFailure(code, text), text);
@@ -135,6 +145,7 @@ class Fetching {
     return code == 0 || code == GIT_EAMBIGUOUS;
   }
 
+  absl::Status TrustKnownHosts() const;
   absl::Status Connect();
   absl::Status ReadAdvertised();
   absl::Status RemoveStale();
@@ -144,6 +155,7 @@ class Fetching {
   const std::string url_;
   const std::string directory_;
   const std::string reference_;
+  const std::string known_hosts_;
   Credentials credentials_;
   git_fetch_options options_ = GIT_FETCH_OPTIONS_INIT;
   Repository repository_;
@@ -152,6 +164,16 @@ class Fetching {
   // The reference is a branch or tag of the origin, not a hash.
   bool is_named_ = false;
 };
+
+// The library reads them from the home directory only.
+absl::Status Fetching::TrustKnownHosts() const {
+  if (known_hosts_.empty()) return absl::OkStatus();
+  const std::string home = absl::StrCat(directory_, "/", kHomeFolder);
+  RETURN_IF_ERROR(base::MakeDirectories(absl::StrCat(home, "/.ssh")));
+  RETURN_IF_ERROR(base::WriteFileAtomically(absl::StrCat(home, "/.ssh/known_hosts"), known_hosts_));
+  ::setenv("HOME", home.c_str(), 1);
+  return absl::OkStatus();
+}
 
 absl::Status Fetching::Connect() {
   const int made = Fill(remote_, git_remote_create_anonymous, repository_.get(), url_.c_str());
@@ -267,11 +289,16 @@ absl::Status LoadCertificates() {
   return absl::FailedPreconditionError(absl::StrCat("SSL_CERT_FILE ", file, ": ", LastError()));
 }
 
-// Waits for a request of Fetcher: the four fields, each ended by a zero byte. False when the
+std::string VariableOf(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Waits for a request of Fetcher: the six fields, each ended by a zero byte. False when the
 // other end is gone.
 bool ReadRequest(HelperRequest& request) {
-  for (std::string* field :
-       {&request.url, &request.directory, &request.reference, &request.user_info}) {
+  for (std::string* field : {&request.url, &request.directory, &request.reference,
+                             &request.user_info, &request.ssh_key, &request.known_hosts}) {
     char c = 0;
     while (true) {
       const ssize_t got = ::read(STDIN_FILENO, &c, 1);
@@ -315,8 +342,12 @@ int RunFetchHelper(int argc, const char* const* argv) {
     if (!ReadRequest(request)) return 0;
     EndWithParent();
   } else {
-    const char* user_info = std::getenv(kUserInfoVariable);
-    request = {argv[2], argv[3], argv[4], user_info == nullptr ? "" : user_info};
+    request = {argv[2],
+               argv[3],
+               argv[4],
+               VariableOf(kUserInfoVariable),
+               VariableOf(kSshKeyVariable),
+               VariableOf(kKnownHostsVariable)};
   }
   const bool needs_them = absl::StartsWith(request.url, "https:");
   const int code = Finish(

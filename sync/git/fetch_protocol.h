@@ -12,6 +12,9 @@ namespace fairlead::git {
 inline constexpr char kFetchHelperFlag[] = "--fetch-helper";
 // User part of the address: the environment, unlike the command line, is private.
 inline constexpr char kUserInfoVariable[] = "FAIRLEAD_FETCH_USER_INFO";
+// The same of a request's ssh key and known hosts.
+inline constexpr char kSshKeyVariable[] = "FAIRLEAD_FETCH_SSH_KEY";
+inline constexpr char kKnownHostsVariable[] = "FAIRLEAD_FETCH_KNOWN_HOSTS";
 // Exit code of a failure: this plus absl::StatusCode. The message is the first line of output.
 inline constexpr int kExitCodeBase = 64;
 

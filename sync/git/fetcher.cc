@@ -155,7 +155,8 @@ absl::Status Fetcher::Fetch(const FetchRequest& request,
   const SplitUrl url = SplitCredentials(request.url);
   const absl::Time deadline = base::Clock::Real().Now() + request.timeout;
   std::string message;
-  for (const std::string& field : {url.url, request.directory, request.reference, url.user_info}) {
+  for (const std::string& field : {url.url, request.directory, request.reference, url.user_info,
+                                   request.ssh_key, request.known_hosts}) {
     if (field.find('\0') != std::string::npos) {
       return absl::InvalidArgumentError(absl::StrCat("fetch ", url.url, ": holds a zero byte"));
     }

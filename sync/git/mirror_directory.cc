@@ -18,9 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kDamagedMark[] = "fairlead-damaged";
-constexpr std::array<absl::string_view, 14> kGitNames = {
-    "HEAD", "FETCH_HEAD", "ORIG_HEAD", "branches", "config",      "description", "hooks",
-    "info", "logs",       "objects",   "refs",     "packed-refs", "shallow",     kDamagedMark};
+constexpr std::array<absl::string_view, 15> kGitNames = {
+    "HEAD", "FETCH_HEAD", "ORIG_HEAD", "branches",    "config",  "description", "hooks",    "info",
+    "logs", "objects",    "refs",      "packed-refs", "shallow", kDamagedMark,  kHomeFolder};
 
 // The names in `directory`; empty when there is no such folder.
 std::vector<std::string> ListNames(const fs::path& directory) {

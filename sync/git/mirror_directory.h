@@ -10,6 +10,9 @@
 
 namespace fairlead::git {
 
+// In it the home directory of whoever fetches, with the known hosts of the last time.
+inline constexpr char kHomeFolder[] = "fetch-home";
+
 // Opens the bare repository in `directory` or makes it. What is left of a damaged one is removed
 // and made anew: a mirror holds nothing that a fetch does not bring back. FailedPrecondition when
 // the folder holds anything that is not git's.

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <sstream>
 #include <thread>
 
 #include "absl/strings/ascii.h"
@@ -18,6 +19,7 @@
 
 #include "base/subprocess.h"
 #include "sync/git/fetch.h"
+#include "sync/git/fetcher.h"
 #include "sync/git/mirror.h"
 #include "sync/git/testing/git_origin.h"
 #include "sync/git/testing/silent_server.h"
@@ -105,24 +107,40 @@ class SshFetchTest : public ::testing::Test {
     const std::vector<std::string> host_key =
         absl::StrSplit(MakeKey(folder_.path() + "/host"), ' ');
     server_ = std::make_unique<SshServer>(home_, folder_.path() + "/host.dropbear");
-    std::ofstream(client_home_ + "/.ssh/known_hosts")
-        << "[127.0.0.1]:" << server_->port() << " " << host_key.at(0) << " " << host_key.at(1)
-        << "\n";
+    known_hosts_ = absl::StrCat("[127.0.0.1]:", server_->port(), " ", host_key.at(0), " ",
+                                host_key.at(1), "\n");
+    std::ofstream(client_home_ + "/.ssh/known_hosts") << known_hosts_;
     commit_ = origin_.CommitFile("a.toml", "1");
   }
 
-  absl::Status FetchAs(const std::string& home, const std::string& key) {
+  FetchRequest Request() const {
     const std::string user = ::getpwuid(::geteuid())->pw_name;
+    return {.url = absl::StrCat("ssh://", user, "@127.0.0.1:", server_->port(), origin_.path()),
+            .directory = directory_,
+            .reference = "main",
+            .helper_program = FETCH_HELPER_PROGRAM};
+  }
+  // With what an account has, and a home directory without anything.
+  absl::Status FetchWith(const std::string& key_file, const std::string& known_hosts) const {
+    const std::string old_home = ::getenv("HOME") == nullptr ? "" : ::getenv("HOME");
+    ::setenv("HOME", folder_.path().c_str(), 1);
+    std::ostringstream key;
+    key << std::ifstream(key_file).rdbuf();
+    FetchRequest request = Request();
+    request.ssh_key = key.str();
+    request.known_hosts = known_hosts;
+    Fetcher fetcher(FETCH_HELPER_PROGRAM);
+    absl::Status status = fetcher.Fetch(request, nullptr);
+    if (status.ok()) status = Fetch(request, nullptr);
+    ::setenv("HOME", old_home.c_str(), 1);
+    return status;
+  }
+  absl::Status FetchAs(const std::string& home, const std::string& key) {
     // Only this test's process and its children see these.
     const std::string old_home = ::getenv("HOME") == nullptr ? "" : ::getenv("HOME");
     ::setenv("HOME", home.c_str(), 1);
     ::setenv("FAIRLEAD_SSH_KEY", key.c_str(), 1);
-    const absl::Status status =
-        Fetch({.url = absl::StrCat("ssh://", user, "@127.0.0.1:", server_->port(), origin_.path()),
-               .directory = directory_,
-               .reference = "main",
-               .helper_program = FETCH_HELPER_PROGRAM},
-              nullptr);
+    const absl::Status status = Fetch(Request(), nullptr);
     ::setenv("HOME", old_home.c_str(), 1);
     ::unsetenv("FAIRLEAD_SSH_KEY");
     return status;
@@ -139,6 +157,7 @@ class SshFetchTest : public ::testing::Test {
   const std::string directory_ = folder_.path() + "/mirror";
   GitOrigin origin_{folder_.path() + "/origin"};
   std::string commit_;
+  std::string known_hosts_;
   std::unique_ptr<SshServer> server_;
 };
 
@@ -167,6 +186,30 @@ TEST_F(SshFetchTest, AHostThatIsNotKnownIsRefusedAndSaysHowToTrustIt) {
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr(absl::StrCat(::getpwuid(::geteuid())->pw_name, "@127.0.0.1")),
                     HasSubstr("known_hosts")));
+}
+
+TEST_F(SshFetchTest, TheKeyAndTheKnownHostsOfAnAccountOpenTheServer) {
+  ASSERT_TRUE(FetchWith(Key(), known_hosts_).ok()) << FetchWith(Key(), known_hosts_);
+  const auto mirror = Mirror::Open(directory_);
+  ASSERT_TRUE(mirror.ok()) << mirror.status();
+  EXPECT_EQ((*mirror)->ResolveRevision("main")->commit, commit_);
+}
+
+TEST_F(SshFetchTest, AnAccountWithTheWrongKeyOrHostIsRefusedAndItsKeyIsTold) {
+  const absl::Status stranger = FetchWith(
+      Key(),
+      absl::StrCat("elsewhere.example.com ", known_hosts_.substr(known_hosts_.find(' ') + 1)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(stranger)) << stranger;
+  EXPECT_THAT(std::string(stranger.message()), HasSubstr("known_hosts_file"));
+  const std::string other_host =
+      absl::StrCat("[127.0.0.1]:", server_->port(), " ",
+                   absl::StripAsciiWhitespace(MakeKey(folder_.path() + "/impostor")), "\n");
+  const absl::Status impostor = FetchWith(Key(), other_host);
+  EXPECT_TRUE(absl::IsFailedPrecondition(impostor)) << impostor;
+  MakeKey(folder_.path() + "/other");
+  const absl::Status refused = FetchWith(folder_.path() + "/other", known_hosts_);
+  EXPECT_TRUE(absl::IsPermissionDenied(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("ssh_key_file"));
 }
 
 }  // namespace
