@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -11,9 +12,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
+#include "agent/checkout_obstacles.h"
 #include "agent/file_name.h"
 #include "agent/git_error.h"
 #include "agent/plain_text.h"
@@ -30,6 +33,9 @@ constexpr absl::Duration kPoll = absl::Milliseconds(50);
 // In .git: the owner, and in the second line which action finished what follows a clone; none has
 // while it is empty.
 constexpr char kMarker[] = ".git/fairlead";
+// The commit that the checkout is being changed to.
+constexpr char kUpdating[] = ".git/fairlead-updating";
+constexpr std::size_t kObstaclesTold = 5;
 constexpr absl::string_view kLfsPointer = "version https://git-lfs.github.com/spec/v1";
 // Files with the attribute that are looked at: a pointer is found among the first.
 constexpr int kLfsLooks = 100;
@@ -200,6 +206,49 @@ absl::Status CloneInto(const GitCommand& git, const std::string& mirror, const s
   return RemoveTree(old);
 }
 
+// Splits what git prints with -z.
+std::vector<std::string> Records(const std::string& text) {
+  return absl::StrSplit(text, '\0', absl::SkipEmpty());
+}
+
+// FailedPrecondition names the files of people that a change to the commit would cost.
+absl::Status RefuseObstacles(const GitCommand& git, const std::string& commit,
+                             const CheckoutPlace& place) {
+  // An update that was cut has written files that git does not know yet: there was nothing in
+  // their way.
+  const std::string cut =
+      base::ReadFile(absl::StrCat(place.directory, "/", kUpdating), 4096).value_or("");
+  std::set<std::string> tracked;
+  for (const std::string& known : {std::string("HEAD"), cut}) {
+    if (known.empty()) continue;
+    const auto listed = git.Try(
+        {.directory = place.directory, .arguments = {"ls-tree", "-r", "-z", "--name-only", known}});
+    RETURN_IF_ERROR(listed.status());
+    for (std::string& path : Records(listed->out)) tracked.insert(std::move(path));
+  }
+  ASSIGN_OR_RETURN(const std::string index,
+                   git.Run({.directory = place.directory, .arguments = {"ls-files", "-z"}}));
+  for (std::string& path : Records(index)) tracked.insert(std::move(path));
+  ASSIGN_OR_RETURN(const std::string tree, git.Run({.directory = place.directory,
+                                                    .arguments = {"ls-tree", "-r", "-z", commit}}));
+  std::vector<WantedPath> wanted;
+  for (const std::string& record : Records(tree)) {
+    // MODE TYPE ID<tab>PATH
+    const std::size_t tab = record.find('\t');
+    if (tab == std::string::npos) continue;
+    WantedPath path{.path = record.substr(tab + 1),
+                    .is_submodule = absl::StartsWith(record, "160000")};
+    if (path.path != place.kept_file) wanted.push_back(std::move(path));
+  }
+  const std::vector<std::string> obstacles =
+      FindObstacles(place.directory, tracked, wanted, kObstaclesTold);
+  if (obstacles.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      place.directory, ": ", absl::StrJoin(obstacles, ", "), obstacles.size() == 1 ? " is" : " are",
+      " not of git and in the way of what commit ", commit.substr(0, 7),
+      " brings; move or remove what stands there and run it again. Nothing was changed"));
+}
+
 absl::Status UpdateInPlace(const GitCommand& git, const std::string& mirror,
                            const std::string& commit, const CheckoutPlace& place) {
   const auto run = [&](std::vector<std::string> arguments) {
@@ -211,11 +260,14 @@ absl::Status UpdateInPlace(const GitCommand& git, const std::string& mirror,
   RETURN_IF_ERROR(run({"config", "remote.origin.url", git.url().text}));
   RETURN_IF_ERROR(run({"fetch", "--quiet", "--prune", "--force", "--no-tags", "--", mirror,
                        "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", commit}));
+  RETURN_IF_ERROR(RefuseObstacles(git, commit, place));
+  const std::string updating = absl::StrCat(place.directory, "/", kUpdating);
+  RETURN_IF_ERROR(base::WriteFileAtomically(updating, commit));
   RETURN_IF_ERROR(run({"checkout", "--quiet", "--force", "--detach", commit}));
-  std::vector<std::string> clean = {"clean", "--quiet", "-ffd"};
-  if (!place.kept_file.empty()) clean.push_back(absl::StrCat("--exclude=/", place.kept_file));
-  RETURN_IF_ERROR(run(std::move(clean)));
-  return UpdateSubmodules(git, place.directory);
+  RETURN_IF_ERROR(UpdateSubmodules(git, place.directory));
+  std::error_code ignored;
+  fs::remove(updating, ignored);
+  return absl::OkStatus();
 }
 
 // Empty when there is none.

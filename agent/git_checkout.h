@@ -19,7 +19,7 @@ struct CheckoutPlace {
   std::string directory;
   // Who it belongs to: "repo/site". A checkout of another owner is refused.
   std::string owner;
-  // Relative; a file that git does not know and that stays all the same. May be empty.
+  // Relative; a file that Fairlead itself writes there, which gives way to git's. May be empty.
   std::string kept_file;
   // What is there goes, once the new one is complete.
   bool anew = false;
@@ -43,10 +43,11 @@ class GitCheckouts {
   explicit GitCheckouts(std::string data_directory);
 
   // Makes the place equal to the revision, with its submodules. A new checkout is made beside the
-  // place and renamed; one that is there is changed in place, and files that git does not know and
-  // .gitignore does not name are removed. FailedPrecondition when the place is in use by something
-  // else, or for files in Git LFS; else as StatusOfGit. After a failure a new checkout is not
-  // there, and an old one may be at either revision.
+  // place and renamed; one that is there is changed in place: changes of files that git knows are
+  // lost, files that it does not know stay. FailedPrecondition when the place is in use by
+  // something else, when such a file is in the way of one of git's (then nothing is changed), or
+  // for files in Git LFS; else as StatusOfGit. After a failure a new checkout is not there, and an
+  // old one may be at either revision.
   absl::StatusOr<CheckedOut> CheckOut(ActionScope& scope, const v1::GitSource& source,
                                       const CheckoutPlace& place) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -92,7 +92,7 @@ TEST_F(CheckoutTest, ClonesThenPulls) {
   EXPECT_FALSE(outcome.check_out().cloned());
   EXPECT_TRUE(outcome.check_out().changed());
   EXPECT_EQ(ReadSite("index.html"), "two");
-  EXPECT_EQ(ReadSite("stray"), "(none)");
+  EXPECT_EQ(ReadSite("stray"), "x") << "it is a person's";
   EXPECT_EQ(ReadSite(".env"), "TOKEN=x\n");
   EXPECT_EQ(ReadSite("../hooks"), "clone\npull\n");
 
@@ -101,6 +101,44 @@ TEST_F(CheckoutTest, ClonesThenPulls) {
   action.mutable_check_out_repo()->set_anew(true);
   EXPECT_TRUE(host_.Run(action).check_out().cloned());
   EXPECT_EQ(ReadSite("../hooks"), "clone\npull\npull\nclone\n");
+}
+
+TEST_F(CheckoutTest, APullLeavesWhatGitDoesNotKnowAndNamesWhatIsInItsWay) {
+  const GitRepository repository(host_.Folder("git"));
+  repository.Write(".gitignore", "/cache/\n/local.conf\n");
+  repository.Write("old", "1");
+  Push(repository, "index.html", "one");
+  v1::Action action = ActionFor(repository.url());
+  action.mutable_check_out_repo()->mutable_on_clone()->set_script(
+      "mkdir -p cache/deep out && echo c > cache/deep/c && echo o > out/o && echo l > local.conf");
+  ASSERT_EQ(host_.Run(action).status(), v1::ACTION_STATUS_SUCCEEDED) << host_.Output();
+  repository.Remove("old");
+  Push(repository, "out/tracked", "two");
+  ASSERT_EQ(host_.Run(action).status(), v1::ACTION_STATUS_SUCCEEDED) << host_.Output();
+  EXPECT_EQ(ReadSite("cache/deep/c"), "c\n");
+  EXPECT_EQ(ReadSite("out/o"), "o\n");
+  EXPECT_EQ(ReadSite("local.conf"), "l\n");
+  EXPECT_EQ(ReadSite("out/tracked"), "two");
+  EXPECT_EQ(ReadSite("old"), "(none)") << "it was git's";
+
+  repository.Write("local.conf", "git's");
+  MustRun({"git", "-C", repository.work(), "add", "--force", "local.conf"});
+  Push(repository, "index.html", "three");
+  const v1::ActionOutcome outcome = host_.Run(action);
+  EXPECT_EQ(static_cast<absl::StatusCode>(outcome.code()), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(outcome.message(), AllOf(HasSubstr("/repos/site: local.conf is not of git"),
+                                       HasSubstr("move or remove")));
+  EXPECT_EQ(ReadSite("local.conf"), "l\n");
+  EXPECT_EQ(ReadSite("index.html"), "one") << "nothing was changed";
+
+  // As an update leaves it that was killed after it looked.
+  const std::string commit = MustRun({"git", "-C", repository.work(), "rev-parse", "HEAD"});
+  AgentHost::WriteFile(host_.data() + "/repos/site/.git/fairlead-updating", commit.substr(0, 40));
+  AgentHost::WriteFile(host_.data() + "/repos/site/local.conf", "gi");
+  ASSERT_EQ(host_.Run(action).status(), v1::ACTION_STATUS_SUCCEEDED) << host_.Output();
+  EXPECT_EQ(ReadSite("local.conf"), "git's");
+  EXPECT_EQ(ReadSite("index.html"), "three");
+  EXPECT_FALSE(fs::exists(host_.data() + "/repos/site/.git/fairlead-updating"));
 }
 
 TEST_F(CheckoutTest, ManyCheckoutsShareOneMirrorAndStayAtTheirCommits) {
