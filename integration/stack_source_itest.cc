@@ -2,11 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <memory>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/file.h"
 #include "integration/testing/git_repository.h"
+#include "integration/testing/git_server.h"
 #include "integration/testing/http.h"
 #include "integration/testing/mini_fleet.h"
 #include "integration/testing/process.h"
@@ -16,6 +20,7 @@ namespace fairlead::integration {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr absl::Duration kLong = absl::Seconds(90);
 
@@ -148,6 +153,73 @@ TEST_F(StackSourceTest, ALinkedRepoIsSharedAndWhatCannotBeReadIsSaid) {
   MustRun({"git", "-C", infra_.work(), "push", "-q", infra_.url(), "HEAD:refs/heads/dev"});
   EXPECT_EQ(Webhook("repo/infra"), 202);
   EXPECT_OK(fleet_.WaitRunning("stack/branch", "fl/app:3", 1, kLong));
+}
+
+// A repository behind an sshd, and accounts with keys for it: one that fits, one that takes the
+// server for another, one whose key is not let in, and one with a token only.
+class SshSourceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = GitSshServer::WhyNot(); !why.empty()) GTEST_SKIP() << why;
+    server_ = std::make_unique<GitSshServer>(folder_ + "/server");
+    const GitSshServer stranger(folder_ + "/stranger");
+    const auto write = [&](const std::string& name, const std::string& text) {
+      EXPECT_OK(base::WriteFileAtomically(absl::StrCat(folder_, "/", name), text, 0600));
+      return absl::StrCat("\"", folder_, "/", name, "\"");
+    };
+    const std::string key = write("key", server_->ClientKey());
+    const std::string hosts = write("hosts", server_->KnownHosts());
+    const std::string other_key = write("other-key", stranger.ClientKey());
+    std::string impostor = server_->KnownHosts();
+    impostor = impostor.substr(0, impostor.find(' ')) +
+               stranger.KnownHosts().substr(stranger.KnownHosts().find(' '));
+    const std::string other_hosts = write("other-hosts", impostor);
+    const std::string domain = server_->UrlOf("").substr(std::string("ssh://root@").size());
+    fleet_ = std::make_unique<MiniFleet>(FleetOptions{
+        .poll_interval = "1h",
+        .accounts = absl::StrCat(
+            "[[git_provider]]\ndomain = \"", domain,
+            "\"\naccounts = [\n{ username = \"good\", ssh_key_file = ", key,
+            ", known_hosts_file = ", hosts, " },\n{ username = \"misled\", ssh_key_file = ", key,
+            ", known_hosts_file = ", other_hosts,
+            " },\n{ username = \"refused\", ssh_key_file = ", other_key,
+            ", known_hosts_file = ", hosts, " },\n{ username = \"token\", token = \"x\" },\n]\n")});
+    ASSERT_OK(fleet_->Start());
+  }
+  void TearDown() override {
+    fleet_.reset();
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  const std::string folder_ = ::testing::TempDir() + "/fairlead-ssh-source";
+  std::unique_ptr<GitSshServer> server_;
+  std::unique_ptr<MiniFleet> fleet_;
+};
+
+TEST_F(SshSourceTest, IsOpenedByTheKeyOfAnAccount) {
+  const GitRepository infra(fleet_->directory() + "/infra");
+  infra.Write("compose.yaml", "version: \"3.7\"\nservices:\n  one:\n    image: fl/app:3\n");
+  infra.Commit("first");
+  infra.Push();
+  std::string stacks;
+  for (const char* account : {"good", "misled", "refused", "token"}) {
+    // A branch of its own: of one branch what one account may read is read once for all.
+    MustRun({"git", "-C", infra.work(), "push", "-q", infra.url(),
+             absl::StrCat("HEAD:refs/heads/for-", account)});
+    absl::StrAppend(&stacks, "[[stack]]\nname = \"", account,
+                    "\"\n[stack.config]\nserver = \"host-1\"\nauto_pull = false\nurl = \"",
+                    server_->UrlOf(infra.directory() + "/origin.git"), "\"\nbranch = \"for-",
+                    account, "\"\ngit_account = \"", account, "\"\n");
+  }
+  fleet_->PushFile("stacks.toml", stacks);
+
+  EXPECT_OK(fleet_->WaitRunning("stack/good", "fl/app:3", 1, kLong));
+  EXPECT_OK(fleet_->WaitStory("stack/misled", "known_hosts_file", kLong));
+  EXPECT_OK(fleet_->WaitStory("stack/refused", "ssh_key_file", kLong));
+  EXPECT_OK(fleet_->WaitStory("stack/token", "add ssh_key_file", kLong));
+  EXPECT_THAT(base::ReadFile(fleet_->directory() + "/controller.log").value_or("(none)"),
+              Not(HasSubstr("PRIVATE KEY")));
 }
 
 }  // namespace
