@@ -1,12 +1,14 @@
-// Builds on a real engine: an image of a commit, the deployment that runs it, a newer one, and one
-// that fails.
+// Images on a real engine: one of a commit, the deployment that runs it, a newer one, and one that
+// fails; and those of registries, open, behind a login, and failing.
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "integration/testing/mini_fleet.h"
+#include "integration/testing/registry.h"
 #include "integration/testing/wait.h"
 
 namespace fairlead::integration {
@@ -86,6 +88,113 @@ TEST_F(ImageTest, AFailingBuildLeavesWhatRuns) {
   EXPECT_EQ(fleet_.Cli({"build", "api", "--wait"}).exit_code, 0);
   ASSERT_OK(fleet_.WaitRunning("deployment/web", "api:0.0.2"));
   EXPECT_EQ(VersionInside(), "three");
+}
+
+// Images of registries, some of which fail, for the deployment "web".
+class PullTest : public testing::Test {
+ protected:
+  PullTest()
+      : fleet_({.accounts = absl::StrCat("[[docker_registry]]\ndomain = \"", kClosed,
+                                         "\"\naccounts = [{ username = \"test\", token = "
+                                         "\"hunter2-password\" }]\n")}) {}
+  void SetUp() override {
+    if (const std::string why = Registry::WhyNot(); !why.empty()) GTEST_SKIP() << why;
+    ASSERT_OK(fleet_.Start());
+  }
+  std::string Beside(const std::string& name) const { return fleet_.directory() + "/" + name; }
+  std::string Declare(const std::string& image, const std::string& config = "") {
+    return fleet_.PushFile(
+        "web.toml",
+        absl::StrCat(ToToml({.name = "web", .image = image, .config = config}),
+                     "[[procedure]]\nname = \"pull\"\n[[procedure.config.stage]]\nname = "
+                     "\"pull\"\nexecutions = [{ execution = { type = \"PullDeployment\", params "
+                     "= { deployment = \"web\" } } }]\n"));
+  }
+  bool HasImage(const std::string& image) const {
+    return !fleet_.engine().Docker({"images", "--quiet", image}).empty();
+  }
+  // `id` runs on alone, and of the image there is nothing.
+  void ExpectNothingDone(const std::string& id, const std::string& image) const {
+    const std::vector<EngineContainer> containers = fleet_.engine().Containers("deployment/web");
+    ASSERT_EQ(containers.size(), 1u);
+    EXPECT_EQ(containers[0].id, id);
+    EXPECT_EQ(containers[0].state, "running");
+    EXPECT_FALSE(HasImage(image));
+  }
+
+  static constexpr char kClosed[] = "127.0.0.1:5002";
+  MiniFleet fleet_;
+};
+
+TEST_F(PullTest, PullsFromAnOpenRegistryAndWithALogin) {
+  const Registry open(fleet_.engine(), Beside("open"), 5001);
+  const Registry closed(fleet_.engine(), Beside("closed"), 5002, "hunter2-password");
+  open.Fill("1");
+  closed.Fill("2");
+  ASSERT_OK(fleet_.WaitConverged(Declare(open.domain() + "/team/app:1"), absl::Seconds(90)));
+  const std::string id = fleet_.engine().IdOf("web");
+
+  const std::string image = absl::StrCat(kClosed, "/team/app:2");
+  Declare(image);
+  ASSERT_OK(fleet_.WaitStory("deployment/web", "no basic auth credentials", absl::Seconds(60)));
+  EXPECT_THAT(fleet_.Story("deployment/web"), HasSubstr(absl::StrCat("image ", image)));
+  ExpectNothingDone(id, image);
+  const CommandResult run = fleet_.Cli({"run", "procedure/pull", "--wait"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.out, AllOf(HasSubstr(image), HasSubstr("no basic auth credentials")));
+
+  ASSERT_OK(fleet_.WaitConverged(Declare(image, "image_registry_account = \"test\"\n"),
+                                 absl::Seconds(90)));
+  EXPECT_OK(fleet_.WaitRunning("deployment/web", image));
+  EXPECT_EQ(fleet_.Cli({"run", "procedure/pull", "--wait"}).exit_code, 0);
+  EXPECT_FALSE(absl::StrContains(fleet_.Cli({"events"}).out, "hunter2"));
+}
+
+TEST_F(PullTest, AFailedPullIsSaidAndLeavesWhatRuns) {
+  const Registry open(fleet_.engine(), Beside("open"), 5001);
+  const FaultProxy proxy(fleet_.engine(), Beside("proxy"), 5003, 5001);
+  open.Fill("1");
+  ASSERT_OK(fleet_.WaitConverged(Declare(proxy.domain() + "/team/app:1"), absl::Seconds(90)));
+  struct Case {
+    std::string how;
+    std::string says;
+    std::string config;
+  };
+  int tag = 1;
+  for (const Case& one :
+       std::vector<Case>{{"401", "unauthorized", ""},
+                         {"429", "toomanyrequests", ""},
+                         {"500", "500 Internal Server Error", ""},
+                         // The engine itself tries that again for a minute.
+                         {"cut", "did not finish in time", "action_timeout = \"8s\"\n"}}) {
+    SCOPED_TRACE(one.how);
+    const std::string id = fleet_.engine().IdOf("web");
+    open.Fill(absl::StrCat(++tag));
+    const std::string image = absl::StrCat(proxy.domain(), "/team/app:", tag);
+    proxy.FailPulls(one.how, 1000);
+    Declare(image, one.config);
+    ASSERT_OK(fleet_.WaitStory("deployment/web", one.says, absl::Seconds(60)));
+    EXPECT_THAT(fleet_.Story("deployment/web"), HasSubstr(absl::StrCat("image ", image)));
+    ExpectNothingDone(id, image);
+    if (one.how != "cut") {
+      const CommandResult run = fleet_.Cli({"run", "procedure/pull", "--wait"});
+      EXPECT_EQ(run.exit_code, 1);
+      EXPECT_THAT(run.out, AllOf(HasSubstr(image), HasSubstr(one.says)));
+    }
+    EXPECT_LT(proxy.Left(), 1000);
+    proxy.FailPulls("500", 0);
+    EXPECT_EQ(fleet_.Cli({"retry", "deployment/web"}).exit_code, 0);
+    ASSERT_OK(fleet_.WaitRunning("deployment/web", image, 1, absl::Seconds(60)));
+  }
+}
+
+TEST_F(PullTest, ALayerThatBreaksOffIsFetchedAgain) {
+  const Registry open(fleet_.engine(), Beside("open"), 5001);
+  const FaultProxy proxy(fleet_.engine(), Beside("proxy"), 5003, 5001);
+  open.Fill("cut");
+  proxy.FailPulls("cut", 1);
+  ASSERT_OK(fleet_.WaitConverged(Declare(proxy.domain() + "/team/app:cut"), absl::Seconds(90)));
+  EXPECT_EQ(proxy.Left(), 0);
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 // What happens around a stack: commands, watched files, builds, wrappers, registries, run flags.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,26 +12,27 @@
 #include "base/file.h"
 #include "integration/testing/mini_fleet.h"
 #include "integration/testing/process.h"
+#include "integration/testing/registry.h"
 #include "integration/testing/wait.h"
 
 namespace fairlead::integration {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr absl::Duration kLong = absl::Seconds(90);
 constexpr char kToken[] = "t0ken";
-// Of the token, as docker-registry reads it.
-constexpr char kHtpasswd[] = "ci:$2b$05$abcdefghijklmnopqrstuuHZSItsKchLCIg6XIY9a.LmZgwD7svOG\n";
+constexpr int kRegistryPort = 5077;
 constexpr char kRegistry[] = "127.0.0.1:5077";
 
 class StackTest : public ::testing::Test {
  protected:
   StackTest()
       : fleet_({.accounts = absl::StrCat("[[docker_registry]]\ndomain = \"", kRegistry,
-                                         "\"\naccounts = [{ username = \"ci\", token = \"", kToken,
-                                         "\" }]\n")}) {
+                                         "\"\naccounts = [{ username = \"test\", token = \"",
+                                         kToken, "\" }]\n")}) {
     EXPECT_OK(fleet_.Start());
   }
 
@@ -186,36 +186,12 @@ TEST_F(StackTest, BuildsAndWraps) {
   EXPECT_THAT(Inspect("front", "{{.Config.Env}}"), HasSubstr("WORD=second"));
 }
 
-TEST_F(StackTest, LogsInAtAPrivateRegistry) {
-  if (::access("/usr/bin/docker-registry", X_OK) != 0) {
-    GTEST_SKIP() << "docker-registry is missing: tools/install_packages";
-  }
-  EXPECT_TRUE(base::WriteFileAtomically(Beside("htpasswd"), kHtpasswd).ok());
-  EXPECT_TRUE(
-      base::WriteFileAtomically(
-          Beside("registry.yml"),
-          absl::StrCat("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ",
-                       Beside("registry"), "\nhttp:\n  addr: ", kRegistry,
-                       "\nauth:\n  htpasswd:\n    realm: r\n    path: ", Beside("htpasswd"), "\n"))
-          .ok());
-  Process registry;
-  ASSERT_OK(registry.Start(
-      fleet_.engine().InNetwork({"/usr/bin/docker-registry", "serve", Beside("registry.yml")}),
-      Beside("registry.log")));
-  const std::string image = absl::StrCat(kRegistry, "/team/app:1");
-  const std::string docker = Beside("docker");
-  ASSERT_OK(WaitFor(
-      "the registry to let us in",
-      [&] {
-        return RunCommand({"docker", "-H", fleet_.engine().host(), "--config", docker, "login",
-                           "-u", "ci", "-p", kToken, kRegistry})
-                   .exit_code == 0;
-      },
-      kLong));
-  fleet_.engine().Docker({"tag", "fl/app:1", image});
-  fleet_.engine().Docker({"--config", docker, "push", "-q", image});
-  fleet_.engine().Docker({"rmi", image});
-  std::filesystem::remove_all(docker);
+TEST_F(StackTest, LogsInAtAPrivateRegistryAndPullsOnDemand) {
+  if (const std::string why = Registry::WhyNot(); !why.empty()) GTEST_SKIP() << why;
+  auto registry =
+      std::make_unique<Registry>(fleet_.engine(), Beside("registry"), kRegistryPort, kToken);
+  const std::string image = absl::StrCat(registry->domain(), "/team/app:1");
+  registry->Fill("1");
   fleet_.repository().Write("shop/site.conf", "1\n");
 
   // An account that is not known is an error of the stack, and without one nothing is pulled.
@@ -225,8 +201,9 @@ TEST_F(StackTest, LogsInAtAPrivateRegistry) {
   PushShop(Compose(image));
   ASSERT_OK(fleet_.WaitStory("stack/shop", "pull failed", kLong));
 
-  PushShop(Compose(image),
-           absl::StrCat("registry_provider = \"", kRegistry, "\"\nregistry_account = \"ci\"\n"));
+  const std::string login =
+      absl::StrCat("registry_provider = \"", kRegistry, "\"\nregistry_account = \"test\"\n");
+  PushShop(Compose(image), login);
   EXPECT_EQ(fleet_.Cli({"retry", "stack/shop"}).exit_code, 0);
   ASSERT_OK(WaitImage("front", image));
   // They are gone once the action has ended.
@@ -236,8 +213,41 @@ TEST_F(StackTest, LogsInAtAPrivateRegistry) {
   for (const char* log : {"controller.log", "agent-1.log"}) {
     EXPECT_THAT(Content(log), Not(HasSubstr(kToken)));
   }
-  fleet_.engine().Docker({"rm", "-f", Find("front").id});
-  registry.Stop();
+
+  // A newer image of the same name comes when a run asks for it.
+  const auto id_of_image = [&] {
+    return fleet_.engine().Docker({"image", "inspect", "--format", "{{.Id}}", image});
+  };
+  const std::string before = id_of_image();
+  registry->Fill("1", 2);
+  fleet_.PushFile("pull.toml",
+                  "[[procedure]]\nname = \"pull\"\n[[procedure.config.stage]]\nname = \"pull\"\n"
+                  "executions = [{ execution = { type = \"PullStack\", params = { stack = \"shop\" "
+                  "} } }]\n");
+  ASSERT_OK(fleet_.WaitConverged(
+      PushShop(absl::StrCat("version: \"3.7\"\nservices:\n  front:\n    image: ", image, "\n"),
+               login),
+      kLong));
+  const CommandResult pulled = fleet_.Cli({"run", "procedure/pull", "--wait"});
+  EXPECT_EQ(pulled.exit_code, 0) << pulled.out << pulled.err;
+  EXPECT_NE(id_of_image(), before);
+  // The same reference means another image now, and that is drift.
+  ASSERT_OK(WaitFor(
+      "front to run it",
+      [&] {
+        return !fleet_.engine()
+                    .Docker({"ps", "--quiet", "--filter", absl::StrCat("ancestor=", id_of_image())})
+                    .empty();
+      },
+      kLong));
+  const std::string newer = Find("front").id;
+
+  registry = nullptr;
+  const CommandResult away = fleet_.Cli({"run", "procedure/pull", "--wait"});
+  EXPECT_EQ(away.exit_code, 1);
+  EXPECT_THAT(away.out, AllOf(HasSubstr("pull: "), HasSubstr(absl::StrCat(kRegistryPort))));
+  EXPECT_EQ(Find("front").id, newer);
+  EXPECT_THAT(away.out, Not(HasSubstr(kToken)));
 }
 
 TEST_F(StackTest, FlagsOfDockerRunReachTheEngine) {

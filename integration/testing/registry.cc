@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+#include <functional>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -27,7 +29,7 @@ bool Answers(const Engine& engine, int port) {
 
 Registry::Registry(const Engine& engine, const std::string& directory, int port,
                    const std::string& password)
-    : directory_(directory), port_(port) {
+    : engine_(engine), directory_(directory), port_(port), password_(password) {
   EXPECT_OK(base::MakeDirectories(directory_));
   std::string access;
   if (!password.empty()) {
@@ -62,6 +64,32 @@ bool Registry::Has(const std::string& repository, const std::string& tag) const 
                   R_OK) == 0;
 }
 
+void Registry::Fill(const std::string& tag, int variant) const {
+  // By another name of the registry, so that the engine's own image of this one stays as it is.
+  const std::string server = absl::StrCat("localhost:", port_);
+  const std::string image = absl::StrCat(server, "/team/app:", tag);
+  const std::string context = absl::StrCat(directory_, "/context-", tag);
+  EXPECT_OK(base::MakeDirectories(context));
+  EXPECT_OK(
+      base::WriteFileAtomically(context + "/Dockerfile", "FROM fl/app:1\nCOPY layer /etc/layer\n"));
+  // Does not pack, so that half of the layer is some packets.
+  std::string layer;
+  uint64_t state = std::hash<std::string>()(absl::StrCat(port_, " ", tag, " ", variant));
+  for (int i = 0; i < (1 << 17); ++i) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    layer.push_back(static_cast<char>(state >> 56));
+  }
+  EXPECT_OK(base::WriteFileAtomically(context + "/layer", layer));
+  const std::string config = absl::StrCat(directory_, "/docker");
+  engine_.Docker({"build", "--quiet", "--tag", image, context});
+  if (!password_.empty()) {
+    engine_.Docker({"--config", config, "login", "-u", "test", "-p", password_, server});
+  }
+  engine_.Docker({"--config", config, "push", "--quiet", image});
+  engine_.Docker({"rmi", image});
+  std::filesystem::remove_all(config);
+}
+
 FaultProxy::FaultProxy(const Engine& engine, const std::string& directory, int port,
                        int target_port)
     : file_(directory + "/faults"), port_(port) {
@@ -77,14 +105,15 @@ FaultProxy::FaultProxy(const Engine& engine, const std::string& directory, int p
 
 std::string FaultProxy::domain() const { return absl::StrCat("127.0.0.1:", port_); }
 
-void FaultProxy::Fail(const std::string& how, int times) const {
-  EXPECT_OK(base::WriteFileAtomically(file_, absl::StrCat(how, " ", times)));
+void FaultProxy::FailAt(const std::string& what, const std::string& how, int times) const {
+  EXPECT_OK(base::WriteFileAtomically(file_, absl::StrCat(how, " ", times, " ", what)));
 }
 
 int FaultProxy::Left() const {
-  const std::vector<std::string> words = absl::StrSplit(base::ReadFile(file_).value_or("x 0"), ' ');
+  const std::vector<std::string> words =
+      absl::StrSplit(base::ReadFile(file_).value_or("x 0 x"), ' ');
   int left = -1;
-  return words.size() == 2 && absl::SimpleAtoi(words[1], &left) ? left : -1;
+  return words.size() == 3 && absl::SimpleAtoi(words[1], &left) ? left : -1;
 }
 
 }  // namespace fairlead::integration

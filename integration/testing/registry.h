@@ -23,10 +23,15 @@ class Registry {
   std::string domain() const;
   // Whether it holds the tag, by its files.
   bool Has(const std::string& repository, const std::string& tag) const;
+  // Pushes an image team/app:TAG, fl/app:1 with a layer of its own for each variant. The engine
+  // does not keep it.
+  void Fill(const std::string& tag, int variant = 1) const;
 
  private:
+  const Engine& engine_;
   const std::string directory_;
   const int port_;
+  const std::string password_;
   Process process_;
 };
 
@@ -38,11 +43,15 @@ class FaultProxy {
   std::string domain() const;
   // The next `times` requests that change something: "500" and "429" answer with it, "cut" closes
   // the connection in the middle of the request.
-  void Fail(const std::string& how, int times) const;
+  void Fail(const std::string& how, int times) const { FailAt("push", how, times); }
+  // The same of requests that read an image; "cut" ends layers in their middle.
+  void FailPulls(const std::string& how, int times) const { FailAt("pull", how, times); }
   // Of those not yet failed.
   int Left() const;
 
  private:
+  void FailAt(const std::string& what, const std::string& how, int times) const;
+
   const std::string file_;
   const int port_;
   Process process_;
