@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "integration/testing/mini_fleet.h"
+#include "integration/testing/process.h"
 #include "integration/testing/wait.h"
 
 namespace fairlead::integration {
@@ -21,11 +22,10 @@ namespace fs = std::filesystem;
 
 constexpr absl::Duration kLong = absl::Seconds(90);
 
-// The plugin of version 2, which Debian does not package: $FAIRLEAD_COMPOSE_V2, or what
-// tools/check_tools has built.
+// The plugin of version 2, which Debian does not package: $FAIRLEAD_COMPOSE_V2, or as CheckTool.
 std::string PluginOfVersion2() {
   const char* given = std::getenv("FAIRLEAD_COMPOSE_V2");
-  return given != nullptr ? given : FAIRLEAD_SOURCE_DIR "/out/check-tools/docker-compose";
+  return given != nullptr ? given : CheckTool("docker-compose");
 }
 
 // A configuration of docker's command line in which `docker compose` is version 2, or is not.

@@ -282,6 +282,55 @@ TEST_F(BuildTest, MountsSecretsByBuildKit) {
   ExpectNothingLeft();
 }
 
+// A plugin of whoever runs the agent, which finds it although docker gets a configuration of its
+// own.
+TEST_F(BuildTest, BuildsByTheBuildxOfTheUser) {
+  const std::string plugin = CheckTool("docker-buildx");
+  if (plugin.empty()) {
+    GTEST_SKIP() << "buildx is not here; tools/check_tools builds it where Go's modules can be "
+                    "reached";
+  }
+  const std::string config = host_.Folder("docker-config");
+  fs::create_directories(config + "/cli-plugins");
+  fs::create_symlink(plugin, config + "/cli-plugins/docker-buildx");
+  AgentHost::WriteFile(config + "/config.json",
+                       R"({"auths":{"registry.invalid":{"auth":"eDp5"}}})");
+  v1::Action action = Inline(
+      "FROM fl/app:1\nARG OPEN\nRUN --mount=type=secret,id=TOKEN echo it is $(cat "
+      "/run/secrets/TOKEN) with $OPEN && wc -c < /run/secrets/TOKEN > /length\n");
+  v1::BuildImage& request = *action.mutable_build_image();
+  request.set_use_buildx(true);
+  request.add_secret_args("TOKEN=hunter2-secret");
+  request.add_build_args("OPEN=value-of-open");
+  host_.WatchArguments();
+  setenv("DOCKER_CONFIG", config.c_str(), 1);
+  v1::ActionOutcome outcome = host_.Run(action);
+  EXPECT_THAT(outcome.warnings(), IsEmpty()) << "it is on this host";
+  ASSERT_EQ(outcome.status(), v1::ACTION_STATUS_SUCCEEDED) << outcome.message();
+  EXPECT_EQ(Run("itest/app:1.0.0", "cat /length"), "14");
+  EXPECT_EQ(Inspect("itest/app:1.0.0", "{{.Id}}"), outcome.build().image_id());
+  EXPECT_THAT(host_.Output(),
+              AllOf(HasSubstr("it is *** with value-of-open"), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(host_.engine().Docker({"history", "--no-trunc", "itest/app:1.0.0"}),
+              Not(HasSubstr("hunter2")));
+  EXPECT_THAT(host_.engine().Docker({"image", "inspect", "itest/app:1.0.0"}),
+              Not(HasSubstr("hunter2")));
+  EXPECT_TRUE(absl::StrContains(host_.arguments_seen(), "buildx build"));
+  EXPECT_FALSE(absl::StrContains(host_.arguments_seen(), "hunter2"));
+  EXPECT_FALSE(absl::StrContains(host_.arguments_seen(), "value-of-open"));
+  ExpectNothingLeft();
+  EXPECT_FALSE(fs::exists(config + "/buildx")) << "nothing is written into the user's folder";
+
+  request.set_dockerfile(
+      "FROM fl/app:1\nRUN --mount=type=secret,id=TOKEN cat /run/secrets/TOKEN; exit 3\n");
+  outcome = host_.Run(action);
+  unsetenv("DOCKER_CONFIG");
+  EXPECT_EQ(static_cast<absl::StatusCode>(outcome.code()), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(absl::StrCat(outcome.ShortDebugString(), host_.Output()),
+              AllOf(HasSubstr("exit 3"), HasSubstr("***"), Not(HasSubstr("hunter2"))));
+  ExpectNothingLeft();
+}
+
 TEST_F(BuildTest, AKillInPreBuildIsToldAndNotRepeated) {
   v1::Action action = Inline("FROM fl/app:1\n");
   action.set_id("the-action");

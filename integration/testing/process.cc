@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -126,6 +127,13 @@ std::string TailOf(const std::string& file, int lines) {
     all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(count));
   }
   return absl::StrJoin(all, "\n");
+}
+
+std::string CheckTool(const std::string& name) {
+  const char* const folder = std::getenv("FAIRLEAD_CHECK_TOOLS");
+  std::string path =
+      absl::StrCat(folder == nullptr ? FAIRLEAD_SOURCE_DIR "/out/check-tools" : folder, "/", name);
+  return access(path.c_str(), X_OK) == 0 ? path : "";
 }
 
 }  // namespace fairlead::integration

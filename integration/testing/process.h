@@ -63,4 +63,8 @@ std::string MustRun(const std::vector<std::string>& argv,
 // The last `lines` lines of a file, or why there are none.
 std::string TailOf(const std::string& file, int lines);
 
+// The path of a program that tools/check_tools builds, in $FAIRLEAD_CHECK_TOOLS or else where that
+// puts it; empty when it is not there.
+std::string CheckTool(const std::string& name);
+
 }  // namespace fairlead::integration
