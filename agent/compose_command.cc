@@ -142,6 +142,8 @@ absl::StatusOr<std::string> ComposeCommand::Run(ActionScope& scope, const Call& 
     RETURN_IF_ERROR(Wrap(options), "compose_cmd_wrapper");
   }
   for (const auto& [key, value] : call.environment) options.environment[key] = value;
+  // It is shown as it comes; the end is for errors.
+  if (call.is_program) options.output_limit = 64u << 10;
   if (!call.phase.empty() || call.is_program) {
     options.on_line = [&](absl::string_view line) {
       scope.output.Add(line);

@@ -17,6 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kErrorLines = 6;
+// Of output that is shown as it comes: floods go by.
+constexpr std::size_t kShownKept = 64u << 10;
 // Of one argument or variable, with its name: the kernel refuses longer ones.
 constexpr std::size_t kLongestScript = 120u << 10;
 
@@ -27,6 +29,7 @@ absl::StatusOr<base::SubprocessResult> RunTool(ActionScope& scope, base::Subproc
   options.timeout = std::max(scope.limits.deadline - scope.clock.Now(), absl::ZeroDuration());
   options.on_start = scope.context.on_process_group;
   if (lines == ToolLines::kShown) {
+    options.output_limit = std::min(options.output_limit, kShownKept);
     options.on_line = [&scope](absl::string_view line) { scope.output.Add(line); };
   }
   options.is_cancelled = [&scope] {
