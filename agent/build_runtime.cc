@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 
 #include "agent/build_content.h"
 #include "agent/build_request.h"
+#include "agent/build_step.h"
 #include "agent/docker_cli.h"
 #include "agent/file_name.h"
 #include "agent/host_command.h"
@@ -246,11 +248,16 @@ class ImageBuild {
     ASSIGN_OR_RETURN(const BuildCall call,
                      ComputeBuildCall(request_, choice.builder, paths, first));
     scope_.Report("building", first);
-    ASSIGN_OR_RETURN(
-        const base::SubprocessResult built,
-        docker.Run(
-            {.arguments = call.arguments, .directory = context_, .environment = call.environment}),
-        "build");
+    ASSIGN_OR_RETURN(const base::SubprocessResult built,
+                     docker.Run({.arguments = call.arguments,
+                                 .directory = context_,
+                                 .environment = call.environment,
+                                 .on_line =
+                                     [this](absl::string_view line) {
+                                       const std::optional<std::string> step = BuildStepOf(line);
+                                       if (step.has_value()) scope_.Report("building", *step);
+                                     }}),
+                     "build");
     if (built.exit_code != 0) {
       const std::string lines = scope_.output.LastLines(kErrorLines);
       return base::Annotate(StatusOfDocker(lines),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -15,6 +16,7 @@
 #include "agent/compose_project.h"
 #include "agent/compose_yaml.h"
 #include "agent/engine_error.h"
+#include "agent/transfer_progress.h"
 #include "base/file.h"
 #include "base/status.h"
 
@@ -144,11 +146,19 @@ absl::StatusOr<std::string> ComposeCommand::Run(ActionScope& scope, const Call& 
   for (const auto& [key, value] : call.environment) options.environment[key] = value;
   // It is shown as it comes; the end is for errors.
   if (call.is_program) options.output_limit = 64u << 10;
+  std::optional<TransferReport> transfer;
   if (!call.phase.empty() || call.is_program) {
     options.on_line = [&](absl::string_view line) {
       scope.output.Add(line);
       if (call.is_program) return;
-      scope.Report(call.phase, std::string(absl::StripAsciiWhitespace(line)));
+      const std::optional<TransferNews> news = ParseComposeLine(line);
+      if (!news.has_value()) {
+        scope.Report(call.phase, std::string(absl::StripAsciiWhitespace(line)));
+        return;
+      }
+      // `up` pulls, too.
+      if (!transfer.has_value()) transfer.emplace(scope, "pulling", call.project);
+      transfer->Add(*news);
     };
   }
   ASSIGN_OR_RETURN(base::SubprocessResult result, base::RunSubprocess(options));

@@ -40,6 +40,7 @@ absl::StatusOr<base::SubprocessResult> DockerCli::Run(const Call& call) const {
                          {"DOCKER_CONTENT_TRUST", ""},      {"DOCKER_TLS_VERIFY", ""},
                          {"DOCKER_DEFAULT_PLATFORM", ""},   {"BUILDX_BUILDER", ""}};
   for (const auto& [key, value] : call.environment) options.environment[key] = value;
+  options.on_line = call.on_line;
   absl::StatusOr<base::SubprocessResult> result = RunTool(scope_, std::move(options), call.lines);
   if (absl::IsNotFound(result.status())) {
     return absl::FailedPreconditionError(

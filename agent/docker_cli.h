@@ -1,6 +1,7 @@
 // Calls of the docker program, for what only it can do.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class DockerCli {
     // Besides those of every call.
     std::map<std::string, std::string> environment;
     ToolLines lines = ToolLines::kShown;
+    // Also called with each line that is shown.
+    std::function<void(absl::string_view)> on_line = nullptr;
   };
   // Whatever it ends with. FailedPrecondition when there is no docker program.
   absl::StatusOr<base::SubprocessResult> Run(const Call& call) const;

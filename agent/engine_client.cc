@@ -387,21 +387,17 @@ absl::Status EngineClient::DoLines(const HttpRequest& request,
 
 absl::Status EngineClient::PullImage(const std::string& reference, const PullProgress& progress,
                                      const CallLimits& limits, const std::string& auth) const {
-  std::map<std::string, std::pair<uint64_t, uint64_t>> layers;
   const auto on_line = [&](const json::object& line) {
     const std::string error = TextAt(line, {"error"});
     if (!error.empty()) return StatusOfPullError(error);
-    if (TextAt(line, {"status"}) == "Downloading") {
-      layers[TextAt(line, {"id"})] = {
-          static_cast<uint64_t>(NumberAt(line, {"progressDetail", "current"})),
-          static_cast<uint64_t>(NumberAt(line, {"progressDetail", "total"}))};
-      std::pair<uint64_t, uint64_t> sum{0, 0};
-      for (const auto& [id, layer] : layers) {
-        sum.first += layer.first;
-        sum.second += layer.second;
-      }
-      if (progress) progress(sum.first, sum.second);
-    }
+    const LayerNews news{
+        .layer = TextAt(line, {"id"}),
+        .status = TextAt(line, {"status"}),
+        .current = static_cast<uint64_t>(NumberAt(line, {"progressDetail", "current"})),
+        .total = static_cast<uint64_t>(NumberAt(line, {"progressDetail", "total"}))};
+    // The tag of the image is the id of a line, too.
+    const bool is_layer = !news.layer.empty() && !absl::StartsWith(news.status, "Pulling from");
+    if (progress && is_layer) progress(news);
     return absl::OkStatus();
   };
   return DoLines({.method = "POST",

@@ -121,8 +121,14 @@ class EngineClient {
   absl::StatusOr<ImageFacts> InspectImage(const std::string& reference,
                                           const CallLimits& limits) const;
   absl::StatusOr<std::string> ImageId(const std::string& reference, const CallLimits& limits) const;
-  // Sum over layers, in bytes.
-  using PullProgress = std::function<void(uint64_t current, uint64_t total)>;
+  // A line of the engine's stream about one layer: its id, what happens, and bytes, 0 when unknown.
+  struct LayerNews {
+    std::string layer;
+    std::string status;
+    uint64_t current = 0;
+    uint64_t total = 0;
+  };
+  using PullProgress = std::function<void(const LayerNews&)>;
   // `auth` as RegistryAuth makes it; empty: nobody's.
   absl::Status PullImage(const std::string& reference, const PullProgress& progress,
                          const CallLimits& limits, const std::string& auth = "") const;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include "absl/strings/str_cat.h"
 
 #include "agent/engine_error.h"
 #include "agent/testing/fake_engine.h"
@@ -55,15 +56,21 @@ TEST(EngineVersionTest, AnEngineThatDoesNotSayItsVersionHasNotLostTheContainer) 
   EXPECT_THAT(std::string(status.message()), HasSubstr("GET /version with 404: page not found"));
 }
 
-TEST_F(EngineClientTest, SumsTheProgressOfLayers) {
-  std::vector<std::pair<uint64_t, uint64_t>> progress;
+TEST_F(EngineClientTest, HandsOnWhatAPullSaysOfLayers) {
+  std::vector<std::string> news;
 
-  const absl::Status status = client_.PullImage(
-      "app:9", [&](uint64_t current, uint64_t total) { progress.emplace_back(current, total); },
-      {});
+  const absl::Status status =
+      client_.PullImage("app:9",
+                        [&](const EngineClient::LayerNews& one) {
+                          news.push_back(absl::StrCat(one.layer, " ", one.status, " ", one.current,
+                                                      " of ", one.total));
+                        },
+                        {});
 
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_THAT(progress, ElementsAre(Pair(5, 10), Pair(6, 30)));
+  EXPECT_THAT(
+      news, ElementsAre("a Downloading 5 of 10", "b Downloading 1 of 20", "a Pull complete 0 of 0"))
+      << "the tag is no layer";
   EXPECT_TRUE(client_.ImageId("app:9", {}).ok());
 }
 

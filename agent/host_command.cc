@@ -30,7 +30,10 @@ absl::StatusOr<base::SubprocessResult> RunTool(ActionScope& scope, base::Subproc
   options.on_start = scope.context.on_process_group;
   if (lines == ToolLines::kShown) {
     options.output_limit = std::min(options.output_limit, kShownKept);
-    options.on_line = [&scope](absl::string_view line) { scope.output.Add(line); };
+    options.on_line = [&scope, also = std::move(options.on_line)](absl::string_view line) {
+      scope.output.Add(line);
+      if (also) also(line);
+    };
   }
   options.is_cancelled = [&scope] {
     // Asked some times a second also while nothing is printed.

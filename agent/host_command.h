@@ -19,7 +19,7 @@ enum class ToolLines { kShown, kHidden };
 
 // Runs `options` as a part of the action: within its limits, its process group in the journal, and
 // its lines as output of the action unless they are hidden; of these the result has the end only.
-// What `options` says of limits is replaced.
+// What `options` says of limits is replaced; its `on_line` also gets lines that are shown.
 absl::StatusOr<base::SubprocessResult> RunTool(ActionScope& scope, base::SubprocessOptions options,
                                                ToolLines lines = ToolLines::kShown);
 

@@ -1,19 +1,24 @@
 #include "agent/image_pull.h"
 
-#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 
 #include "agent/registry_login.h"
+#include "agent/transfer_progress.h"
 #include "base/status.h"
 
 namespace fairlead::agent {
 absl::Status PullImage(ActionScope& scope, const std::string& image, const v1::Login& login) {
-  scope.Report("pulling", image);
+  TransferReport report(scope, "pulling", image);
   return scope.engine.PullImage(
       image,
-      [&](uint64_t current, uint64_t total) { scope.Report("pulling", image, current, total); },
+      [&](const EngineClient::LayerNews& news) {
+        report.Add({.part = news.layer,
+                    .status = news.status,
+                    .current = news.current,
+                    .total = news.total});
+      },
       scope.limits, login.domain().empty() ? "" : RegistryAuth(login));
 }
 

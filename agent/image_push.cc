@@ -1,8 +1,6 @@
 #include "agent/image_push.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <map>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -11,6 +9,7 @@
 #include "agent/engine_error.h"
 #include "agent/engine_json.h"
 #include "agent/registry_login.h"
+#include "agent/transfer_progress.h"
 #include "base/backoff.h"
 #include "base/mutex.h"
 #include "base/status.h"
@@ -23,33 +22,22 @@ namespace json = boost::json;
 constexpr int kAttempts = 4;
 constexpr absl::Duration kPoll = absl::Milliseconds(50);
 
-struct Layer {
-  uint64_t current = 0;
-  uint64_t total = 0;
-};
-
 // One attempt.
 absl::StatusOr<std::string> TryPush(ActionScope& scope, const std::string& reference,
                                     const std::string& auth) {
   const std::size_t colon = reference.rfind(':');
   const std::string repository = reference.substr(0, colon);
   const std::string tag = reference.substr(colon + 1);
-  std::map<std::string, Layer> layers;
+  TransferReport report(scope, "pushing", reference);
   std::string digest;
   const auto on_line = [&](const json::object& line) -> absl::Status {
     const std::string error = TextAt(line, {"error"});
     if (!error.empty()) return StatusOfPushError(error);
     if (std::string told = TextAt(line, {"aux", "Digest"}); !told.empty()) digest = told;
-    if (TextAt(line, {"status"}) != "Pushing") return absl::OkStatus();
-    layers[TextAt(line, {"id"})] = {
-        .current = static_cast<uint64_t>(NumberAt(line, {"progressDetail", "current"})),
-        .total = static_cast<uint64_t>(NumberAt(line, {"progressDetail", "total"}))};
-    Layer sum;
-    for (const auto& [id, layer] : layers) {
-      sum.current += layer.current;
-      sum.total += std::max(layer.current, layer.total);
-    }
-    scope.Report("pushing", reference, sum.current, sum.total);
+    report.Add({.part = TextAt(line, {"id"}),
+                .status = TextAt(line, {"status"}),
+                .current = static_cast<uint64_t>(NumberAt(line, {"progressDetail", "current"})),
+                .total = static_cast<uint64_t>(NumberAt(line, {"progressDetail", "total"}))});
     return absl::OkStatus();
   };
   RETURN_IF_ERROR(scope.engine.DoLines(
@@ -83,7 +71,6 @@ absl::StatusOr<std::string> PushImage(ActionScope& scope, const std::string& ref
   const base::BackoffPolicy policy{.initial = absl::Seconds(1), .maximum = absl::Seconds(30)};
   const std::string context = absl::StrCat("push ", reference);
   for (int attempt = 1;; ++attempt) {
-    scope.Report("pushing", reference);
     absl::StatusOr<std::string> digest = TryPush(scope, reference, auth);
     if (digest.ok()) return digest;
     const absl::Status failed = base::Annotate(digest.status(), context);

@@ -37,14 +37,19 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(
 
 // Reads ahead by one item, on a completion queue of its own: so a wait can end by time without
 // losing what comes.
-class GrpcEventStream final : public EventStream {
+template <typename Item>
+class GrpcItemStream final : public ItemStream<Item> {
  public:
-  GrpcEventStream(v1::EventService::Stub& stub, const v1::WatchRequest& request,
-                  std::string address)
-      : address_(std::move(address)), reader_(stub.PrepareAsyncWatch(&context_, request, &queue_)) {
+  using Outcome = typename ItemStream<Item>::Outcome;
+  using Reader = grpc::ClientAsyncReader<Item>;
+
+  // `prepare` begins the call.
+  template <typename Prepare>
+  GrpcItemStream(const Prepare& prepare, std::string address)
+      : address_(std::move(address)), reader_(prepare(&context_, &queue_)) {
     reader_->StartCall(this);
   }
-  ~GrpcEventStream() override {
+  ~GrpcItemStream() override {
     context_.TryCancel();
     queue_.Shutdown();
     void* tag = nullptr;
@@ -53,7 +58,7 @@ class GrpcEventStream final : public EventStream {
     }
   }
 
-  Outcome Next(absl::Duration timeout, v1::WatchResponse& item) override {
+  Outcome Next(absl::Duration timeout, Item& item) override {
     const auto deadline = DeadlineAfter(timeout);
     while (stage_ != Stage::kEnded) {
       void* tag = nullptr;
@@ -88,9 +93,9 @@ class GrpcEventStream final : public EventStream {
   const std::string address_;
   grpc::ClientContext context_;
   grpc::CompletionQueue queue_;
-  std::unique_ptr<grpc::ClientAsyncReader<v1::WatchResponse>> reader_;
+  std::unique_ptr<Reader> reader_;
   Stage stage_ = Stage::kStarting;
-  v1::WatchResponse next_;
+  Item next_;
   grpc::Status status_;
 };
 
@@ -277,7 +282,27 @@ absl::Status ControllerClient::Logs(const v1::LogsRequest& request,
 }
 
 std::unique_ptr<EventStream> ControllerClient::Watch(const v1::WatchRequest& request) {
-  return std::make_unique<GrpcEventStream>(*connection_->events, request, connection_->address);
+  return std::make_unique<GrpcItemStream<v1::WatchResponse>>(
+      [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+        return connection_->events->PrepareAsyncWatch(context, request, queue);
+      },
+      connection_->address);
+}
+
+std::unique_ptr<RunStream> ControllerClient::StreamRuns(const v1::WatchRunsRequest& request) {
+  return std::make_unique<GrpcItemStream<v1::WatchRunsResponse>>(
+      [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+        return connection_->executions->PrepareAsyncWatchRuns(context, request, queue);
+      },
+      connection_->address);
+}
+
+std::unique_ptr<RunLogStream> ControllerClient::StreamRunLog(const v1::RunLogRequest& request) {
+  return std::make_unique<GrpcItemStream<v1::RunLogResponse>>(
+      [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+        return connection_->executions->PrepareAsyncRunLog(context, request, queue);
+      },
+      connection_->address);
 }
 
 }  // namespace fairlead::cli

@@ -14,15 +14,19 @@
 
 namespace fairlead::cli {
 
-// Events as they come. Confined to one thread; ends its call when destroyed.
-class EventStream {
+// Items as they come. Confined to one thread; ends its call when destroyed.
+template <typename Item>
+class ItemStream {
  public:
   enum class Outcome { kItem, kTimeout, kEnd };
-  virtual ~EventStream() = default;
+  virtual ~ItemStream() = default;
   // Waits at most `timeout` for an item. After kEnd `status` says why.
-  virtual Outcome Next(absl::Duration timeout, v1::WatchResponse& item) = 0;
+  virtual Outcome Next(absl::Duration timeout, Item& item) = 0;
   virtual absl::Status status() const = 0;
 };
+using EventStream = ItemStream<v1::WatchResponse>;
+using RunStream = ItemStream<v1::WatchRunsResponse>;
+using RunLogStream = ItemStream<v1::RunLogResponse>;
 
 // One connection to a controller. Calls block, at most for the timeout; errors are sentences for
 // the user that name the controller and the way out. Thread-safe.
@@ -63,8 +67,10 @@ class ControllerClient {
   // Calls `on_lines` with each answer until the end.
   absl::Status Logs(const v1::LogsRequest& request,
                     const std::function<void(const v1::LogsResponse&)>& on_lines);
-  // The client must outlive the stream.
+  // Streams that can be waited for with a timeout; the client must outlive them.
   std::unique_ptr<EventStream> Watch(const v1::WatchRequest& request);
+  std::unique_ptr<RunStream> StreamRuns(const v1::WatchRunsRequest& request);
+  std::unique_ptr<RunLogStream> StreamRunLog(const v1::RunLogRequest& request);
 
   const std::string& address() const;
 

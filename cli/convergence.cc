@@ -1,10 +1,13 @@
 #include "cli/convergence.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 
+#include "base/proto_time.h"
 #include "base/status.h"
+#include "cli/render/live_region.h"
 #include "cli/render/progress.h"
 #include "cli/render/resource_text.h"
 
@@ -19,19 +22,19 @@ constexpr absl::Duration kQuiet = absl::Milliseconds(20);
 // Prints what the stream brings. Past events are left out.
 class ProgressPrinter {
  public:
-  explicit ProgressPrinter(Session& session)
-      : session_(session), live_(session.environment().out_is_terminal) {}
+  explicit ProgressPrinter(Session& session) : session_(session), live_(session.is_live()) {}
 
   void OnItem(const v1::WatchResponse& item) {
     if (item.has_caught_up()) caught_up_ = true;
     if (item.has_progress()) {
       progress_.OnProgress(item.progress(), session_.environment().clock.Now());
+      if (!live_) PrintPhase(item.progress());
     }
     if (!item.has_event() || !caught_up_) return;
     progress_.OnEvent(item.event());
-    if (!live_) {
-      session_.Print(absl::StrCat(RenderEvent(item.event(), session_.text_options()), "\n"));
-    }
+    if (live_) return;
+    phases_.erase(item.event().resource());
+    session_.Print(absl::StrCat(RenderEvent(item.event(), session_.text_options()), "\n"));
   }
 
   void OnStatus(const v1::GetStatusResponse& status) {
@@ -41,21 +44,37 @@ class ProgressPrinter {
 
   void Show() {
     if (!live_) return;
-    const std::vector<std::string> lines =
-        progress_.Lines(session_.text_options(), session_.environment().width);
-    // Lines of actions that ended leave empty ones behind: the cursor cannot go up less.
-    std::vector<std::string> shown = lines;
-    if (shown.size() < shown_) shown.resize(shown_);
-    session_.Print(Redraw(shown_, shown));
-    shown_ = shown.size();
+    const TextOptions options = session_.text_options();
+    const ScreenSize size = session_.live_size();
+    std::string finished;
+    for (const std::string& line : progress_.TakeFinished(options, size)) {
+      absl::StrAppend(&finished, line, "\n");
+    }
+    session_.Print(region_.Draw(finished, progress_.Lines(options, size)));
   }
 
  private:
+  // One line when an action comes to another phase: what it tells within one is much.
+  void PrintPhase(const v1::ActionProgress& progress) {
+    if (progress.resource().empty()) return;
+    std::string& last = phases_[progress.resource()];
+    if (last == progress.phase()) return;
+    last = progress.phase();
+    v1::Event event;
+    event.set_resource(progress.resource());
+    event.set_type(progress.phase());
+    event.set_message(progress.detail().substr(0, progress.detail().find('\n')));
+    *event.mutable_at() = base::ToProto(session_.environment().clock.Now());
+    session_.Print(absl::StrCat(RenderEvent(event, session_.text_options()), "\n"));
+  }
+
   Session& session_;
   const bool live_;
   bool caught_up_ = false;
   Progress progress_;
-  std::size_t shown_ = 0;
+  LiveRegion region_;
+  // Elsewhere than on a terminal: the phase printed last, by resource.
+  std::map<std::string, std::string> phases_;
 };
 
 bool IsConverged(const v1::GetStatusResponse& status, const std::string& sync) {

@@ -1,7 +1,6 @@
 // What a run of the client reaches outside itself.
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "absl/time/time.h"
 
 #include "base/clock.h"
+#include "cli/render/text.h"
 
 namespace fairlead::cli {
 
@@ -21,9 +21,9 @@ struct Environment {
   const base::Clock& clock;
   // Value of an environment variable, or nothing.
   std::function<std::optional<std::string>(const std::string&)> variable;
-  // Whether `out` is a terminal, and its width.
+  // Whether `out` is a terminal, and its size, which may change meanwhile.
   bool out_is_terminal = false;
-  std::size_t width = 100;
+  std::function<ScreenSize()> screen = [] { return ScreenSize(); };
   absl::TimeZone zone = absl::UTCTimeZone();
 };
 

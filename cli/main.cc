@@ -17,10 +17,13 @@ std::optional<std::string> Variable(const std::string& name) {
   return std::string(value);
 }
 
-std::size_t TerminalWidth() {
+fairlead::cli::ScreenSize TerminalSize() {
   winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 100;
-  return size.ws_col;
+  fairlead::cli::ScreenSize result;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return result;
+  if (size.ws_col > 0) result.width = size.ws_col;
+  if (size.ws_row > 0) result.height = size.ws_row;
+  return result;
 }
 
 }  // namespace
@@ -34,7 +37,7 @@ int main(int argc, char** argv) {
                                          .clock = fairlead::base::Clock::Real(),
                                          .variable = Variable,
                                          .out_is_terminal = isatty(STDOUT_FILENO) == 1,
-                                         .width = TerminalWidth(),
+                                         .screen = TerminalSize,
                                          .zone = absl::LocalTimeZone()};
   return fairlead::cli::Run(std::vector<std::string>(argv + 1, argv + argc), environment);
 }

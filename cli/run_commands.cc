@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "cli/render/run_text.h"
 #include "cli/resource_lookup.h"
+#include "cli/run_follow.h"
 
 namespace fairlead::cli {
 namespace {
@@ -53,6 +54,11 @@ absl::StatusOr<v1::Run> WatchRun(Session& session, const std::string& id, uint64
 // last.
 absl::StatusOr<v1::Run> FollowRun(Session& session, const std::string& id, int64_t tail,
                                   bool with_time) {
+  if (session.is_live()) {
+    const absl::Status status = FollowLive(session, id, tail, with_time);
+    if (status.ok()) return FetchRun(session, id);
+    if (!absl::IsUnimplemented(status)) return status;
+  }
   v1::RunLogRequest request;
   request.set_id(id);
   request.set_follow(true);

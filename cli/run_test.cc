@@ -1,5 +1,11 @@
 // fairlead run, runs, cancel, logs and get schedule.
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
 #include "cli/testing/command_test.h"
+#include "cli/testing/screen.h"
 
 namespace fairlead::cli {
 namespace {
@@ -7,7 +13,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
+using ::testing::StartsWith;
 
 v1::Run RunOf(v1::RunState state) {
   v1::Run run;
@@ -125,6 +131,100 @@ TEST_F(RunTest, BuildsByNameAndPrintsTheOutputAsItComes) {
   EXPECT_TRUE(controller_.run_request.force());
   EXPECT_TRUE(controller_.run_log_request.follow());
   EXPECT_EQ(controller_.run_log_request.tail(), -1);
+}
+
+// A run in its second stage of three: one execution is done, one under way, one waits.
+v1::Run RollingRun() {
+  v1::Run run = RunOf(v1::RUN_STATE_RUNNING);
+  run.mutable_stages(0)->set_state(v1::RUN_STATE_SUCCEEDED);
+  v1::RunStage& stage = *run.add_stages();
+  stage.set_name("then the rest");
+  stage.set_state(v1::RUN_STATE_RUNNING);
+  for (const auto& [name, state] :
+       {std::pair{"one", v1::RUN_STATE_SUCCEEDED}, std::pair{"two", v1::RUN_STATE_RUNNING},
+        std::pair{"three", v1::RUN_STATE_WAITING}}) {
+    v1::RunExecution& execution = *stage.add_executions();
+    execution.set_type("Deploy");
+    execution.set_target(absl::StrCat("deployment/", name));
+    execution.set_request_id(name);
+    execution.set_state(state);
+  }
+  run.add_stages()->set_state(v1::RUN_STATE_WAITING);
+  return run;
+}
+
+class LiveRunTest : public RunTest {
+ protected:
+  LiveRunTest() {
+    terminal_ = true;
+    variables_["NO_COLOR"] = "1";
+    Change(RollingRun());
+    *controller_.runs.add_runs() = RunOf(v1::RUN_STATE_SUCCEEDED);
+    controller_.run_log.emplace_back().add_lines()->set_text("Deploy deployment/one: done");
+    v1::ActionProgress& progress = *controller_.later.emplace_back().mutable_progress();
+    progress.set_action_id("a1");
+    progress.set_resource("deployment/two");
+    progress.set_phase("pulling");
+    progress.set_detail("nginx:1, 1 of 3 done\n3f4fca: 12.3 of 40.0 MB\nbb: extracting");
+    progress.set_current(12'300'000);
+    progress.set_total(40'000'000);
+    controller_.run_log_may_end = [this] {
+      const std::string text = shown_->text();
+      return absl::StrContains(text, "bb: extracting") && absl::StrContains(text, "stage 2/3");
+    };
+  }
+};
+
+TEST_F(LiveRunTest, ShowsStageExecutionsAndLayersBelowTheLog) {
+  screen_ = {.width = 90, .height = 24};
+  const Outcome outcome = RunCommand({"run", "procedure/nightly", "--wait"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  Screen during(screen_.width, screen_.height);
+  during.Write(outcome.out.substr(0, outcome.out.find('\n', outcome.out.rfind("/three"))));
+  EXPECT_THAT(during.Lines(),
+              ElementsAre("run/4k2m9x7q1a", "Deploy deployment/one: done",
+                          "  stage 2/3 then the rest: 1 of 3 done", "  ok Deploy deployment/one",
+                          StartsWith("  .. Deploy deployment/two    pulling nginx:1, 1 of 3 done  "
+                                     "12.3 / 40.0 MB"),
+                          "       3f4fca: 12.3 of 40.0 MB", "       bb: extracting",
+                          "  -- Deploy deployment/three"));
+  Screen after(screen_.width, screen_.height);
+  after.Write(outcome.out);
+  EXPECT_THAT(after.Lines(), ElementsAre("run/4k2m9x7q1a", "Deploy deployment/one: done"))
+      << "what was under way has left nothing";
+  EXPECT_FALSE(after.broken());
+}
+
+TEST_F(LiveRunTest, ASmallTerminalIsNeverOverrun) {
+  screen_ = {.width = 40, .height = 7};
+  const Outcome outcome = RunCommand({"logs", "run/4k2m9x7q1a", "-f"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  Screen screen(screen_.width, screen_.height);
+  screen.Write(outcome.out);
+  EXPECT_FALSE(screen.broken());
+  EXPECT_THAT(screen.Lines(), ElementsAre("Deploy deployment/one: done"));
+}
+
+TEST_F(LiveRunTest, ElsewhereThereAreOnlyLines) {
+  controller_.run_log_may_end = nullptr;
+  terminal_ = false;
+  EXPECT_EQ(RunCommand({"run", "procedure/nightly", "--wait"}).out,
+            "run/4k2m9x7q1a\nDeploy deployment/one: done\n");
+  terminal_ = true;
+  variables_["TERM"] = "dumb";
+  EXPECT_EQ(RunCommand({"build", "api", "--wait"}).out,
+            "run/4k2m9x7q1a\nDeploy deployment/one: done\n");
+}
+
+TEST_F(LiveRunTest, AnOlderControllerIsFollowedWithoutRunLog) {
+  controller_.run_log.clear();
+  controller_.run_changes.clear();
+  v1::Run run = RunOf(v1::RUN_STATE_SUCCEEDED);
+  Say("one", run);
+  Change(run);
+  const Outcome outcome = RunCommand({"run", "procedure/nightly", "--wait"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "run/4k2m9x7q1a\none\n");
 }
 
 TEST_F(RunTest, DescribesARunByStageAndExecution) {

@@ -33,10 +33,19 @@ absl::StatusOr<ControllerClient*> Session::Controller() {
   return client_.get();
 }
 
+bool Session::is_live() const {
+  return environment_.out_is_terminal && environment_.variable("TERM").value_or("") != "dumb";
+}
+
+ScreenSize Session::live_size() const {
+  ScreenSize size = environment_.screen();
+  size.height = size.height > 2 ? size.height - 1 : 1;
+  return size;
+}
+
 TextOptions Session::text_options() const {
   const auto no_color = environment_.variable("NO_COLOR");
-  const bool colors = environment_.out_is_terminal && (!no_color || no_color->empty()) &&
-                      environment_.variable("TERM").value_or("") != "dumb";
+  const bool colors = is_live() && (!no_color || no_color->empty());
   return {.painter = Painter(colors), .now = environment_.clock.Now(), .zone = environment_.zone};
 }
 

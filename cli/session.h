@@ -39,6 +39,10 @@ class Session {
   absl::StatusOr<ControllerClient*> Controller();
 
   Environment& environment() { return environment_; }
+  // Output is a terminal on which lines can change in place.
+  bool is_live() const;
+  // What fits below a first line, so that the cursor can stand behind the last one.
+  ScreenSize live_size() const;
   // Colours only on a terminal and without NO_COLOR.
   TextOptions text_options() const;
   void Print(absl::string_view text);

@@ -67,6 +67,26 @@ TEST_F(ImageTest, WhatADeploymentNeedsIsBuiltAndANewerImageReplacesIt) {
   EXPECT_THAT(again.out, HasSubstr("nothing has changed"));
 }
 
+TEST_F(ImageTest, OnATerminalABuildShowsItsSteps) {
+  ASSERT_OK(fleet_.Start());
+  WriteApp("one", "FROM fl/app:1\nRUN sleep 2\nCOPY version /etc/version\n");
+  // Nothing needs the build, which would make it by itself.
+  const std::string all = Declaration("");
+  fleet_.PushFile("all.toml", all.substr(0, all.find("[[deployment]]")));
+  ASSERT_OK(WaitFor("the build to be known", [&] {
+    return absl::StrContains(fleet_.Cli({"get", "builds"}).out, "build/api");
+  }));
+  // A terminal of its own.
+  const CommandResult built = RunCommand(
+      {"script", "--quiet", "--return", "--command",
+       absl::StrCat(ProgramPath("fairlead"), " --controller ", fleet_.grpc(), " build api --wait"),
+       "/dev/null"},
+      {{"TERM", "xterm"}, {"NO_COLOR", "1"}});
+  EXPECT_EQ(built.exit_code, 0) << built.out << built.err;
+  EXPECT_THAT(built.out, AllOf(HasSubstr(".. RunBuild build/api  building step 2/3: RUN sleep 2"),
+                               HasSubstr("made 0.0.1 of ")));
+}
+
 TEST_F(ImageTest, AFailingBuildLeavesWhatRuns) {
   ASSERT_OK(fleet_.Start());
   WriteApp("one");

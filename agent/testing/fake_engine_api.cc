@@ -75,10 +75,12 @@ FakeEngine::Answer FakeEngine::Images(const std::string& method, const Query& qu
       return {.raw = "{\"status\":\"Pulling\"}\n{\"error\":\"registry is unreachable\"}\n"};
     }
     images_[reference] = absl::StrCat("sha256:", reference);
-    return {.raw =
-                "{\"status\":\"Downloading\",\"id\":\"a\",\"progressDetail\":{\"current\":5,"
-                "\"total\":10}}\n{\"status\":\"Downloading\",\"id\":\"b\",\"progressDetail\":{"
-                "\"current\":1,\"total\":20}}\n{\"status\":\"Pull complete\"}\n"};
+    return {.raw = absl::StrCat(
+                R"({"status":"Pulling from app","id":"9"})", "\n",
+                R"({"status":"Downloading","id":"a","progressDetail":{"current":5,"total":10}})",
+                "\n",
+                R"({"status":"Downloading","id":"b","progressDetail":{"current":1,"total":20}})",
+                "\n", R"({"status":"Pull complete","id":"a","progressDetail":{}})", "\n")};
   }
   std::string reference;
   for (std::size_t i = 1; i + 1 < query.path.size(); ++i) {

@@ -1,12 +1,10 @@
 #include "cli/render/progress.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
 #include "base/proto_time.h"
-#include "cli/render/names.h"
 
 namespace fairlead::cli {
 namespace {
@@ -26,12 +24,6 @@ bool IsUnderWay(v1::Condition condition) {
          condition == v1::CONDITION_MISSING || condition == v1::CONDITION_UNKNOWN;
 }
 
-std::string SizeText(uint64_t current, uint64_t total) {
-  constexpr double kMegabyte = 1e6;
-  return absl::StrFormat("%.1f / %.1f MB", static_cast<double>(current) / kMegabyte,
-                         static_cast<double>(total) / kMegabyte);
-}
-
 }  // namespace
 
 Progress::Line& Progress::LineOf(const std::string& subject, absl::Time at) {
@@ -47,25 +39,31 @@ void Progress::OnEvent(const v1::Event& event) {
   if (event.resource().empty()) return;
   const absl::Time at = base::FromProto(event.at());
   const bool starts = event.type() == "step-started";
-  if (!starts && !IsSuccess(event.type()) && !IsFailure(event.type())) return;
+  const bool succeeds = IsSuccess(event.type());
+  if (!starts && !succeeds && !IsFailure(event.type())) return;
+  // An end that is told already.
+  if (succeeds && finished_.contains(event.resource())) return;
+  finished_.erase(event.resource());
   Line& line = LineOf(event.resource(), at);
   if (starts && line.mark != Mark::kBusy) line.started = at;
-  line.mark = starts ? Mark::kBusy : IsSuccess(event.type()) ? Mark::kDone : Mark::kFailed;
+  line.mark = starts ? Mark::kBusy : succeeds ? Mark::kDone : Mark::kFailed;
   line.ended = at;
+  line.settled = false;
   line.text = event.message().empty() ? event.type() : event.message();
+  line.parts.clear();
 }
 
 void Progress::OnProgress(const v1::ActionProgress& progress, absl::Time now) {
-  Line& line = LineOf(progress.resource().empty() ? absl::StrCat("action ", progress.action_id())
-                                                  : progress.resource(),
-                      now);
+  const std::string subject = progress.resource().empty()
+                                  ? absl::StrCat("action ", progress.action_id())
+                                  : progress.resource();
   // News may arrive after the end they speak of.
+  if (finished_.contains(subject)) return;
+  Line& line = LineOf(subject, now);
   if (line.mark != Mark::kBusy) return;
-  line.text = progress.phase();
-  if (!progress.detail().empty()) absl::StrAppend(&line.text, " ", progress.detail());
-  if (progress.total() > 0) {
-    absl::StrAppend(&line.text, "  ", SizeText(progress.current(), progress.total()));
-  }
+  ProgressText news = TextOf(progress);
+  line.text = std::move(news.text);
+  line.parts = std::move(news.parts);
 }
 
 void Progress::OnStatus(const v1::GetStatusResponse& status, absl::Time now) {
@@ -73,62 +71,61 @@ void Progress::OnStatus(const v1::GetStatusResponse& status, absl::Time now) {
   for (const v1::ResourceStatus& resource : status.not_ok()) {
     not_ok[resource.resource()] = &resource;
     // What was not well before and has not been touched is not part of this progress.
-    if (resource.condition() == v1::CONDITION_PROGRESSING) LineOf(resource.resource(), now);
+    if (resource.condition() == v1::CONDITION_PROGRESSING) {
+      LineOf(resource.resource(), now);
+      finished_.erase(resource.resource());
+    }
   }
   for (auto& [subject, line] : lines_) {
     const auto found = not_ok.find(subject);
     Mark mark = Mark::kDone;
     if (found != not_ok.end()) {
       mark = IsUnderWay(found->second->condition()) ? Mark::kBusy : Mark::kFailed;
-      if (!found->second->reason().empty()) line.text = found->second->reason();
+      // What an action tells of its parts is newer than the reason that it is under way.
+      const bool tells = mark == Mark::kBusy && !line.parts.empty();
+      if (!tells && !found->second->reason().empty()) line.text = found->second->reason();
     }
     if (mark == Mark::kDone && line.mark != Mark::kDone) line.text = "converged";
     if (mark != line.mark) line.ended = now;
+    if (mark != Mark::kBusy) line.parts.clear();
     line.mark = mark;
+    line.settled = mark == Mark::kDone;
   }
 }
 
-std::vector<std::string> Progress::Lines(const TextOptions& options, std::size_t width) const {
-  struct Row {
-    Mark mark;
-    std::string name;
-    std::string text;
-    std::string took;
-  };
-  std::vector<Row> rows;
+ProgressRow Progress::RowOf(const std::string& subject, absl::Time now) const {
+  const Line& line = lines_.at(subject);
+  const absl::Time end = line.mark == Mark::kBusy ? now : line.ended;
+  return {.mark = line.mark,
+          .name = subject,
+          .text = line.text,
+          .took = FormatSpan(end - line.started),
+          .parts = line.parts};
+}
+
+std::vector<std::string> Progress::Lines(const TextOptions& options, const ScreenSize& size) const {
+  std::vector<ProgressRow> rows;
+  for (const std::string& subject : order_) rows.push_back(RowOf(subject, options.now));
+  return RenderRows(std::move(rows), options, size);
+}
+
+std::vector<std::string> Progress::TakeFinished(const TextOptions& options,
+                                                const ScreenSize& size) {
+  std::vector<ProgressRow> rows;
+  std::vector<std::string> rest;
   for (const std::string& subject : order_) {
-    const Line& line = lines_.at(subject);
-    const absl::Time end = line.mark == Mark::kBusy ? options.now : line.ended;
-    rows.push_back({line.mark, Printable(subject), line.text, FormatSpan(end - line.started)});
+    if (!lines_.at(subject).settled) {
+      rest.push_back(subject);
+      continue;
+    }
+    rows.push_back(RowOf(subject, options.now));
+    lines_.erase(subject);
+    finished_.insert(subject);
   }
-  std::size_t widest = 0;
-  for (const Row& row : rows) widest = std::max(widest, DisplayWidth(row.name));
-  std::vector<std::string> result;
-  for (const Row& row : rows) {
-    const std::size_t used = 2 + 3 + widest + 2 + 2 + DisplayWidth(row.took);
-    const std::size_t room = width > used + 10 ? width - used : 10;
-    std::string text = Truncate(Printable(row.text), room);
-    text.append(room - DisplayWidth(text), ' ');
-    const bool busy = row.mark == Mark::kBusy;
-    const bool done = row.mark == Mark::kDone;
-    result.push_back(absl::StrCat("  ",
-                                  options.painter.Paint(busy   ? Color::kYellow
-                                                        : done ? Color::kGreen
-                                                               : Color::kRed,
-                                                        busy   ? ".."
-                                                        : done ? "ok"
-                                                               : "!!"),
-                                  " ", row.name,
-                                  std::string(widest - DisplayWidth(row.name) + 2, ' '), text, "  ",
-                                  row.took));
-  }
-  return result;
-}
-
-std::string Redraw(std::size_t previous, const std::vector<std::string>& lines) {
-  std::string text = previous == 0 ? "" : absl::StrCat("\x1b[", previous, "A");
-  for (const std::string& line : lines) absl::StrAppend(&text, "\r\x1b[2K", line, "\n");
-  return text;
+  order_ = std::move(rest);
+  // They stay, and may be more than the screen has lines.
+  const ScreenSize all{.width = size.width, .height = rows.size()};
+  return RenderRows(std::move(rows), options, all);
 }
 
 }  // namespace fairlead::cli

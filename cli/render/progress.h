@@ -1,18 +1,20 @@
-// What is under way, as lines that change.
+// Resources on their way to what is declared, as lines that change.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 
+#include "cli/render/progress_rows.h"
 #include "cli/render/text.h"
 #include "fairlead/v1/service.pb.h"
 
 namespace fairlead::cli {
 
-// Collects events, progress and status into one line per resource. Confined to one thread.
+// Collects events, progress and status into one row per resource. Confined to one thread.
 class Progress {
  public:
   void OnEvent(const v1::Event& event);
@@ -20,25 +22,30 @@ class Progress {
   // The last word: what is no longer among the resources that are not well is done.
   void OnStatus(const v1::GetStatusResponse& status, absl::Time now);
 
-  // In order of first mention; each at most `width` wide.
-  std::vector<std::string> Lines(const TextOptions& options, std::size_t width) const;
+  // In order of first mention, within the screen.
+  std::vector<std::string> Lines(const TextOptions& options, const ScreenSize& size) const;
+  // A line for each resource that the status has called done; they are among Lines no more, unless
+  // something begins anew.
+  std::vector<std::string> TakeFinished(const TextOptions& options, const ScreenSize& size);
 
  private:
-  enum class Mark { kBusy, kDone, kFailed };
   struct Line {
     Mark mark = Mark::kBusy;
     std::string text;
+    std::vector<std::string> parts;
     absl::Time started;
     // Of the last change of mark.
     absl::Time ended;
+    // By the status, not only by an event.
+    bool settled = false;
   };
   Line& LineOf(const std::string& subject, absl::Time at);
+  ProgressRow RowOf(const std::string& subject, absl::Time now) const;
 
   std::vector<std::string> order_;
   std::map<std::string, Line> lines_;
+  // What TakeFinished has given.
+  std::set<std::string> finished_;
 };
-
-// Text that puts `lines` in the place of `previous` lines printed before.
-std::string Redraw(std::size_t previous, const std::vector<std::string>& lines);
 
 }  // namespace fairlead::cli

@@ -7,7 +7,6 @@
 #include "cli/render/json.h"
 #include "cli/render/names.h"
 #include "cli/render/plan_text.h"
-#include "cli/render/progress.h"
 #include "cli/render/resource_text.h"
 #include "cli/render/status_text.h"
 
@@ -303,66 +302,6 @@ TEST(ResourceTableTest, OneRowEach) {
             "RESOURCE         STATE       SERVER   REVISION   SINCE       WANTED\n"
             "deployment/web   Converged   edge-1   abc        5 min ago   nginx:1\n"
             "variable/X       Ready       -        -          -\n");
-}
-
-TEST(ProgressTest, FollowsEventsAndStatus) {
-  Progress progress;
-  const auto event = [](const std::string& type, const std::string& resource, int64_t second) {
-    return Parse<v1::Event>(absl::StrCat("type: '", type, "' resource: '", resource, "' message: '",
-                                         type, "' at { seconds: ", 1'700'000'000 + second, " }"));
-  };
-  progress.OnEvent(event("step-started", "deployment/db", 0));
-  progress.OnEvent(event("step-started", "deployment/web", 1));
-  progress.OnEvent(event("step-succeeded", "deployment/db", 3));
-  progress.OnEvent(event("agent-notice", "deployment/other", 3));
-  TextOptions options = Plain();
-  options.now = kNow + absl::Seconds(5);
-  EXPECT_THAT(progress.Lines(options, 60),
-              ElementsAre("  ok deployment/db   step-succeeded                    3.0 s",
-                          "  .. deployment/web  step-started                      4.0 s"));
-  progress.OnStatus(Parse<v1::GetStatusResponse>(
-                        "not_ok { resource: 'deployment/web' condition: CONDITION_PROGRESSING "
-                        "reason: '1 of 3 checks' }"
-                        "not_ok { resource: 'stack/x' condition: CONDITION_INVALID }"),
-                    options.now);
-  EXPECT_THAT(progress.Lines(options, 60)[1], HasSubstr(".. deployment/web  1 of 3 checks"));
-  EXPECT_EQ(progress.Lines(options, 60).size(), 2u);
-  progress.OnStatus({}, options.now);
-  EXPECT_THAT(progress.Lines(options, 60)[1], HasSubstr("ok deployment/web  converged"));
-}
-
-TEST(ProgressTest, FailureIsMarked) {
-  Progress progress;
-  progress.OnEvent(Parse<v1::Event>("type: 'rolled-back' resource: 'stack/a' message: 'bad'"));
-  EXPECT_THAT(progress.Lines(Plain(), 60)[0], HasSubstr("!! stack/a  bad"));
-}
-
-TEST(ProgressTest, NewsOfAnActionStandInTheLineOfItsResource) {
-  Progress progress;
-  progress.OnEvent(Parse<v1::Event>("type: 'step-started' resource: 'deployment/web'"));
-  const auto news = [](absl::string_view resource) {
-    return Parse<v1::ActionProgress>(
-        absl::StrCat("action_id: 'x1' phase: 'pulling' detail: 'nginx' current: 14100000 "
-                     "total: 24000000 resource: '",
-                     resource, "'"));
-  };
-  progress.OnProgress(news("deployment/web"), kNow);
-  ASSERT_EQ(progress.Lines(Plain(), 80).size(), 1u);
-  EXPECT_THAT(progress.Lines(Plain(), 80)[0],
-              HasSubstr(".. deployment/web  pulling nginx  14.1 / 24.0 MB"));
-  progress.OnEvent(
-      Parse<v1::Event>("type: 'converged' resource: 'deployment/web' message: 'healthy'"));
-  progress.OnProgress(news("deployment/web"), kNow);
-  EXPECT_THAT(progress.Lines(Plain(), 80)[0], HasSubstr("ok deployment/web  healthy"));
-  // An older agent does not say of which resource.
-  progress.OnProgress(news(""), kNow);
-  EXPECT_THAT(progress.Lines(Plain(), 80)[1],
-              AllOf(HasSubstr(".. action x1"), HasSubstr("pulling nginx")));
-}
-
-TEST(ProgressTest, RedrawReplacesTheLinesBefore) {
-  EXPECT_EQ(Redraw(0, {"a"}), "\r\x1b[2Ka\n");
-  EXPECT_EQ(Redraw(2, {"a", "b"}), "\x1b[2A\r\x1b[2Ka\n\r\x1b[2Kb\n");
 }
 
 TEST(JsonTest, NamesAreThoseOfTheProtoAndTimesUtc) {

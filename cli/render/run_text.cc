@@ -49,17 +49,12 @@ const v1::RunExecution* FirstRunning(const v1::Run& run) {
   return nullptr;
 }
 
-std::string TitleOf(const v1::RunExecution& execution) {
-  return absl::StrCat(Printable(execution.type()), execution.target().empty() ? "" : " ",
-                      Printable(execution.target()));
-}
-
 // What there is to say of the run in a few words.
 std::string Remark(const v1::Run& run) {
   if (run.state() != v1::RUN_STATE_RUNNING) return Printable(run.message());
   const v1::RunExecution* const running = FirstRunning(run);
   if (running == nullptr) return "";
-  return absl::StrCat(TitleOf(*running), running->message().empty() ? "" : ": ",
+  return absl::StrCat(ExecutionTitle(*running), running->message().empty() ? "" : ": ",
                       Printable(running->message()));
 }
 
@@ -95,13 +90,18 @@ void AddExecution(const v1::RunExecution& execution, const TextOptions& options,
     remark =
         absl::StrCat("run/", Printable(execution.run_id()), remark.empty() ? "" : ": ", remark);
   }
-  table.AddRow({{absl::StrCat("  ", TitleOf(execution))},
+  table.AddRow({{absl::StrCat("  ", ExecutionTitle(execution))},
                 {WordOf(execution.state()), ColorOf(execution.state())},
                 {Took(execution, options)},
                 {remark}});
 }
 
 }  // namespace
+
+std::string ExecutionTitle(const v1::RunExecution& execution) {
+  return absl::StrCat(Printable(execution.type()), execution.target().empty() ? "" : " ",
+                      Printable(execution.target()));
+}
 
 std::string RenderRuns(const v1::ListRunsResponse& list, const TextOptions& options) {
   if (list.runs().empty()) return "no runs\n";

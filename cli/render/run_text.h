@@ -8,6 +8,9 @@
 
 namespace fairlead::cli {
 
+// "RestartDeployment deployment/web"
+std::string ExecutionTitle(const v1::RunExecution& execution);
+
 // A table, a row for each run.
 std::string RenderRuns(const v1::ListRunsResponse& list, const TextOptions& options);
 

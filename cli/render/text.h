@@ -50,6 +50,12 @@ std::string FormatAge(absl::Time then, absl::Time now);
 // "14:02:11" today, "yesterday 14:02", else "2026-11-18 14:02".
 std::string FormatMoment(absl::Time time, const TextOptions& options);
 
+// Of a terminal.
+struct ScreenSize {
+  std::size_t width = 100;
+  std::size_t height = 24;
+};
+
 struct Cell {
   std::string text;
   Color color = Color::kNone;

@@ -8,11 +8,15 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
+#include <ostream>
 #include <sstream>
+#include <streambuf>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "cli/app.h"
 #include "cli/testing/fake_controller.h"
 
@@ -22,6 +26,31 @@ struct Outcome {
   int code = 0;
   std::string out;
   std::string err;
+};
+
+// Output that another thread may look at meanwhile. Thread-safe.
+class WatchedBuffer final : public std::streambuf {
+ public:
+  std::string text() const {
+    base::MutexLock lock(mutex_);
+    return text_;
+  }
+
+ protected:
+  std::streamsize xsputn(const char* data, std::streamsize size) override {
+    base::MutexLock lock(mutex_);
+    text_.append(data, static_cast<std::size_t>(size));
+    return size;
+  }
+  int_type overflow(int_type c) override {
+    base::MutexLock lock(mutex_);
+    if (c != traits_type::eof()) text_ += traits_type::to_char_type(c);
+    return traits_type::not_eof(c);
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  std::string text_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Runs commands against a fake controller, with a folder of its own as home.
@@ -37,7 +66,8 @@ class CommandTest : public ::testing::Test {
 
   Outcome RunCommand(const std::vector<std::string>& arguments) {
     std::istringstream in(input_);
-    std::ostringstream out;
+    shown_ = std::make_shared<WatchedBuffer>();
+    std::ostream out(shown_.get());
     std::ostringstream err;
     Environment environment{
         .in = in,
@@ -48,10 +78,11 @@ class CommandTest : public ::testing::Test {
           const auto found = variables_.find(key);
           return found == variables_.end() ? std::nullopt : std::make_optional(found->second);
         },
-        .out_is_terminal = terminal_};
+        .out_is_terminal = terminal_,
+        .screen = [this] { return screen_; }};
     Outcome outcome;
     outcome.code = cli::Run(arguments, environment);
-    outcome.out = out.str();
+    outcome.out = shown_->text();
     outcome.err = err.str();
     return outcome;
   }
@@ -69,6 +100,9 @@ class CommandTest : public ::testing::Test {
   std::map<std::string, std::string> variables_;
   std::string input_;
   bool terminal_ = false;
+  ScreenSize screen_;
+  // What the command has printed so far.
+  std::shared_ptr<WatchedBuffer> shown_ = std::make_shared<WatchedBuffer>();
 };
 
 }  // namespace fairlead::cli

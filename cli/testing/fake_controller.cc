@@ -139,11 +139,16 @@ class FakeController::Executions final : public v1::ExecutionService::Service {
     *response = fake_.schedules;
     return fake_.error;
   }
-  Status RunLog(ServerContext*, const v1::RunLogRequest* request,
+  Status RunLog(ServerContext* context, const v1::RunLogRequest* request,
                 ServerWriter<v1::RunLogResponse>* writer) override {
     fake_.run_log_request = *request;
     if (fake_.run_log.empty()) return {grpc::StatusCode::UNIMPLEMENTED, ""};
     for (const v1::RunLogResponse& lines : fake_.run_log) writer->Write(lines);
+    base::MutexLock lock(fake_.mutex_);
+    while (fake_.run_log_may_end && !fake_.run_log_may_end() && !fake_.stopped_ &&
+           !context->IsCancelled()) {
+      fake_.stopping_.WaitFor(fake_.mutex_, absl::Milliseconds(5));
+    }
     return fake_.error;
   }
   Status WatchRuns(ServerContext*, const v1::WatchRunsRequest* request,

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,6 +46,8 @@ class FakeController {
   std::vector<v1::WatchRunsResponse> run_changes;
   // What RunLog tells; empty: it does not know RunLog.
   std::vector<v1::RunLogResponse> run_log;
+  // When set, RunLog ends as soon as it is true; called on a thread of gRPC.
+  std::function<bool()> run_log_may_end;
   // Past events, then `caught_up`, then with `watch` the later ones; then the stream stays open.
   std::vector<v1::Event> past;
   std::vector<v1::WatchResponse> later;

@@ -78,6 +78,10 @@ void RunDriver::OnActionLog(const v1::ActionLog& log, absl::Time now) {
   engine_.OnActionLog(log, now);
 }
 
+void RunDriver::OnProgress(const v1::ActionProgress& progress, absl::Time /*now*/) {
+  engine_.OnProgress(progress);
+}
+
 void RunDriver::BeforePass(loop::Core& core, absl::Time now) {
   // Before the first pass nothing is known.
   if (core.view()->input.desired == nullptr) return;

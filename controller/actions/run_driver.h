@@ -25,6 +25,7 @@ class RunDriver final : public loop::Companion {
   void BeforePass(loop::Core& core, absl::Time now) override;
   void AfterPass(loop::Core& core, loop::CoreOutput& output, absl::Time now) override;
   void OnActionLog(const v1::ActionLog& log, absl::Time now) override;
+  void OnProgress(const v1::ActionProgress& progress, absl::Time now) override;
   absl::Time wake_at() const override;
 
   RunEngine& engine() { return engine_; }

@@ -73,6 +73,8 @@ class RunEngine {
   void OnReport(const loop::RequestReport& report, absl::Time now);
   // Output of a job under way goes to the log of its run.
   void OnActionLog(const v1::ActionLog& log, absl::Time now);
+  // How far a job under way is goes to the record of its run.
+  void OnProgress(const v1::ActionProgress& progress);
   void OnRefused(const std::string& request_id, const absl::Status& why, absl::Time now);
   // `revision` is in force from the next pass on.
   void OnFetched(const std::string& request_id, const absl::StatusOr<std::string>& revision,

@@ -151,6 +151,26 @@ void RunEngine::OnActionLog(const v1::ActionLog& log, absl::Time now) {
   }
 }
 
+void RunEngine::OnProgress(const v1::ActionProgress& progress) {
+  if (progress.action_id().empty()) return;
+  const std::string detail = progress.detail().substr(0, progress.detail().find('\n'));
+  for (const auto& active : runs_) {
+    for (v1::RunStage& stage : *active->run.mutable_stages()) {
+      for (v1::RunExecution& execution : *stage.mutable_executions()) {
+        const bool is_its = execution.action_id() == progress.action_id() &&
+                            execution.state() == v1::RUN_STATE_RUNNING && !execution.acted();
+        // Of the others the verdict speaks.
+        if (!is_its || !IsJob(ComputeTerms(execution.execution()), active->run.resource())) {
+          continue;
+        }
+        execution.set_message(absl::StrCat(progress.phase(), detail.empty() ? "" : " ", detail));
+        active->has_output = true;
+        return;
+      }
+    }
+  }
+}
+
 void RunEngine::NoteDone(const Place& place, const loop::RequestReport& report, absl::Time now) {
   v1::Run& run = place.active->run;
   const v1::Execution& execution = place.execution->execution();

@@ -131,6 +131,23 @@ TEST_F(RunJobsTest, OutputGoesToTheLogAsItComesAndIsStoredAtIntervals) {
   EXPECT_EQ(world_.Run(id).log().rbegin()->text(), "removed sha256:1");
 }
 
+TEST_F(RunJobsTest, HowFarAJobIsStandsInTheRecord) {
+  world_.core.Connect("edge", 16);
+  world_.hosts_hang = true;
+  const std::string id = RunOf("PruneImages", kServer);
+  v1::ActionProgress progress;
+  progress.set_action_id("another");
+  progress.set_phase("removing");
+  world_.driver->OnProgress(progress, world_.core.now);
+  world_.Settle(absl::Seconds(10));
+  EXPECT_EQ(FirstOf(id).message(), "");
+  progress.set_action_id(world_.core.pending.back().action.id());
+  progress.set_detail("what is not used\nsha256:1");
+  world_.driver->OnProgress(progress, world_.core.now);
+  world_.Settle(absl::Seconds(10));
+  EXPECT_EQ(FirstOf(id).message(), "removing what is not used");
+}
+
 TEST_F(RunJobsTest, TheLogIsBoundedInLinesAndBytes) {
   world_.core.Connect("edge", 16);
   world_.hosts_hang = true;

@@ -18,6 +18,8 @@ class Companion {
   virtual void AfterPass(Core& core, CoreOutput& output, absl::Time now) = 0;
   // Output of an action, between two passes.
   virtual void OnActionLog(const v1::ActionLog& log, absl::Time now) = 0;
+  // How far an action is, as of late; between two passes.
+  virtual void OnProgress(const v1::ActionProgress& progress, absl::Time now) = 0;
   // When it wants a pass although nothing happens.
   virtual absl::Time wake_at() const = 0;
 };

@@ -8,6 +8,8 @@ namespace fairlead::loop {
 namespace {
 
 constexpr absl::Duration kStoreRetry = absl::Milliseconds(500);
+// Whoever watches hears of progress at once; the records of runs need it less often.
+constexpr absl::Duration kProgressInterval = absl::Seconds(1);
 
 }  // namespace
 
@@ -82,6 +84,16 @@ void Reconciler::OnActionLog(const std::string& /*server*/, const v1::ActionLog&
 
 void Reconciler::OnProgress(const std::string& /*server*/, const v1::ActionProgress& progress) {
   Tell(progress);
+  base::MutexLock lock(mutex_);
+  progress_[progress.action_id()] = progress;
+  changed_.Signal();
+}
+
+std::map<std::string, v1::ActionProgress> Reconciler::TakeProgressLocked(absl::Time now) {
+  // A clock that was set back does not hold it up.
+  if (now < progress_due_ && progress_due_ - now <= kProgressInterval) return {};
+  if (!progress_.empty()) progress_due_ = now + kProgressInterval;
+  return std::exchange(progress_, {});
 }
 
 std::shared_ptr<const LoopView> Reconciler::View() const {
@@ -113,10 +125,11 @@ void Reconciler::Tell(const WatchItem& item) {
 void Reconciler::Run() {
   while (true) {
     std::deque<std::function<void(Core&, absl::Time)>> work;
+    std::map<std::string, v1::ActionProgress> progress;
     {
       base::MutexLock lock(mutex_);
       while (!stopping_ && queue_.empty()) {
-        const absl::Time wake = WakeAt();
+        const absl::Time wake = progress_.empty() ? WakeAt() : std::min(WakeAt(), progress_due_);
         const absl::Duration wait =
             wake == absl::InfiniteFuture() ? absl::InfiniteDuration() : wake - clock_.Now();
         if (wait <= absl::ZeroDuration()) break;
@@ -125,8 +138,10 @@ void Reconciler::Run() {
       if (stopping_) return;
       work = std::move(queue_);
       queue_.clear();
+      progress = TakeProgressLocked(clock_.Now());
     }
     for (auto& item : work) item(core_, clock_.Now());
+    for (const auto& [id, one] : progress) companion_.OnProgress(one, clock_.Now());
     PassOnce();
   }
 }

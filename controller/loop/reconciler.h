@@ -68,6 +68,9 @@ class Reconciler final : public AgentEvents {
   // Tries until it is durable or the reconciler stops.
   bool Persist(const store::StoreBatch& batch);
   void Tell(const WatchItem& item);
+  // What has come since the last time; nothing before that is due.
+  std::map<std::string, v1::ActionProgress> TakeProgressLocked(absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   store::Store& store_;
   base::Clock& clock_;
@@ -84,6 +87,9 @@ class Reconciler final : public AgentEvents {
   std::deque<std::function<void(Core&, absl::Time)>> queue_ ABSL_GUARDED_BY(mutex_);
   // Output of actions; a work item that takes all of it is in the queue while there is some.
   std::vector<v1::ActionLog> logs_ ABSL_GUARDED_BY(mutex_);
+  // The newest of each action, by its id.
+  std::map<std::string, v1::ActionProgress> progress_ ABSL_GUARDED_BY(mutex_);
+  absl::Time progress_due_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const LoopView> view_ ABSL_GUARDED_BY(mutex_);
   std::string store_error_ ABSL_GUARDED_BY(mutex_);

@@ -44,7 +44,8 @@ class Relay {
     if (const auto* event = std::get_if<v1::Event>(&item)) {
       if (resource_.empty() || event->resource() == resource_) SendLocked(*event);
     } else if (const auto* progress = std::get_if<v1::ActionProgress>(&item);
-               progress != nullptr && progress_) {
+               progress != nullptr && progress_ &&
+               (resource_.empty() || progress->resource() == resource_)) {
       v1::WatchResponse response;
       *response.mutable_progress() = *progress;
       feed_->Send(std::move(response));

@@ -77,6 +77,7 @@ v1::ActionOutcome AgentHost::RunUntil(v1::Action action,
                                       const std::function<bool()>& is_cancelled) {
   if (action.id().empty()) action.set_id(absl::StrCat("action-", next_id_++));
   lines_.clear();
+  progress_.clear();
   arguments_seen_.clear();
   agent::ActionContext context;
   // Called from the action's own thread, which is this one.
@@ -85,6 +86,9 @@ v1::ActionOutcome AgentHost::RunUntil(v1::Action action,
     if (log.dropped() > 0) lines_.push_back(absl::StrCat("-", log.dropped()));
     lines_.insert(lines_.end(), log.lines().begin(), log.lines().end());
     if (watches_arguments_) arguments_seen_ += AllArguments();
+  };
+  context.report = [this](const v1::ActionProgress& news) {
+    progress_.push_back(absl::StrCat(news.phase(), " ", news.detail()));
   };
   v1::ActionOutcome outcome = runtime_->Run(action, context);
   if (outcome.status() != v1::ACTION_STATUS_SUCCEEDED) {

@@ -35,6 +35,8 @@ class AgentHost {
   // none.
   const std::vector<std::string>& lines() const { return lines_; }
   std::string Output() const;
+  // Of the last run: phase and detail of each news of how far it is.
+  const std::vector<std::string>& progress() const { return progress_; }
   // Command lines of all processes that were seen while the last action ran, asked for by
   // `WatchArguments`.
   const std::string& arguments_seen() const { return arguments_seen_; }
@@ -61,6 +63,7 @@ class AgentHost {
   std::unique_ptr<agent::DockerRuntime> runtime_;
   int next_id_ = 1;
   std::vector<std::string> lines_;
+  std::vector<std::string> progress_;
   bool watches_arguments_ = false;
   std::string arguments_seen_;
 };

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/file.h"
 #include "base/proto_time.h"
 #include "gmock/gmock.h"
@@ -24,9 +25,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -95,6 +98,8 @@ TEST_F(BuildTest, BuildsACommitAndSkipsWhatHasNotChanged) {
   EXPECT_EQ(Run("itest/app:1.0.0", "cat /version /src/file /src/made; ls -A /src"),
             "7 and a half\nonemade\n.dockerignore\nDockerfile\nfile\nmade");
   EXPECT_THAT(host_.Output(), HasSubstr("COPY . /src"));
+  EXPECT_THAT(host_.progress(), Contains(MatchesRegex("building step [23]/[345].*: COPY . /src")))
+      << absl::StrJoin(host_.progress(), "\n");
   ExpectNothingLeft();
 
   repository.Write("app/notes.md", "ignored");
