@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 #include "agent/docker_cli.h"
 #include "agent/engine_json.h"
@@ -271,17 +273,24 @@ absl::Status ActOnContainer(ActionScope& scope, const v1::ActOnContainer& reques
     return absl::UnimplementedError("this agent does not know the verb: it is older");
   }
   const Verb verb = VerbOf(scope, request);
-  const bool all = request.container().empty();
+  const std::vector<std::string> names =
+      absl::StrSplit(request.container(), ' ', absl::SkipEmpty());
+  const bool all = names.empty();
   if (all && request.verb() == v1::ActOnContainer::VERB_REMOVE) {
     return absl::InvalidArgumentError("a container to remove must be named");
   }
   ASSIGN_OR_RETURN(std::vector<v1::Container> containers, AllOf(scope));
-  std::erase_if(containers, [&](const v1::Container& one) {
-    return all ? !verb.applies(one.state()) : !IsCalled(one, request.container());
-  });
-  if (!all && containers.empty()) {
-    return absl::NotFoundError(absl::StrCat("there is no container ", request.container()));
+  for (const std::string& name : names) {
+    if (std::none_of(containers.begin(), containers.end(),
+                     [&](const v1::Container& one) { return IsCalled(one, name); })) {
+      return absl::NotFoundError(absl::StrCat("there is no container ", name));
+    }
   }
+  std::erase_if(containers, [&](const v1::Container& one) {
+    return all ? !verb.applies(one.state())
+               : std::none_of(names.begin(), names.end(),
+                              [&](const std::string& name) { return IsCalled(one, name); });
+  });
   std::size_t done = 0;
   absl::Status first_failure;
   for (const v1::Container& container : containers) {

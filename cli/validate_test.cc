@@ -70,12 +70,12 @@ TEST_F(ValidateTest, ProceduresThatRunEachOtherAndWhatIsNotActedOnAreNamed) {
   const Outcome outcome =
       Validate(absl::StrCat(procedure("a", "\"RunProcedure\", params = { procedure = \"b\" }"),
                             procedure("b", "\"RunProcedure\", params = { procedure = \"a\" }"),
-                            procedure("c", "\"BackupCoreDatabase\"")));
+                            procedure("c", "\"ClearRepoCache\"")));
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.out,
               AllOf(HasSubstr("runs itself: procedure/a -> procedure/b -> procedure/a [cycle]"),
-                    HasSubstr("warning: stage \"one\": BackupCoreDatabase is read and checked"),
-                    HasSubstr("1 error, 1 warning")));
+                    HasSubstr("warning: stage \"one\": ClearRepoCache is not carried out: "),
+                    HasSubstr("fetch now with RunSync"), HasSubstr("1 error, 1 warning")));
 }
 
 TEST_F(ValidateTest, UnresolvedReferenceIsAWarning) {

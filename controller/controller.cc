@@ -27,6 +27,7 @@
 #include "controller/actions/run_driver.h"
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/agent_service.h"
+#include "controller/backup.h"
 #include "controller/installation.h"
 #include "controller/loop/autonomy_terms.h"
 #include "controller/loop/reconciler.h"
@@ -176,6 +177,7 @@ struct Controller::Parts {
   absl::StatusOr<store::StoreImage> OpenStore(base::Clock& clock, base::Random& random);
   // Fetches a sync for a run. Returns at once.
   void Fetch(const actions::FetchOrder& order);
+  void MakeBackup(const std::string& request_id);
   // Begins a run that a webhook asks for, unless one that will see the same waits already.
   void Run(const actions::RunOrder& order);
   void BuildPoller(base::Clock& clock, base::Random& random);
@@ -256,6 +258,7 @@ absl::Status Controller::Parts::Build() {
       image, random, absl::LocalTimeZone(),
       [this](const actions::FetchOrder& order) { Fetch(order); });
   runs->engine().SetAccounts(&accounts);
+  runs->SetBackup([this](const std::string& request_id) { MakeBackup(request_id); });
   reconciler =
       std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core), *runs,
                                          [this](const loop::LoopView& view) { OnPass(view); });
@@ -319,6 +322,13 @@ void Controller::Parts::Fetch(const actions::FetchOrder& order) {
       }
       runs->engine().OnFetched(id, (*read)->revision, now);
     });
+  });
+}
+
+void Controller::Parts::MakeBackup(const std::string& request_id) {
+  // On the loop's thread, which alone writes to the database.
+  reconciler->Post([this, request_id](loop::Core&, absl::Time now) {
+    runs->engine().OnBackedUp(request_id, BackUp(*store, options.data_dir + "/backups", now), now);
   });
 }
 

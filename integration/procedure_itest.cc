@@ -137,8 +137,8 @@ TEST_F(ProcedureTest, RunsByItsScheduleAndSaysWhatCannotBeRun) {
   EXPECT_EQ(fleet_.Cli({"run", "resource_sync/main", "--wait"}).exit_code, 0);
   const CommandResult refused = fleet_.Cli({"run", "procedure/prune", "--wait"});
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.out, HasSubstr("ClearRepoCache is not acted on yet"));
-  EXPECT_THAT(fleet_.Story("procedure/prune"), HasSubstr("ClearRepoCache is read and checked"));
+  EXPECT_THAT(refused.out, HasSubstr("ClearRepoCache is not carried out: "));
+  EXPECT_THAT(fleet_.Story("procedure/prune"), HasSubstr("ClearRepoCache is not carried out: "));
 
   fleet_.PushFile("bad.toml", absl::StrCat("[[procedure]]\nname = \"bad\"\n",
                                            Stage("one", "Deploy", "deployment = \"nowhere\"")));

@@ -2,10 +2,12 @@
 
 #include <google/protobuf/message.h>
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "resources/container_spec.h"
+#include "resources/execution_rules.h"
 #include "resources/name_pattern.h"
 
 namespace fairlead::resources {
@@ -36,14 +38,13 @@ const v1::BatchParams* BatchOf(const v1::Execution& execution) {
 std::vector<ProcedureFault> FindProcedureFaults(const v1::Procedure& procedure) {
   std::vector<ProcedureFault> faults;
   VisitExecutions(procedure, [&faults](const v1::Stage& stage, const v1::Execution& execution) {
-    const std::string missing = NotYetPartsOf(execution);
-    if (!missing.empty()) {
+    if (const std::optional<ExecutionRefusal> refusal = FindRefusal(execution)) {
       faults.push_back({.severity = v1::SEVERITY_WARNING,
                         .code = "execution-not-acted-on",
-                        .message = absl::StrCat("stage \"", stage.name(), "\": ", missing,
-                                                " is read and checked, but not acted on yet: a "
-                                                "run that reaches it fails"),
-                        .suggestion = "disable it with enabled = false"});
+                        .message = absl::StrCat("stage \"", stage.name(), "\": ", refusal->message,
+                                                "; a run that reaches it fails"),
+                        .suggestion = refusal->instead.empty() ? "disable it with enabled = false"
+                                                               : refusal->instead});
     }
     const v1::BatchParams* const batch = BatchOf(execution);
     if (batch == nullptr) return;

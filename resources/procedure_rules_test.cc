@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 
 #include "resources/toml_reader.h"
@@ -31,15 +35,57 @@ TEST(ProcedureRulesTest, AnExecutionThatIsNotActedOnIsNamedAndNoError) {
   ASSERT_EQ(faults.size(), 1u);
   EXPECT_EQ(faults[0].code, "execution-not-acted-on");
   EXPECT_EQ(faults[0].severity, v1::SEVERITY_WARNING);
-  EXPECT_THAT(faults[0].message, HasSubstr("stage \"one\": ClearRepoCache is read"));
+  EXPECT_THAT(faults[0].message, HasSubstr("stage \"one\": ClearRepoCache is not carried out: "));
+  EXPECT_THAT(faults[0].suggestion, HasSubstr("RunSync"));
 }
 
 TEST(ProcedureRulesTest, ParametersThatAreNotActedOnAreNamed) {
   const auto faults = FindProcedureFaults(
-      Read("executions = [{ execution = { type = \"RestartStack\", params = { stack = \"web\", "
-           "services = [\"a\"] } } }]\n"));
+      Read("executions = [{ execution = { type = \"RunSync\", params = { sync = \"main\", "
+           "resources = [\"a\"] } } }]\n"));
   ASSERT_EQ(faults.size(), 1u);
-  EXPECT_THAT(faults[0].message, HasSubstr("services of a stack"));
+  EXPECT_THAT(faults[0].message, HasSubstr("resources of RunSync is not acted on yet"));
+  EXPECT_EQ(faults[0].suggestion, "disable it with enabled = false");
+}
+
+TEST(ProcedureRulesTest, WhatHasNoMeaningHereSaysWhyAndWhatToDo) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"\"CommitSync\", params.sync = \"main\"", "fairlead export"},
+      {"\"RotateCoreKeys\"", "--tls-cert"},
+      {"\"RotateAllServerKeys\"", "--tls-cert"},
+      {"\"GlobalAutoUpdate\", params.skip_auto_update = true", "leave it out"}};
+  for (const auto& [type, way] : cases) {
+    const auto faults = FindProcedureFaults(
+        Read(absl::StrCat("executions = [{ execution = { type = ", type, " } }]\n")));
+    ASSERT_EQ(faults.size(), 1u) << type;
+    EXPECT_THAT(faults[0].message, HasSubstr(" is not carried out: ")) << type;
+    EXPECT_THAT(faults[0].suggestion, HasSubstr(way)) << type;
+  }
+}
+
+TEST(ProcedureRulesTest, ServicesAndStopTermsAreRefusedWhereTheyCannotBeSound) {
+  const auto count = [](const std::string& type, const std::string& params) {
+    return FindProcedureFaults(Read(absl::StrCat("executions = [{ execution = { type = \"", type,
+                                                 "\", params = { ", params, " } } }]\n")))
+        .size();
+  };
+  for (const char* type :
+       {"DeployStack", "StartStack", "PauseStack", "UnpauseStack", "StopStack", "DestroyStack"}) {
+    EXPECT_EQ(count(type, "stack = \"web\", services = [\"a\"]"), 1u) << type;
+    EXPECT_EQ(count(type, "stack = \"web\", services = []"), 0u) << type;
+  }
+  for (const char* type : {"PullStack", "RestartStack"}) {
+    EXPECT_EQ(count(type, "stack = \"web\", services = [\"a\"]"), 0u) << type;
+  }
+  for (const char* type : {"DeployStack", "DeployStackIfChanged"}) {
+    EXPECT_EQ(count(type, "stack = \"web\", stop_time = 5"), 1u) << type;
+  }
+  for (const char* type : {"StopStack", "DestroyStack"}) {
+    EXPECT_EQ(count(type, "stack = \"web\", stop_time = 5"), 0u) << type;
+  }
+  EXPECT_EQ(count("Deploy", "deployment = \"web\", stop_signal = \"SIGINT\""), 1u);
+  EXPECT_EQ(count("Deploy", "deployment = \"web\", stop_time = 5"), 1u);
+  EXPECT_EQ(count("StopDeployment", "deployment = \"web\", signal = \"SIGINT\", time = 5"), 0u);
 }
 
 TEST(ProcedureRulesTest, WhatIsDisabledIsNotReported) {

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
-#include "resources/container_spec.h"
+#include "resources/execution_rules.h"
 #include "resources/field_table.h"
 #include "resources/name_pattern.h"
 
@@ -27,7 +28,7 @@ struct Row {
   Type::TypeCase single = Type::TYPE_NOT_SET;
 };
 
-constexpr std::array<Row, 61> kRows = {{
+constexpr std::array<Row, 63> kRows = {{
     {Type::kNone, Verb::kNone},
     {Type::kSleep, Verb::kSleep},
     {Type::kDeploy, Verb::kDeploy},
@@ -79,6 +80,9 @@ constexpr std::array<Row, 61> kRows = {{
     {Type::kDeleteNetwork, Verb::kJob},
     {Type::kDeleteImage, Verb::kJob},
     {Type::kDeleteVolume, Verb::kJob},
+    {Type::kBackupCoreDatabase, Verb::kBackup},
+    // Of stacks: PullStack.
+    {Type::kGlobalAutoUpdate, Verb::kJob, Type::kPullDeployment},
     {Type::kBatchDeploy, Verb::kDeploy, Type::kDeploy},
     {Type::kBatchDestroyDeployment, Verb::kDestroy, Type::kDestroyDeployment},
     {Type::kBatchDeployStack, Verb::kDeploy, Type::kDeployStack},
@@ -124,9 +128,29 @@ bool HasTags(const v1::Resource& resource, const v1::BatchParams& batch) {
   });
 }
 
+// Requires: its parameters are a pattern.
 const v1::BatchParams& BatchOf(const v1::Execution& execution) {
   return static_cast<const v1::BatchParams&>(
       execution.GetReflection()->GetMessage(execution, MemberOf(execution.type_case())));
+}
+
+// A newer image of a tag is drift: what is pulled is replaced by the next pass.
+std::vector<v1::Execution> PullsOfUpdates(const sync::DesiredState& desired) {
+  std::vector<v1::Execution> executions;
+  for (const auto& [id, resource] : desired.resources) {
+    if (resource->spec == nullptr || resource->spec->template_()) continue;
+    const v1::Resource& spec = *resource->spec;
+    const bool builds = spec.has_deployment() && spec.deployment().image().has_build();
+    if (spec.has_deployment() && spec.deployment().auto_update() && !builds) {
+      executions.emplace_back().mutable_pull_deployment()->set_deployment(id.name);
+    }
+    // Which of its services there are only compose knows.
+    if (spec.has_stack() && spec.stack().auto_update() &&
+        spec.stack().auto_update_skip_services().empty()) {
+      executions.emplace_back().mutable_pull_stack()->set_stack(id.name);
+    }
+  }
+  return executions;
 }
 
 }  // namespace
@@ -143,16 +167,35 @@ ExecutionTerms ComputeTerms(const v1::Execution& execution) {
     if (field.descriptor == member) terms.type = field.rule->type();
   }
   const Row* const row = FindRow(execution.type_case());
-  terms.not_yet = resources::NotYetPartsOf(execution);
-  if (row != nullptr && terms.not_yet.empty()) terms.verb = row->verb;
+  const std::optional<resources::ExecutionRefusal> refusal = resources::FindRefusal(execution);
+  if (refusal.has_value()) terms.refusal = refusal->message;
+  if (row != nullptr && !refusal.has_value()) terms.verb = row->verb;
+  if (terms.verb == Verb::kRestart && !execution.restart_stack().services().empty()) {
+    terms.verb = Verb::kRestartServices;
+  }
   terms.batch = row != nullptr && row->single != Type::TYPE_NOT_SET;
   terms.target = TargetOf(execution, member);
   return terms;
 }
 
+StopWish StopWishOf(const v1::Execution& execution) {
+  StopWish wish;
+  const auto take = [&wish](const v1::StopDeploymentParams& params) {
+    if (params.has_signal()) wish.signal = std::string(resources::TextOf(params.signal()));
+    if (params.has_time()) wish.seconds = params.time();
+  };
+  if (execution.has_stop_deployment()) take(execution.stop_deployment());
+  if (execution.has_destroy_deployment()) take(execution.destroy_deployment());
+  if (execution.stop_stack().has_stop_time()) wish.seconds = execution.stop_stack().stop_time();
+  if (execution.destroy_stack().has_stop_time()) {
+    wish.seconds = execution.destroy_stack().stop_time();
+  }
+  return wish;
+}
+
 std::string DescribeExecution(const v1::Execution& execution) {
   const ExecutionTerms terms = ComputeTerms(execution);
-  if (terms.batch) {
+  if (terms.batch && !execution.has_global_auto_update()) {
     return absl::StrCat(terms.type, " \"",
                         absl::StrReplaceAll(BatchOf(execution).pattern(), {{"\n", ", "}}), "\"");
   }
@@ -161,7 +204,8 @@ std::string DescribeExecution(const v1::Execution& execution) {
 }
 
 bool IsJob(const ExecutionTerms& terms, absl::string_view run) {
-  return terms.verb == Verb::kJob || terms.verb == Verb::kPause || terms.verb == Verb::kUnpause ||
+  return terms.verb == Verb::kJob || terms.verb == Verb::kRestartServices ||
+         terms.verb == Verb::kPause || terms.verb == Verb::kUnpause ||
          terms.verb == Verb::kDestroy ||
          (terms.verb == Verb::kRun && terms.target.kind != "procedure" &&
           terms.target.ToString() == run);
@@ -169,6 +213,7 @@ bool IsJob(const ExecutionTerms& terms, absl::string_view run) {
 
 std::vector<v1::Execution> ExpandBatch(const v1::Execution& batch,
                                        const sync::DesiredState& desired) {
+  if (batch.has_global_auto_update()) return PullsOfUpdates(desired);
   std::vector<v1::Execution> executions;
   const Row* const row = FindRow(batch.type_case());
   const v1::BatchParams& parameters = BatchOf(batch);

@@ -1,6 +1,8 @@
 // What an execution of a procedure means here.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,10 @@ enum class Verb {
   kCancelRuns,
   // One command to one host.
   kJob,
+  // Restarts some services of a stack, which is one command, and is then judged as a restart.
+  kRestartServices,
+  // A copy of the controller's own database.
+  kBackup,
   // This version does not carry it out.
   kNotActedOn,
 };
@@ -42,11 +48,18 @@ struct ExecutionTerms {
   resources::ResourceId target;
   // It stands for one execution of each resource that its pattern means.
   bool batch = false;
-  // What of it is not acted on; empty: nothing.
-  std::string not_yet;
+  // Why it is not carried out; empty: it is.
+  std::string refusal;
 };
 
 ExecutionTerms ComputeTerms(const v1::Execution& execution);
+
+// How an execution wants containers to be stopped; empty: as is declared of them.
+struct StopWish {
+  std::string signal;
+  std::optional<int32_t> seconds;
+};
+StopWish StopWishOf(const v1::Execution& execution);
 
 // For people: `BatchDeploy "web-*"`, `RestartDeployment deployment/web`.
 std::string DescribeExecution(const v1::Execution& execution);

@@ -1,6 +1,9 @@
 #include "controller/actions/execution_terms.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
 
 #include "fairlead/v1/options.pb.h"
 #include "resources/field_table.h"
@@ -21,10 +24,13 @@ TEST(ExecutionTermsTest, WhatTheFilesCallNotActedOnIsWhatARunRefuses) {
   for (const resources::Field& field : table.fields) {
     const ExecutionTerms terms = ComputeTerms(ExecutionOf(field.descriptor));
     EXPECT_EQ(terms.type, field.rule->type());
-    EXPECT_EQ(terms.verb == Verb::kNotActedOn, !field.rule->not_yet().empty()) << terms.type;
+    EXPECT_EQ(terms.verb == Verb::kNotActedOn, !terms.refusal.empty()) << terms.type;
+    const bool is_said =
+        !field.rule->not_yet().empty() || absl::StartsWith(field.rule->doc(), "Not carried out: ");
+    EXPECT_EQ(terms.verb == Verb::kNotActedOn, is_said) << terms.type;
     if (terms.verb != Verb::kNotActedOn) ++acted_on;
   }
-  EXPECT_EQ(acted_on, 61);
+  EXPECT_EQ(acted_on, 63);
 }
 
 TEST(ExecutionTermsTest, ParametersThatAreNotActedOnMakeItRefused) {
@@ -33,8 +39,16 @@ TEST(ExecutionTermsTest, ParametersThatAreNotActedOnMakeItRefused) {
   EXPECT_EQ(ComputeTerms(execution).verb, Verb::kStop);
   EXPECT_EQ(ComputeTerms(execution).target.ToString(), "deployment/web");
   execution.mutable_stop_deployment()->set_time(5);
+  EXPECT_EQ(ComputeTerms(execution).verb, Verb::kStop);
+  EXPECT_EQ(StopWishOf(execution).seconds, 5);
+  execution.mutable_stop_stack()->add_services("a");
   EXPECT_EQ(ComputeTerms(execution).verb, Verb::kNotActedOn);
-  EXPECT_EQ(ComputeTerms(execution).not_yet, "time");
+  EXPECT_THAT(ComputeTerms(execution).refusal,
+              ::testing::StartsWith("services of StopStack is not carried out: a hold is of a "));
+  execution.mutable_restart_stack();
+  EXPECT_EQ(ComputeTerms(execution).verb, Verb::kRestart);
+  execution.mutable_restart_stack()->add_services("a");
+  EXPECT_EQ(ComputeTerms(execution).verb, Verb::kRestartServices);
 }
 
 TEST(ExecutionTermsTest, DescribesForPeople) {

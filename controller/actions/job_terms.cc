@@ -1,5 +1,6 @@
 #include "controller/actions/job_terms.h"
 
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -162,7 +163,49 @@ absl::StatusOr<HostJob> RunService(const JobInput& input, const v1::RunStackServ
   return job;
 }
 
-HostJob Destroy(const JobInput& input, const ResourceId& id) {
+// Where its containers are, by the inventory.
+absl::StatusOr<HostJob> RestartServices(const JobInput& input, const v1::StackParams& params) {
+  const ResourceId id{"stack", params.stack()};
+  const std::string resource = id.ToString();
+  const auto owned = input.view.input.inventory.find(resource);
+  if (owned == input.view.input.inventory.end()) {
+    return absl::FailedPreconditionError("it was never deployed");
+  }
+  const auto hold = input.view.input.holds.find(resource);
+  if (hold != input.view.input.holds.end() && hold->second.kind() == v1::Hold::KIND_STOP) {
+    return absl::FailedPreconditionError("it is held stopped: nothing runs to be restarted");
+  }
+  const std::string& server = owned->second->server();
+  const auto host = input.view.input.live->hosts.find(server);
+  if (host == input.view.input.live->hosts.end() || !host->second->online) {
+    return absl::UnavailableError(absl::StrCat("waits for server ", server, ", which is offline"));
+  }
+  std::map<std::string, std::vector<std::string>> names;
+  for (const auto& [container_id, container] : host->second->containers) {
+    if (container->resource() == resource &&
+        container->installation() == input.view.input.installation) {
+      names[container->compose_service()].push_back(container->name());
+    }
+  }
+  std::vector<std::string> wanted;
+  for (const std::string& service : params.services()) {
+    const auto found = names.find(service);
+    if (found == names.end()) {
+      return absl::NotFoundError(absl::StrCat(
+          "service \"", service, "\" has no container on ", server, "; there are those of: ",
+          absl::StrJoin(names, ", ", [](std::string* out, const auto& one) {
+            absl::StrAppend(out, one.first);
+          })));
+    }
+    wanted.insert(wanted.end(), found->second.begin(), found->second.end());
+  }
+  HostJob job = JobOn(server, resource, v1::ACTION_GUARANTEE_ONCE);
+  job.action.mutable_act_on_container()->set_verb(Act::VERB_RESTART);
+  job.action.mutable_act_on_container()->set_container(absl::StrJoin(wanted, " "));
+  return job;
+}
+
+HostJob Destroy(const JobInput& input, const ResourceId& id, const StopWish& wish) {
   const std::string resource = id.ToString();
   const sync::DesiredResource& desired = DesiredOf(input, id);
   // Where it was put, also when it is declared elsewhere by now.
@@ -175,8 +218,8 @@ HostJob Destroy(const JobInput& input, const ResourceId& id) {
     return job;
   }
   const loop::StopTerms stop = loop::StopTermsOf(input.view.input, resource);
-  job.action.mutable_remove()->set_signal(stop.signal);
-  job.action.mutable_remove()->set_timeout_seconds(stop.seconds);
+  job.action.mutable_remove()->set_signal(wish.signal.empty() ? stop.signal : wish.signal);
+  job.action.mutable_remove()->set_timeout_seconds(wish.seconds.value_or(stop.seconds));
   return job;
 }
 
@@ -208,7 +251,9 @@ absl::StatusOr<HostJob> ComputeJob(const v1::Execution& execution, const JobInpu
       return Pause(input, target, false);
     case Type::kDestroyDeployment:
     case Type::kDestroyStack:
-      return Destroy(input, target);
+      return Destroy(input, target, StopWishOf(execution));
+    case Type::kRestartStack:
+      return RestartServices(input, execution.restart_stack());
     case Type::kRunStackService:
       return RunService(input, execution.run_stack_service());
     case Type::kRunBuild:

@@ -102,6 +102,14 @@ void RunDriver::BeforePass(loop::Core& core, absl::Time now) {
   core.OnMade(made_);
   for (v1::Event& event : commands.events) core.AddEvent(std::move(event), now);
   for (const FetchOrder& order : commands.fetches) fetch_(order);
+  for (const std::string& request_id : commands.backups) {
+    if (backup_) {
+      backup_(request_id);
+    } else {
+      engine_.OnBackedUp(request_id,
+                         absl::FailedPreconditionError("this controller keeps no database"), now);
+    }
+  }
 }
 
 void RunDriver::AfterPass(loop::Core& core, loop::CoreOutput& output, absl::Time now) {

@@ -28,6 +28,12 @@ class RunDriver final : public loop::Companion {
   void OnProgress(const v1::ActionProgress& progress, absl::Time now) override;
   absl::Time wake_at() const override;
 
+  // Begins a copy of the database and returns at once; OnBackedUp follows on the loop's thread.
+  // Without it there are no copies.
+  void SetBackup(std::function<void(const std::string& request_id)> backup) {
+    backup_ = std::move(backup);
+  }
+
   RunEngine& engine() { return engine_; }
   const Scheduler& scheduler() const { return scheduler_; }
 
@@ -44,6 +50,7 @@ class RunDriver final : public loop::Companion {
   bool needed_ = false;
   absl::Time needed_at_ = absl::InfinitePast();
   const std::function<void(const FetchOrder&)> fetch_;
+  std::function<void(const std::string& request_id)> backup_;
 };
 
 }  // namespace fairlead::actions

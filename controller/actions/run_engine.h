@@ -51,6 +51,8 @@ struct RunCommands {
   // By request id, with who wants it.
   std::vector<std::pair<std::string, std::string>> cancel_jobs;
   std::vector<FetchOrder> fetches;
+  // By request id.
+  std::vector<std::string> backups;
   std::vector<v1::Event> events;
 };
 
@@ -79,6 +81,10 @@ class RunEngine {
   // `revision` is in force from the next pass on.
   void OnFetched(const std::string& request_id, const absl::StatusOr<std::string>& revision,
                  absl::Time now);
+
+  // The path of a copy of the database, or why there is none.
+  void OnBackedUp(const std::string& request_id, const absl::StatusOr<std::string>& path,
+                  absl::Time now);
 
   // Begins what is due. Requires: a pass has been made.
   RunCommands Advance(const loop::LoopView& view, absl::Time now);

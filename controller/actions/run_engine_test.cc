@@ -11,6 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 class RunEngineTest : public ::testing::Test {
  protected:
@@ -197,7 +198,43 @@ TEST_F(RunEngineTest, WhatIsNotActedOnFailsTheRunByName) {
   Declare(ProcedureOf("p", {StageOf({Do("ClearRepoCache")}, "retries = 5\n")}));
   const v1::Run run = RunToEnd("procedure/p");
   EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED);
-  EXPECT_THAT(run.message(), HasSubstr("ClearRepoCache is not acted on yet"));
+  EXPECT_THAT(run.message(), HasSubstr("ClearRepoCache is not carried out: "));
+}
+
+TEST_F(RunEngineTest, ABackupIsDoneWhenItsCopyIsThere) {
+  Declare(ProcedureOf("p", {StageOf({Do("BackupCoreDatabase")})}));
+  EXPECT_THAT(RunToEnd("procedure/p").message(), HasSubstr("keeps no database"));
+  std::vector<std::string> asked;
+  world_.driver->SetBackup([&](const std::string& id) { asked.push_back(id); });
+  const std::string id = world_.Start("procedure/p");
+  world_.Settle(absl::Minutes(1));
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(world_.Run(id).state(), v1::RUN_STATE_RUNNING);
+  world_.driver->engine().OnBackedUp(asked[0], "/data/copy.db", world_.core.now);
+  world_.Settle();
+  EXPECT_EQ(world_.Run(id).state(), v1::RUN_STATE_SUCCEEDED);
+  EXPECT_THAT(world_.Run(id).DebugString(), HasSubstr("copied to /data/copy.db"));
+  const std::string other = world_.Start("procedure/p");
+  world_.Settle(absl::Minutes(1));
+  world_.driver->engine().OnBackedUp(asked.back(), absl::ResourceExhaustedError("disk is full"),
+                                     world_.core.now);
+  world_.Settle();
+  EXPECT_THAT(world_.Run(other).message(), HasSubstr("disk is full"));
+}
+
+TEST_F(RunEngineTest, AGlobalUpdatePullsWhatAsksForIt) {
+  world_.core.Connect("edge", 16);
+  Declare(absl::StrCat(DeploymentOf("auto") + "config.auto_update = true\n",
+                       DeploymentOf("fixed") + "config.poll_for_updates = true\n",
+                       ProcedureOf("p", {StageOf({Do("GlobalAutoUpdate")})})));
+  const v1::Run run = RunToEnd("procedure/p");
+  EXPECT_EQ(run.state(), v1::RUN_STATE_SUCCEEDED) << run.DebugString();
+  EXPECT_EQ(Execution(run, 0).of(), "GlobalAutoUpdate");
+  EXPECT_EQ(world_.Sent("pull_images deployment/auto"), 1);
+  EXPECT_EQ(world_.Sent("pull_images deployment/fixed"), 0);
+  Declare(ProcedureOf("p", {StageOf({Do("GlobalAutoUpdate")})}));
+  const v1::Run nothing = RunToEnd("procedure/p");
+  EXPECT_EQ(Execution(nothing, 0).message(), "nothing that is declared has auto_update");
 }
 
 TEST_F(RunEngineTest, ANestedProcedureIsARunOfItsOwn) {

@@ -55,11 +55,17 @@ bool IsKnownNow(const loop::LoopView& view, const v1::RunExecution& execution) {
 }  // namespace
 
 loop::OperatorRequest RunEngine::RequestOf(const Place& place, Kind kind) {
-  return {.kind = kind,
-          .resource = place.execution->target(),
-          .who = place.active->run.resource(),
-          .why = NameOfRun(place.active->run),
-          .request_id = place.execution->request_id()};
+  loop::OperatorRequest request{.kind = kind,
+                                .resource = place.execution->target(),
+                                .who = place.active->run.resource(),
+                                .why = NameOfRun(place.active->run),
+                                .request_id = place.execution->request_id()};
+  if (kind == Kind::kStop) {
+    const StopWish wish = StopWishOf(place.execution->execution());
+    request.stop_signal = wish.signal;
+    request.stop_seconds = wish.seconds;
+  }
+  return request;
 }
 
 void RunEngine::Begin(const Place& place, absl::Time now) {
@@ -120,6 +126,9 @@ void RunEngine::Ask(const Place& place, const loop::LoopView& view, absl::Time n
       return;
     case Verb::kCancelRuns:
       CancelRunsOf(place, terms, now);
+      return;
+    case Verb::kBackup:
+      commands_.backups.push_back(execution.request_id());
       return;
     default:
       Conclude(place, v1::RUN_STATE_SUCCEEDED, "", now);
@@ -285,6 +294,18 @@ void RunEngine::OnFetched(const std::string& request_id,
   place.active->changed = true;
 }
 
+void RunEngine::OnBackedUp(const std::string& request_id, const absl::StatusOr<std::string>& path,
+                           absl::Time now) {
+  const Place place = FindRequest(request_id);
+  if (place.execution == nullptr) return;
+  if (!path.ok()) {
+    Conclude(place, v1::RUN_STATE_FAILED, std::string(path.status().message()), now);
+    return;
+  }
+  Say(place.active->run, now, absl::StrCat("the database is copied to ", *path));
+  Conclude(place, v1::RUN_STATE_SUCCEEDED, "", now);
+}
+
 void RunEngine::Judge(const loop::LoopView& view, absl::Time now) {
   for (const auto& active : runs_) {
     if (active->run.state() != v1::RUN_STATE_RUNNING) continue;
@@ -315,6 +336,9 @@ Verdict RunEngine::JudgeChild(const v1::RunExecution& execution) {
 Verdict RunEngine::VerdictOf(const v1::RunExecution& execution, const loop::LoopView& view,
                              absl::Time now) {
   const ExecutionTerms terms = ComputeTerms(execution.execution());
+  if (terms.verb == Verb::kRestartServices && execution.acted()) {
+    return JudgeRestarted(view, terms.target);
+  }
   if (execution.run_id().empty() && (terms.verb == Verb::kRun || IsJob(terms, ""))) {
     return {execution.acted() ? Verdict::State::kDone : Verdict::State::kWaiting,
             execution.message()};

@@ -75,6 +75,28 @@ TEST_F(RunJobsTest, WhatIsDestroyedStaysGoneUntilADeploy) {
   EXPECT_NE(world_.core.hosts["edge"].Find("web"), nullptr);
 }
 
+TEST_F(RunJobsTest, AStopMayHaveASignalAndATimeOfItsOwn) {
+  world_.core.Connect("edge", 16);
+  const auto stop_of = [this](const std::string& type, const std::string& more) {
+    world_.hosts_hang = false;
+    RunOf("Deploy", "deployment = \"web\"", DeploymentOf("web"));
+    world_.hosts_hang = true;
+    const std::string id = RunOf(type, "deployment = \"web\"" + more, DeploymentOf("web"));
+    const v1::Action action = world_.core.pending.back().action;
+    EXPECT_TRUE(action.has_stop()) << action.DebugString();
+    world_.hosts_hang = false;
+    world_.Settle();
+    EXPECT_EQ(world_.Run(id).state(), v1::RUN_STATE_SUCCEEDED);
+    return absl::StrCat(action.stop().signal(), " ", action.stop().timeout_seconds(), " ",
+                        action.deadline().seconds());
+  };
+  EXPECT_EQ(stop_of("StopDeployment", ""), "SIGTERM 10 190");
+  EXPECT_EQ(stop_of("StopDeployment", ", signal = \"SIGINT\", time = 300"), "SIGINT 300 480");
+  EXPECT_EQ(stop_of("StopDeployment", ", time = 0"), "SIGTERM 0 190");
+  EXPECT_EQ(stop_of("StopDeployment", ""), "SIGTERM 10 190") << "a wish ends with its run";
+  EXPECT_EQ(stop_of("DestroyDeployment", ", signal = \"SIGQUIT\""), "SIGQUIT 10 190");
+}
+
 TEST_F(RunJobsTest, WhatAPersonHoldsIsNotPausedOrDestroyed) {
   world_.core.Connect("edge", 16);
   world_.Declare(DeploymentOf("web"));

@@ -26,7 +26,7 @@ v1::RunExecution MakeExecution(const v1::Execution& execution) {
   if (terms.verb != Verb::kNotActedOn) {
     *record.mutable_execution() = execution;
   } else {
-    record.set_message(absl::StrCat(terms.not_yet, " is not acted on yet"));
+    record.set_message(terms.refusal);
   }
   return record;
 }
@@ -93,15 +93,17 @@ void ExpandStage(const sync::DesiredState& desired, absl::Time now, v1::Run& run
       continue;
     }
     const std::string of = DescribeExecution(execution.execution());
+    const bool by_pattern = !execution.execution().has_global_auto_update();
     const std::vector<v1::Execution> singles = ExpandBatch(execution.execution(), desired);
     for (const v1::Execution& single : singles) {
       *executions.Add() = MakeExecution(single);
       executions.rbegin()->set_of(of);
     }
     if (!singles.empty()) continue;
-    Skip("its pattern means no resource", execution);
-    Say(run, now, absl::StrCat("warning: ", of, ": the pattern means no resource that is declared"),
-        true);
+    const absl::string_view why = by_pattern ? "the pattern means no resource that is declared"
+                                             : "nothing that is declared has auto_update";
+    Skip(by_pattern ? "its pattern means no resource" : why, execution);
+    Say(run, now, absl::StrCat("warning: ", of, ": ", why), true);
     *executions.Add() = std::move(execution);
   }
   *stage.mutable_executions() = std::move(executions);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -135,6 +136,9 @@ struct OperatorRequest {
   absl::Time expires_at = absl::InfiniteFuture();
   // Of a run, which is told how a restart goes; else empty.
   std::string request_id;
+  // Of a stop: instead of what is declared; empty is that.
+  std::string stop_signal = {};
+  std::optional<int32_t> stop_seconds = {};
 };
 
 // An operator's wish to go back to an earlier spec.
@@ -262,6 +266,8 @@ class Core {
                            v1::InventoryEntry& entry);
   void RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
   void MoveEntry(const v1::ActionRecord& moved);
+  // Stops as who asks for the stop wants it.
+  void ApplyStopWish(const v1::Step& step, v1::Action& action) const;
   void ActOnce(const OperatorRequest& request);
   void AddRestart(const OperatorRequest& request);
   void StartRestarts(absl::Time now, CoreOutput& output);
@@ -320,6 +326,8 @@ class Core {
 
   // By resource: requests of runs that act on it although it may have deploy = false.
   std::map<std::string, std::set<std::string>> deploy_requests_;
+  // By resource: the stop that asks for a signal or time of its own, until it is withdrawn.
+  std::map<std::string, OperatorRequest> stop_wishes_;
   // By action id.
   std::map<std::string, Running> running_;
   // By server: the session whose journal was taken in last.

@@ -42,6 +42,10 @@ absl::StatusOr<std::string> Core::OnRequest(const OperatorRequest& request, absl
   switch (request.kind) {
     case OperatorRequest::Kind::kStop:
       ActOnce(request);
+      stop_wishes_.erase(request.resource);
+      if (!request.stop_signal.empty() || request.stop_seconds.has_value()) {
+        stop_wishes_[request.resource] = request;
+      }
       return Hold(request, now);
     case OperatorRequest::Kind::kStart:
       ActOnce(request);
@@ -81,6 +85,9 @@ void Core::OnWithdrawn(const OperatorRequest& request) {
     input_.deploy_requests.erase(request.resource);
     MarkDirty(request.resource);
   }
+  std::erase_if(stop_wishes_, [&request](const auto& wish) {
+    return wish.second.request_id == request.request_id;
+  });
   std::erase_if(jobs_, [&request](const WaitingJob& waiting) {
     return waiting.job.request_id == request.request_id;
   });
@@ -92,6 +99,19 @@ void Core::OnWithdrawn(const OperatorRequest& request) {
       wish->second.request.request_id == request.request_id) {
     restarts_.erase(wish);
   }
+}
+
+void Core::ApplyStopWish(const v1::Step& step, v1::Action& action) const {
+  const auto wish = stop_wishes_.find(step.resource());
+  if (wish == stop_wishes_.end() || !action.has_stop()) return;
+  v1::StopContainers& stop = *action.mutable_stop();
+  if (!wish->second.stop_signal.empty()) stop.set_signal(wish->second.stop_signal);
+  if (!wish->second.stop_seconds.has_value()) return;
+  // The deadline is made for the declared time.
+  const int32_t more = std::max(0, *wish->second.stop_seconds - stop.timeout_seconds());
+  *action.mutable_deadline() =
+      base::ToProto(base::FromProto(action.deadline()) + absl::Seconds(more));
+  stop.set_timeout_seconds(*wish->second.stop_seconds);
 }
 
 void Core::ActOnce(const OperatorRequest& request) {

@@ -212,6 +212,7 @@ bool Core::StartStep(const v1::Step& step, absl::Time now, CoreOutput& output) {
     never_sent_.insert(step.resource());
     return false;
   }
+  ApplyStopWish(step, computed->action);
   v1::ActionRecord record;
   *record.mutable_action() = std::move(computed->action);
   record.set_server(computed->server);

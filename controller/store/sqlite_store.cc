@@ -1,9 +1,12 @@
 #include "controller/store/sqlite_store.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "base/file.h"
 #include "base/status.h"
 #include "controller/store/migrations.h"
 
@@ -66,6 +69,26 @@ absl::StatusOr<std::vector<v1::Run>> SqliteStore::ListRuns(const RunFilter& filt
 absl::StatusOr<std::vector<v1::SpecRecord>> SqliteStore::ListHistory(const std::string& resource) {
   base::MutexLock lock(mutex_);
   return ReadHistory(*connection_, resource);
+}
+
+absl::Status SqliteStore::CopyTo(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {
+    return absl::AlreadyExistsError(absl::StrCat(path, " is there already"));
+  }
+  const std::string part = path + ".part";
+  // SQLite takes an empty file, and leaves it its mode.
+  RETURN_IF_ERROR(base::WriteFileAtomically(part, "", 0600));
+  base::MutexLock lock(mutex_);
+  absl::Status copied = connection_->Run("VACUUM INTO $1", {SqlValue::Text(part)});
+  if (copied.ok()) {
+    std::filesystem::rename(part, path, error);
+    if (error) {
+      copied = absl::UnavailableError(absl::StrCat("rename ", part, ": ", error.message()));
+    }
+  }
+  if (!copied.ok()) std::filesystem::remove(part, error);
+  return copied;
 }
 
 }  // namespace fairlead::store

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 
 #include "fairlead/v1/state.pb.h"
 
@@ -122,6 +123,12 @@ class Store {
   virtual absl::StatusOr<std::vector<v1::SpecRecord>> ListHistory(const std::string& resource) = 0;
   // Newest first.
   virtual absl::StatusOr<std::vector<v1::Run>> ListRuns(const RunFilter& filter) = 0;
+  // Makes a copy, as of one moment, at `path`, which must not be there; readable by its owner only.
+  // Unimplemented where the database has tools of its own for that.
+  virtual absl::Status CopyTo(const std::string& path) {
+    return absl::UnimplementedError(
+        absl::StrCat("no copy at ", path, ": this database is backed up with its own tools"));
+  }
 };
 
 }  // namespace fairlead::store

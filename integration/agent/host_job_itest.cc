@@ -91,6 +91,10 @@ TEST_F(HostJobTest, ActsOnOneContainerWhoeverItBelongsTo) {
   Act(v1::ActOnContainer::VERB_START, "other");
   EXPECT_EQ(StateOf("other"), "running");
   Act(v1::ActOnContainer::VERB_RESTART, "other");
+  EXPECT_EQ(Act(v1::ActOnContainer::VERB_PAUSE, "other bystander").report(), "paused 2 containers");
+  Act(v1::ActOnContainer::VERB_UNPAUSE, "other bystander");
+  EXPECT_EQ(CodeOf(Act(v1::ActOnContainer::VERB_STOP, "other none")), absl::StatusCode::kNotFound);
+  EXPECT_EQ(StateOf("other"), "running") << "nothing is done by halves";
   EXPECT_EQ(Act(v1::ActOnContainer::VERB_REMOVE, "other").status(), v1::ACTION_STATUS_SUCCEEDED);
   EXPECT_EQ(StateOf("other"), "none");
   EXPECT_EQ(StateOf("bystander"), "running");
