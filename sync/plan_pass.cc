@@ -33,6 +33,12 @@ bool IsHeldUpChange(const Facts& facts, const Decision& decision) {
   return !is_well && facts.inventory->applied_hash() != decision.target_hash;
 }
 
+bool BringsBack(const Decision& decision) {
+  return decision.heal &&
+         (decision.action == v1::STEP_ACTION_CREATE || decision.action == v1::STEP_ACTION_START ||
+          decision.action == v1::STEP_ACTION_RESTART);
+}
+
 }  // namespace
 
 PlanPass::PlanPass(const PlanInput& input, PlanResult result, const PlanMemo* known)
@@ -270,7 +276,8 @@ void PlanPass::HealMeanwhile(Open& open, const DecisionOf& decision_of) {
   Decision& decision = *open.decision;
   if (!IsHeldUpChange(facts, decision)) return;
   std::optional<Open> kept = StandIn(facts, "the declared change waits");
-  if (!kept) return;
+  // No replacement: the one that it begins would be undone for the declared spec.
+  if (!kept || !BringsBack(*kept->decision)) return;
   Decision& heals = *kept->decision;
   ApplyOwnGates(*kept->facts, heals);
   ApplyCommonGates(*kept->facts, removals_, decision_of, heals, procedure_needs_);
