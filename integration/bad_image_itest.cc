@@ -63,6 +63,9 @@ TEST_F(BadImageTest, MissingImageChangesNothing) {
   EXPECT_OK(fleet_.WaitStory("deployment/web", "pull"));
   EXPECT_OK(fleet_.WaitRunning("deployment/web", "fl/app:1"));
   EXPECT_EQ(fleet_.engine().IdOf("web"), web_) << "a failed pull must not stop the old container";
+  // Nor keep it from being healed.
+  fleet_.engine().Docker({"rm", "-f", "web"});
+  EXPECT_OK(fleet_.WaitRunning("deployment/web", "fl/app:1"));
   // The image comes: by itself, without another commit.
   fleet_.engine().Docker({"tag", "fl/app:2", "fl/nowhere:9"});
   EXPECT_OK(fleet_.WaitRunning("deployment/web", "fl/nowhere:9", 1, absl::Seconds(90)));
