@@ -263,12 +263,13 @@ void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome
                  by_operator || outcome.status() == v1::ACTION_STATUS_INTERRUPTED);
 }
 
-// Heals by starting and creating have a backoff of their own, and know no target.
+// Heals by starting have a backoff of their own and know no target. An attempt at making a
+// container would say that it could not be made, and be a reason to go back.
 void Core::HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::Time now) {
-  const bool starts = record.step() == v1::STEP_ACTION_START ||
-                      record.step() == v1::STEP_ACTION_RESTART ||
-                      record.step() == v1::STEP_ACTION_CREATE;
-  if (record.operator_request() || (heals && starts)) return;
+  const bool starts =
+      record.step() == v1::STEP_ACTION_START || record.step() == v1::STEP_ACTION_RESTART;
+  if (record.operator_request() || (heals && starts) || sync::MakesContainers(record.step()))
+    return;
   const std::string& resource = record.action().resource();
   auto& of_resource = series_[resource];
   std::erase_if(of_resource,

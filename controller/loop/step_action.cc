@@ -56,10 +56,19 @@ absl::StatusOr<Target> TargetOf(const sync::PlanInput& input, const sync::Decisi
   return Target{spec, std::move(filled.resource), std::move(filled.secrets), std::move(files)};
 }
 
+// `state` is the declared one also where another spec stands in because the declared one failed.
 bool IsStopped(const sync::PlanInput& input, const sync::Decision& decision,
-               const v1::Resource& declared) {
-  const auto hold = input.holds.find(decision.id.ToString());
-  return declared.state() == v1::WANTED_STATE_STOPPED ||
+               const v1::Resource& applied) {
+  const std::string resource = decision.id.ToString();
+  const auto hold = input.holds.find(resource);
+  const auto desired = input.desired->resources.find(decision.id);
+  const auto failed = input.failed_specs.find(resource);
+  const bool has_failed = desired != input.desired->resources.end() && !desired->second->invalid &&
+                          desired->second->resolved != nullptr &&
+                          failed != input.failed_specs.end() &&
+                          failed->second.contains(desired->second->spec_hash);
+  const v1::Resource& wish = has_failed ? *desired->second->resolved : applied;
+  return wish.state() == v1::WANTED_STATE_STOPPED ||
          (hold != input.holds.end() && hold->second.kind() == v1::Hold::KIND_STOP);
 }
 
