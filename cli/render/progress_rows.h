@@ -22,7 +22,7 @@ struct ProgressRow {
   // May be empty.
   std::string took;
   // What of it is under way, such as layers.
-  std::vector<std::string> parts = {};
+  std::vector<std::string> parts;
 };
 
 // A line for each row and each part, none wider than the screen, and no more than fit: parts are

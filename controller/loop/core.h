@@ -137,8 +137,8 @@ struct OperatorRequest {
   // Of a run, which is told how a restart goes; else empty.
   std::string request_id;
   // Of a stop: instead of what is declared; empty is that.
-  std::string stop_signal = {};
-  std::optional<int32_t> stop_seconds = {};
+  std::string stop_signal;
+  std::optional<int32_t> stop_seconds;
 };
 
 // An operator's wish to go back to an earlier spec.

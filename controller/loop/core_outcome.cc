@@ -268,8 +268,9 @@ void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome
 void Core::HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::Time now) {
   const bool starts =
       record.step() == v1::STEP_ACTION_START || record.step() == v1::STEP_ACTION_RESTART;
-  if (record.operator_request() || (heals && starts) || sync::MakesContainers(record.step()))
+  if (record.operator_request() || (heals && starts) || sync::MakesContainers(record.step())) {
     return;
+  }
   const std::string& resource = record.action().resource();
   auto& of_resource = series_[resource];
   std::erase_if(of_resource,
@@ -277,7 +278,8 @@ void Core::HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::
   Series& series = of_resource[{record.step(), record.action().spec_hash()}];
   ++series.count;
   series.last = now;
-  if (series.count < kSeriesLimit) return;
+  const int attempts = series.count - kSeriesLimit + 1;
+  if (attempts < 1) return;
   const std::string step = v1::StepAction_Name(record.step()).substr(12);
   sync::FailedAttempt& attempt = input_.failed_attempts[resource];
   attempt = {
@@ -286,11 +288,10 @@ void Core::HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::
       .message = absl::StrCat(step, " has succeeded ", series.count,
                               " times in a row and is needed again: something undoes it, or "
                               "the engine does not show what it was told"),
-      .attempts = series.count - kSeriesLimit + 1,
-      .not_before = now + base::ComputeJitteredDelay(PolicyOf(record.step()),
-                                                     series.count - kSeriesLimit + 1, random_)};
+      .attempts = attempts,
+      .not_before = now + base::ComputeJitteredDelay(PolicyOf(record.step()), attempts, random_)};
   MarkDirty(resource);
-  if (series.count == kSeriesLimit) Emit(now, resource, "warning", attempt.message, true);
+  if (attempts == 1) Emit(now, resource, "warning", attempt.message, true);
 }
 
 // The step was for another spec, while the declared one waits after an attempt of its own.

@@ -20,9 +20,9 @@ struct FetchRequest {
   // Branch, tag or commit hash. Of a branch or tag only what it needs is fetched.
   std::string reference;
   // PEM: opens ssh addresses in place of the keys of whoever runs this.
-  std::string ssh_key = {};
+  std::string ssh_key;
   // Lines as in ~/.ssh/known_hosts, in place of these; empty: those.
-  std::string known_hosts = {};
+  std::string known_hosts;
   absl::Duration timeout = absl::Seconds(60);
   // A program whose main hands over to RunFetchHelper, such as this one.
   std::string helper_program;
