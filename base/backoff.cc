@@ -16,4 +16,10 @@ absl::Duration ComputeJitteredDelay(const BackoffPolicy& policy, int attempt, Ra
   return ComputeDelay(policy, attempt) * (1.0 + policy.jitter * (2.0 * unit - 1.0));
 }
 
+bool IsWaiting(absl::Time until, absl::Time now) {
+  const BackoffPolicy policy;
+  const absl::Duration longest = policy.maximum * (1 + policy.jitter);
+  return until == absl::InfiniteFuture() || (until > now && until - now <= longest);
+}
+
 }  // namespace fairlead::base

@@ -21,4 +21,8 @@ absl::Duration ComputeDelay(const BackoffPolicy& policy, int attempt);
 // Delay with jitter.
 absl::Duration ComputeJitteredDelay(const BackoffPolicy& policy, int attempt, Random& random);
 
+// Whether a wait by the default policy's maximum, or one without end, goes on at `now`. One whose
+// end is farther away than a wait is long began before the clock was set back, and is over.
+bool IsWaiting(absl::Time until, absl::Time now);
+
 }  // namespace fairlead::base

@@ -31,5 +31,13 @@ TEST(BackoffTest, JitterStaysWithinItsPart) {
   EXPECT_NEAR(absl::ToDoubleSeconds(ComputeJitteredDelay(policy, 1, high)), 1.2, 1e-5);
 }
 
+TEST(BackoffTest, AWaitFromBeforeTheClockWasSetBackIsOver) {
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  EXPECT_FALSE(IsWaiting(now, now));
+  EXPECT_TRUE(IsWaiting(now + absl::Minutes(6), now));
+  EXPECT_FALSE(IsWaiting(now + absl::Hours(2), now));
+  EXPECT_TRUE(IsWaiting(absl::InfiniteFuture(), now));
+}
+
 }  // namespace
 }  // namespace fairlead::base

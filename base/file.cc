@@ -93,6 +93,15 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit)
   return content;
 }
 
+absl::StatusOr<std::string> ReadPrivateFile(const std::string& path, std::size_t limit) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        path, ": others may read this file, which holds secrets; run: chmod 600 ", path));
+  }
+  return ReadFile(path, limit);
+}
+
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content,
                                  unsigned mode) {
   return WriteAtomically(path, content, static_cast<mode_t>(mode), nullptr);

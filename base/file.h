@@ -13,6 +13,10 @@ namespace fairlead::base {
 // NotFound when it is not there; ResourceExhausted above `limit` bytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit = 256u << 20);
 
+// A file with secrets. PermissionDenied when others than its owner may read it.
+absl::StatusOr<std::string> ReadPrivateFile(const std::string& path,
+                                            std::size_t limit = 256u << 20);
+
 // Writes a temporary file beside `path`, fsyncs, renames, fsyncs the folder: after a crash the
 // old content or the new one is there, never a part. `mode` as in chmod.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content,
