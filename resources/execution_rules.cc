@@ -25,9 +25,10 @@ struct TypeRule {
 };
 
 constexpr absl::string_view kKeysAreFiles =
-    "keys and certificates are files of their hosts, which Fairlead reads and never writes";
+    "agents make new keys in time by themselves, and what is given is a file of its host";
 constexpr absl::string_view kReplaceKeys =
-    "replace the files that --tls-cert and --tls-key name, and start the program again";
+    "ask for it with fairlead agent rotate, or replace the files that --tls-cert and --tls-key "
+    "name";
 
 // Types that mean nothing here, whatever comes later.
 constexpr std::array<TypeRule, 4> kTypes = {{
@@ -53,10 +54,15 @@ constexpr absl::string_view kWholeStack =
     "a hold is of a whole stack: a service stopped alone would be started again at once";
 constexpr absl::string_view kOwnStack = "make the service a stack of its own";
 constexpr absl::string_view kAsDeclared = "what is replaced is stopped as its declaration says";
+constexpr absl::string_view kWholeCommit =
+    "what a commit declares is in force as a whole, and the plan would do the rest a moment later";
+constexpr absl::string_view kOwnSync =
+    "leave it out; what is to come at a time of its own belongs to a resource_sync of its own "
+    "(resource_path, match_tags)";
 constexpr absl::string_view kGracePeriod = "set stop_grace_period of the services";
 
 // Those of a type that is carried out otherwise.
-constexpr std::array<ParameterRule, 11> kParameters = {{
+constexpr std::array<ParameterRule, 13> kParameters = {{
     {Type::kDeployStack, "services",
      "what is declared of a stack is brought about as a whole, and the plan would do the rest a "
      "moment later",
@@ -70,6 +76,8 @@ constexpr std::array<ParameterRule, 11> kParameters = {{
     {Type::kDeployStackIfChanged, "stop_time", kAsDeclared, kGracePeriod},
     {Type::kDeploy, "stop_signal", kAsDeclared, "set termination_signal of the deployment"},
     {Type::kDeploy, "stop_time", kAsDeclared, "set termination_timeout of the deployment"},
+    {Type::kRunSync, "resource_type", kWholeCommit, kOwnSync},
+    {Type::kRunSync, "resources", kWholeCommit, kOwnSync},
     {Type::kGlobalAutoUpdate, "skip_auto_update",
      "no list of newer images is kept that could be looked at",
      "leave it out: what has auto_update = true is pulled, and replaced where the image is newer"},

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "fairlead/v1/accounts.pb.h"
+#include "fairlead/v1/secret.pb.h"
 #include "resources/field_reader.h"
 #include "resources/field_table.h"
 #include "resources/toml_document.h"
@@ -115,6 +116,7 @@ const Defaults& AllDefaults() {
         all->resources.emplace(KindKey{&kind, dialect}, MakeResource(kind, dialect, *all));
       }
       AddMessage(v1::AccountsFile::descriptor(), dialect, all);
+      AddMessage(v1::SecretsFile::descriptor(), dialect, all);
     }
     return all;
   }();

@@ -9,6 +9,7 @@
 
 #include "fairlead/v1/accounts.pb.h"
 #include "fairlead/v1/resource.pb.h"
+#include "fairlead/v1/secret.pb.h"
 
 namespace fairlead::resources {
 namespace {
@@ -87,6 +88,7 @@ const Tables& AllTables() {
     auto* all = new Tables();
     AddTable(v1::Resource::descriptor(), all);
     AddTable(v1::AccountsFile::descriptor(), all);
+    AddTable(v1::SecretsFile::descriptor(), all);
     return all;
   }();
   return tables;

@@ -64,7 +64,8 @@ struct FieldTable {
   const Field* Find(absl::string_view key) const;
 };
 
-// Requires: Resource, AccountsFile, or a message that one of them reaches. Thread-safe.
+// Requires: Resource, AccountsFile, SecretsFile, or a message that one of them reaches.
+// Thread-safe.
 const FieldTable& FieldsOf(const google::protobuf::Descriptor* message);
 
 // Of a tagged message: the field that a plain text stands for, which is the only one of its first

@@ -76,9 +76,14 @@ v1::Problem Unresolved(const std::string& name, const Field& field, const Resour
   problem.set_code("unresolved-placeholder");
   problem.set_resource(id.ToString());
   const std::string use = absl::StrCat(" for [[", name, "]] in \"", field.display, "\"");
-  if (variables.contains(name)) {
-    problem.set_message(absl::StrCat("the secret variable \"", name, "\" has no value yet", use));
-    problem.set_suggestion("set its value where it is declared");
+  if (const auto known = variables.find(name); known != variables.end()) {
+    const std::string& why = known->second.why_none;
+    // Somebody has it, only not here and now: the bare placeholder would be taken for a password.
+    if (!why.empty()) problem.set_severity(v1::SEVERITY_ERROR);
+    problem.set_message(absl::StrCat("the secret variable \"", name, "\" has no value", use,
+                                     why.empty() ? "" : ": ", why));
+    problem.set_suggestion(why.empty() ? absl::StrCat("run `fairlead secret set ", name, "`")
+                                       : "what runs is kept until it has one");
     return problem;
   }
   problem.set_message(absl::StrCat("no variable \"", name, "\"", use));
@@ -97,7 +102,8 @@ v1::Problem Unresolved(const std::string& name, const Field& field, const Resour
 // A secret without a value is one that somebody still has to set: what an export leaves out must
 // not turn into an empty password. Komodo fills it in.
 bool HasValue(const VariableValue& variable, v1::Dialect dialect) {
-  return !variable.is_secret || !variable.value.empty() || dialect == v1::DIALECT_KOMODO;
+  return !variable.is_secret || !variable.value.empty() ||
+         (dialect == v1::DIALECT_KOMODO && variable.why_none.empty());
 }
 
 void AddSecret(const std::string& value, Interpolated* result) {

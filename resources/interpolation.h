@@ -16,6 +16,8 @@ namespace fairlead::resources {
 struct VariableValue {
   std::string value;
   bool is_secret = false;
+  // Why it has no value, and what to do; empty: nobody gave it one.
+  std::string why_none;
   bool operator==(const VariableValue&) const = default;
 };
 using Variables = std::map<std::string, VariableValue>;
@@ -23,7 +25,8 @@ using Variables = std::map<std::string, VariableValue>;
 struct Interpolated {
   v1::Resource resource;
   // Unresolved placeholders: errors, in the komodo dialect warnings (the text stays). A secret
-  // variable without a value resolves nothing, except in the komodo dialect.
+  // variable without a value resolves nothing, except in the komodo dialect; one that somebody
+  // else keeps resolves nothing there either, and is an error.
   std::vector<v1::Problem> problems;
   // Values of secret variables that went in, for redaction; each once, empty ones left out. Of a
   // value of several lines also each line of at least 8 characters, because lines may be taken

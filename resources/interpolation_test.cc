@@ -76,7 +76,7 @@ TEST(InterpolationTest, SecretWithoutAValueIsUnresolvedExceptInKomodo) {
   EXPECT_EQ(open.resource.deployment().environment(), "A=[[UNSET]]\n");
   ASSERT_EQ(open.problems.size(), 1u);
   EXPECT_EQ(open.problems[0].message(),
-            "the secret variable \"UNSET\" has no value yet for [[UNSET]] in \"environment\"");
+            "the secret variable \"UNSET\" has no value for [[UNSET]] in \"environment\"");
   const Interpolated komodo = Interpolate(web, World(), v1::DIALECT_KOMODO);
   EXPECT_EQ(komodo.resource.deployment().environment(), "A=\n");
   EXPECT_THAT(komodo.problems, IsEmpty());

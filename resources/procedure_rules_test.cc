@@ -44,8 +44,9 @@ TEST(ProcedureRulesTest, ParametersThatAreNotActedOnAreNamed) {
       Read("executions = [{ execution = { type = \"RunSync\", params = { sync = \"main\", "
            "resources = [\"a\"] } } }]\n"));
   ASSERT_EQ(faults.size(), 1u);
-  EXPECT_THAT(faults[0].message, HasSubstr("resources of RunSync is not acted on yet"));
-  EXPECT_EQ(faults[0].suggestion, "disable it with enabled = false");
+  EXPECT_THAT(faults[0].message,
+              HasSubstr("resources of RunSync is not carried out: what a commit declares"));
+  EXPECT_THAT(faults[0].suggestion, HasSubstr("resource_sync of its own"));
 }
 
 TEST(ProcedureRulesTest, WhatHasNoMeaningHereSaysWhyAndWhatToDo) {
@@ -53,6 +54,7 @@ TEST(ProcedureRulesTest, WhatHasNoMeaningHereSaysWhyAndWhatToDo) {
       {"\"CommitSync\", params.sync = \"main\"", "fairlead export"},
       {"\"RotateCoreKeys\"", "--tls-cert"},
       {"\"RotateAllServerKeys\"", "--tls-cert"},
+      {"\"RunSync\", params = { sync = \"main\", resource_type = \"Stack\" }", "match_tags"},
       {"\"GlobalAutoUpdate\", params.skip_auto_update = true", "leave it out"}};
   for (const auto& [type, way] : cases) {
     const auto faults = FindProcedureFaults(

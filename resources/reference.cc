@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "resources/field_table.h"
@@ -18,9 +19,9 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// A wildcard, or a regex between backslashes: it names whatever matches.
+// A wildcard, a regex between backslashes, or a tag: it names whatever matches.
 bool IsPattern(absl::string_view text) {
-  return text.find_first_of("*?") != absl::string_view::npos ||
+  return text.find_first_of("*?") != absl::string_view::npos || absl::StartsWith(text, "tag:") ||
          (text.size() > 1 && text.front() == '\\' && text.back() == '\\');
 }
 

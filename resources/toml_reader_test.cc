@@ -111,10 +111,10 @@ TEST(TomlReaderTest, AnUnknownTableBesideOursIsNamed) {
 
 TEST(TomlReaderTest, KindsNotActedOnAreReadWithANotice) {
   for (const v1::Dialect dialect : {v1::DIALECT_TOML, v1::DIALECT_KOMODO}) {
-    const ParsedFile file = ReadToml(
-        "a.toml",
-        "[[action]]\nname = \"a\"\n[[action]]\nname = \"b\"\n[[user_groups]]\nname = \"c\"\n",
-        dialect);
+    const ParsedFile file =
+        ReadToml("a.toml",
+                 "[[action]]\nname = \"a\"\n[[action]]\nname = \"b\"\n[[alerters]]\nname = \"c\"\n",
+                 dialect);
     EXPECT_FALSE(file.foreign || file.has_unknown_table || file.spoilt);
     ASSERT_EQ(file.declarations.size(), 3u);
     for (const Declaration& declaration : file.declarations) {

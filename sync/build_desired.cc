@@ -145,13 +145,20 @@ void Builder::FindPrevious() {
   for (; before != end; ++before) gone(*before->second);
 }
 
+resources::VariableValue DeclaredValue(const v1::Variable& variable) {
+  if (variable.from().empty()) return {variable.value(), variable.is_secret(), ""};
+  return {"", true, absl::StrCat(variable.from(), " was not read yet")};
+}
+
 void Builder::FillVariables() {
   for (const Entry& entry : entries_) {
     const Declaration& declaration = *entry.candidate.declaration;
     if (declaration.id.kind != "variable" || declaration.spec == nullptr) continue;
     if (!entry.duplicates.empty()) continue;
-    state_->variables[declaration.id.name] = {declaration.spec->variable().value(),
-                                              declaration.spec->variable().is_secret()};
+    state_->variables[declaration.id.name] = DeclaredValue(declaration.spec->variable());
+  }
+  if (options_.secrets != nullptr) {
+    for (const auto& [name, value] : *options_.secrets) state_->variables[name] = value;
   }
   if (previous_ == nullptr) return;
   for (const auto& [name, value] : state_->variables) {
@@ -363,6 +370,7 @@ std::shared_ptr<const DesiredState> Builder::Build() {
   state_->generation = previous_ == nullptr ? 1 : previous_->generation + 1;
   state_->complete = options_.unread_origins.empty();
   state_->read_from = sources_;
+  state_->secrets = options_.secrets;
   return std::move(state_);
 }
 
@@ -372,7 +380,7 @@ std::shared_ptr<const DesiredState> BuildDesiredState(
     const std::vector<std::shared_ptr<const SourceSnapshot>>& sources,
     const resources::SpecHasher& hasher, const DesiredOptions& options,
     const DesiredState* previous) {
-  if (previous != nullptr) {
+  if (previous != nullptr && previous->secrets == options.secrets) {
     auto patched = PatchDesiredState(sources, hasher, options, *previous);
     if (patched != nullptr) return patched;
   }
@@ -402,6 +410,17 @@ std::vector<ResourceId> ComputeDesiredChange(const DesiredState* before,
     }
   }
   return changed;
+}
+
+std::map<std::string, std::string> SourcesOfSecrets(const DesiredState& state) {
+  std::map<std::string, std::string> sources;
+  for (auto at = state.resources.lower_bound({"variable", ""});
+       at != state.resources.end() && at->first.kind == "variable"; ++at) {
+    if (at->second->spec == nullptr) continue;
+    const std::string& from = at->second->spec->variable().from();
+    if (!from.empty()) sources[at->first.name] = from;
+  }
+  return sources;
 }
 
 }  // namespace fairlead::sync

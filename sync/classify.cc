@@ -134,6 +134,7 @@ void Classify(const Facts& facts, Decision& decision) {
   decision.target_hash = std::string(facts.target.hash);
   decision.live_hash = std::string(facts.live_hash);
   decision.uses_good_spec = facts.target.uses_good_spec;
+  decision.wanted_state = facts.target.state;
   decision.unverified = facts.unverified;
   for (const Rule& rule : kRules) {
     if (!rule.decide(facts, decision)) continue;
@@ -190,10 +191,14 @@ absl::Time FirstDeadlineOf(const Facts& facts) {
                         facts.hash_matches;
   if (!can_fail) return absl::InfiniteFuture();
   // What was never started has had no time to become healthy, however old it is: it was made to be
-  // stopped, or its start was cut off. A start that fails has a backoff of its own.
+  // stopped, or its start was cut off. A start that fails has a backoff of its own. What was
+  // stopped, as declared or by somebody, is no fault of its spec.
   const v1::Container* const down = facts.vitals.first_down;
-  if (down != nullptr && !down->has_started_at()) return absl::InfiniteFuture();
-  return FirstDeadline(facts.pair.members, *facts.inventory, facts.health, facts.clock_offset());
+  if (down != nullptr && (!down->has_started_at() || down->killed() || facts.WasAppliedStopped())) {
+    return absl::InfiniteFuture();
+  }
+  return FirstDeadline(facts.pair.members, *facts.inventory, facts.health, facts.clock_offset(),
+                       facts.input().now);
 }
 
 void FailSpec(const Facts& facts, Decision& decision, std::string reason) {

@@ -133,6 +133,8 @@ struct DesiredState {
   // By origin.
   std::map<std::string, SourceSummary> sources;
   resources::Variables variables;
+  // Those of the options, by pointer. May be null.
+  std::shared_ptr<const resources::Variables> secrets;
   // The reverse of `after`: who waits for a resource. Null: nobody for any.
   std::shared_ptr<const std::map<resources::ResourceId, std::vector<resources::ResourceId>>>
       dependents;
@@ -155,6 +157,8 @@ struct DesiredOptions {
   // The origin that owns a resource so far (from the inventory and from earlier builds): it
   // keeps a resource that two origins declare. Empty when nobody does.
   std::function<std::string(const resources::ResourceId&)> owner;
+  // Values kept outside of the sources, by name; they go before declared ones. May be null.
+  std::shared_ptr<const resources::Variables> secrets;
 };
 
 // Merges the sources: duplicates, tags, variables, references, cycles, hashes. Resources that
@@ -168,6 +172,9 @@ std::shared_ptr<const DesiredState> BuildDesiredState(
 // Resources that came, went or changed from `before` (null: nothing) to `after`, in order.
 std::vector<resources::ResourceId> ComputeDesiredChange(const DesiredState* before,
                                                         const DesiredState& after);
+
+// Variables whose values somebody else keeps: name to `from`.
+std::map<std::string, std::string> SourcesOfSecrets(const DesiredState& state);
 
 // Equal in all but revision.
 bool IsSame(const DesiredResource& a, const DesiredResource& b);

@@ -28,8 +28,10 @@ bool HasError(const std::vector<v1::Problem>& problems) {
 }
 
 void ResolveReferences(const DesiredScope& scope, DesiredResource& resource) {
-  // Where nothing is done with the resource, a name too few breaks nothing.
-  const bool acts = resources::FindKind(resource.id.kind)->not_acted_on.empty();
+  // Where nothing is done with the resource, a name too few breaks nothing; a permission on what is
+  // not there allows nothing.
+  const bool acts = resources::FindKind(resource.id.kind)->not_acted_on.empty() &&
+                    resource.id.kind != "user_group";
   for (const resources::Reference& reference : resource.references) {
     const std::optional<resources::ResourceId> id = resources::Resolve(reference, scope.has);
     if (reference.field == "after") {

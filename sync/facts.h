@@ -135,6 +135,11 @@ struct Facts {
   bool WasApplied() const {
     return inventory != nullptr && !target.hash.empty() && inventory->applied_hash() == target.hash;
   }
+  // What was applied last was not to run, or has not been started since.
+  bool WasAppliedStopped() const {
+    return inventory != nullptr && inventory->has_applied() &&
+           inventory->applied().state() != v1::WANTED_STATE_RUNNING;
+  }
   // The spec was healthy once, or nobody remembers.
   bool IsProven() const { return inventory == nullptr || inventory->good_hash() == target.hash; }
 };

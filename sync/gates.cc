@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "base/backoff.h"
 #include "resources/container_spec.h"
 #include "resources/interpolation.h"
 
@@ -32,7 +33,7 @@ void GateOnFailedAttempt(const Facts& facts, Decision& decision) {
   if (attempt == nullptr) return;
   if (attempt->target_hash != decision.target_hash) {
     const bool waits = decision.uses_good_spec && IsForward(decision.action) &&
-                       attempt->stand_in_not_before > facts.input().now;
+                       base::IsWaiting(attempt->stand_in_not_before, facts.input().now);
     if (waits) {
       SetUntil(decision, v1::Gate::KIND_BACKOFF, attempt->stand_in_not_before,
                "what was applied last could not be brought back either");
@@ -41,7 +42,7 @@ void GateOnFailedAttempt(const Facts& facts, Decision& decision) {
   }
   const bool concerns = attempt->action == decision.action ||
                         (IsForward(attempt->action) && IsForward(decision.action));
-  if (!concerns || attempt->not_before <= facts.input().now) return;
+  if (!concerns || !base::IsWaiting(attempt->not_before, facts.input().now)) return;
   static const std::vector<std::string>* const kNoSecrets = new std::vector<std::string>();
   std::string message = resources::RedactText(
       attempt->message, facts.desired == nullptr ? *kNoSecrets : facts.desired->secrets);
@@ -322,7 +323,7 @@ void ApplyOwnGates(const Facts& facts, Decision& decision) {
   } else if (forward && facts.target.is_final_failure) {
     SetGate(decision, v1::Gate::KIND_FAILED,
             absl::StrCat("this spec failed: ", facts.target.failure->reason()));
-    decision.condition = v1::CONDITION_DEGRADED;
+    if (!facts.target.invalid) decision.condition = v1::CONDITION_DEGRADED;
     decision.degraded = true;
   } else if (forward && facts.target.uses_good_spec &&
              !StandInOf(*facts.inventory, facts.target.hash).IsComplete() &&

@@ -129,6 +129,9 @@ struct Decision {
   std::string server;
   std::string target_hash;
   std::string live_hash;
+  // What containers are to be after the step, holds included. The declared one also where another
+  // spec stands in because the declared one failed.
+  v1::WantedState wanted_state = v1::WANTED_STATE_RUNNING;
   bool heal = false;
   // The target is not the declared spec but one of the inventory: `target_hash` says which.
   bool uses_good_spec = false;

@@ -30,6 +30,18 @@ void StartWithBackoff(const Facts& facts, v1::StepAction action, const v1::Conta
   }
 }
 
+// Unhealthy, or without an answer of its check, though its spec is known to be good: an engine that
+// went down within the first check never asks again. Null: none.
+const v1::Container* FirstWithoutHealth(const Facts& facts) {
+  if (facts.vitals.first_unhealthy != nullptr || !facts.IsProven()) {
+    return facts.vitals.first_unhealthy;
+  }
+  const v1::Container* const starting = facts.vitals.first_starting;
+  const bool is_checked =
+      starting != nullptr && starting->health() == v1::CONTAINER_HEALTH_STARTING;
+  return is_checked ? starting : nullptr;
+}
+
 }  // namespace
 
 bool DecideStop(const Facts& facts, Decision& decision) {
@@ -67,9 +79,7 @@ bool DecideNotRunning(const Facts& facts, Decision& decision) {
     return true;
   }
   const bool first_start = !down.has_started_at();
-  const bool was_stopped = facts.inventory != nullptr && facts.inventory->has_applied() &&
-                           facts.inventory->applied().state() != v1::WANTED_STATE_RUNNING;
-  decision.heal = !first_start && !was_stopped;
+  decision.heal = !first_start && !facts.WasAppliedStopped();
   // Then its spec has failed, whether it is healed or not.
   decision.wake_at = std::min(decision.wake_at, FirstDeadlineOf(facts));
   if (decision.heal && !facts.target.wish->heal()) {
@@ -88,7 +98,7 @@ bool DecideUnhealthy(const Facts& facts, Decision& decision) {
                           Describe(facts, *facts.vitals.worst())));
     return true;
   }
-  const v1::Container* unhealthy = facts.vitals.first_unhealthy;
+  const v1::Container* const unhealthy = FirstWithoutHealth(facts);
   if (unhealthy == nullptr) return false;
   const absl::Time limit =
       FromHost(unhealthy->started_at(), facts.clock_offset()) + facts.health.timeout;

@@ -4,13 +4,13 @@
 namespace fairlead::sync {
 namespace {
 
-using FailedByHash = std::map<std::string, v1::FailedSpec>;
-
-const FailedByHash* FailuresOf(const Facts& facts) {
+// The record of its failure; null when it has none.
+const v1::FailedSpec* FailureOf(const Facts& facts, absl::string_view hash) {
   const auto& failed = facts.input().failed_specs;
-  if (failed.empty()) return nullptr;
-  const auto it = failed.find(facts.key);
-  return it == failed.end() ? nullptr : &it->second;
+  const auto by_hash = failed.find(facts.key);
+  if (by_hash == failed.end()) return nullptr;
+  const auto it = by_hash->second.find(std::string(hash));
+  return it == by_hash->second.end() ? nullptr : &it->second;
 }
 
 void Use(const StandIn& stand_in, Target& target) {
@@ -20,43 +20,47 @@ void Use(const StandIn& stand_in, Target& target) {
   target.hash = stand_in.hash;
 }
 
-bool CanReturnToGood(const v1::InventoryEntry* inventory, const FailedByHash& failures,
-                     const v1::Resource& declared, const v1::FailedSpec& failed) {
+bool CanReturnToGood(const Facts& facts, const v1::Resource& declared,
+                     const v1::FailedSpec& failed) {
+  const v1::InventoryEntry* const inventory = facts.inventory;
   // Who puts a spec aside by hand wants the other one.
   const bool wanted = !failed.by().empty() || WantsRollback(declared);
   return inventory != nullptr && inventory->has_good() &&
          inventory->good_hash() != failed.spec_hash() &&
-         !failures.contains(inventory->good_hash()) && wanted && LastGood(*inventory).IsComplete();
+         FailureOf(facts, inventory->good_hash()) == nullptr && wanted &&
+         LastGood(*inventory).IsComplete();
+}
+
+// What stands in for a declaration that is not to be followed. One that has failed is not tried
+// again: what is there stays.
+void StandOn(const Facts& facts, const StandIn& stand_in, Target& target) {
+  Use(stand_in, target);
+  target.wish = target.spec;
+  if (stand_in.spec == nullptr) return;
+  target.failure = FailureOf(facts, stand_in.hash);
+  target.is_final_failure = target.failure != nullptr;
 }
 
 // What stands while the declaration cannot be read. What is stopped as it was declared cannot
 // become healthy, and nobody asked to start what was before.
 StandIn LastStanding(const Facts& facts) {
   const v1::InventoryEntry& entry = *facts.inventory;
-  const FailedByHash* failures = FailuresOf(facts);
   const bool stopped = entry.has_applied() && entry.applied().state() == v1::WANTED_STATE_STOPPED &&
-                       (failures == nullptr || !failures->contains(entry.applied_hash()));
+                       FailureOf(facts, entry.applied_hash()) == nullptr;
   return stopped ? LastApplied(entry) : LastGood(entry);
 }
 
 // A change that nobody has approved: what was applied last stays, whatever is declared.
 void UseApproved(const Facts& facts, Target& target) {
   const v1::InventoryEntry& entry = *facts.inventory;
-  const FailedByHash* failures = FailuresOf(facts);
-  const bool applied_failed = failures != nullptr && failures->contains(entry.applied_hash());
-  Use(applied_failed ? LastGood(entry) : LastApplied(entry), target);
-  target.wish = target.spec;
+  const bool applied_failed = FailureOf(facts, entry.applied_hash()) != nullptr;
+  StandOn(facts, applied_failed ? LastGood(entry) : LastApplied(entry), target);
 }
 
 void ConsiderFailure(const Facts& facts, Target& target) {
-  const FailedByHash* failures = FailuresOf(facts);
-  if (failures == nullptr) return;
-  const auto it = failures->find(facts.desired->spec_hash);
-  if (it == failures->end()) return;
-  // It was healthy after all.
-  if (facts.inventory != nullptr && facts.inventory->good_hash() == it->first) return;
-  target.failure = &it->second;
-  if (CanReturnToGood(facts.inventory, *failures, *target.wish, it->second)) {
+  target.failure = FailureOf(facts, facts.desired->spec_hash);
+  if (target.failure == nullptr) return;
+  if (CanReturnToGood(facts, *target.wish, *target.failure)) {
     Use(LastGood(*facts.inventory), target);
   } else {
     target.is_final_failure = true;
@@ -95,8 +99,7 @@ Target ComputeTarget(const Facts& facts) {
   if (facts.desired == nullptr) return target;
   target.invalid = facts.desired->invalid || facts.desired->resolved == nullptr;
   if (target.invalid) {
-    if (facts.inventory != nullptr) Use(LastStanding(facts), target);
-    target.wish = target.spec;
+    if (facts.inventory != nullptr) StandOn(facts, LastStanding(facts), target);
   } else if (facts.unapproved) {
     UseApproved(facts, target);
   } else {

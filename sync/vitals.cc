@@ -169,14 +169,15 @@ std::string DescribeContainer(const v1::Container& container) {
 
 absl::Time FirstDeadline(absl::Span<const v1::Container* const> containers,
                          const v1::InventoryEntry& inventory, const HealthRules& rules,
-                         absl::Duration clock_offset) {
+                         absl::Duration clock_offset, absl::Time now) {
   absl::Time first = absl::InfinitePast();
   for (const v1::Container* container : containers) {
     const absl::Time created = FromHost(container->created_at(), clock_offset);
     absl::Time start = created;
     bool restarted = container->restart_count() > 0;
     for (const auto& restart : inventory.restarts()) {
-      if (FromProto(restart) < created) continue;
+      // One to come was written before the clock was set back.
+      if (FromProto(restart) < created || FromProto(restart) > now) continue;
       if (!restarted) start = FromProto(restart);
       restarted = true;
       break;
@@ -202,16 +203,20 @@ RestartBackoff ComputeRestartBackoff(const v1::InventoryEntry* inventory,
   const absl::Time ended =
       has_ended ? std::min(FromHost(container.finished_at(), clock_offset), now) : now;
   if (container.has_started_at() && ended - started >= kSeriesReset) return backoff;
+  // One to come was written before the clock was set back; it came before the end that it led to.
+  const auto time_of = [&](const google::protobuf::Timestamp& restart) {
+    return FromProto(restart) > now ? ended : FromProto(restart);
+  };
   // A restart belongs to the series when it came soon after the one before, its delay included.
-  absl::Time later = std::max(ended, FromProto(*inventory->restarts().rbegin()));
+  absl::Time later = std::max(ended, time_of(*inventory->restarts().rbegin()));
   for (auto it = inventory->restarts().rbegin(); it != inventory->restarts().rend(); ++it) {
-    const absl::Time at = FromProto(*it);
+    const absl::Time at = time_of(*it);
     if (later - at > kSeriesReset + policy.maximum) break;
     ++backoff.restarts;
     later = at;
   }
   if (backoff.restarts == 0) return backoff;
-  const absl::Time last = FromProto(*inventory->restarts().rbegin());
+  const absl::Time last = time_of(*inventory->restarts().rbegin());
   const absl::Time from = has_ended ? std::max(last, ended) : last;
   backoff.next = from + base::ComputeDelay(policy, backoff.restarts);
   return backoff;

@@ -79,7 +79,7 @@ std::string DescribeContainer(const v1::Container& container);
 // creation when restarts moved the start.
 absl::Time FirstDeadline(absl::Span<const v1::Container* const> containers,
                          const v1::InventoryEntry& inventory, const HealthRules& rules,
-                         absl::Duration clock_offset);
+                         absl::Duration clock_offset, absl::Time now);
 
 // Crash-loop backoff: the first restart is immediate; from the second within ten minutes the
 // delay doubles from one second to five minutes; ten minutes of running reset it.

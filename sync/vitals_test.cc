@@ -113,6 +113,11 @@ TEST(ComputeRestartBackoffTest, OldRestartsDoNotCount) {
   EXPECT_EQ(BackoffAfter({4000, 3900, 30}).restarts, 1);
 }
 
+TEST(ComputeRestartBackoffTest, RestartsBeforeTheClockWasSetBackDelayNothingButTheNext) {
+  EXPECT_EQ(BackoffAfter({-7200}).next, kNow - absl::Seconds(10) + absl::Seconds(1));
+  EXPECT_EQ(BackoffAfter({-7200, -7230}).restarts, 2);
+}
+
 TEST(ComputeRestartBackoffTest, TenMinutesOfRunningEndTheSeries) {
   v1::InventoryEntry entry;
   *entry.add_restarts() = ToProto(kNow - absl::Minutes(11));
@@ -127,9 +132,21 @@ TEST(FirstDeadlineTest, CountsFromTheStartUnlessRestartsMovedIt) {
   v1::Container container = Running(absl::Seconds(100));
   *container.mutable_created_at() = ToProto(kNow - absl::Seconds(150));
   const v1::Container* one = &container;
-  EXPECT_EQ(FirstDeadline({&one, 1}, entry, rules, absl::ZeroDuration()), kNow + absl::Seconds(80));
+  EXPECT_EQ(FirstDeadline({&one, 1}, entry, rules, absl::ZeroDuration(), kNow),
+            kNow + absl::Seconds(80));
   container.set_restart_count(3);
-  EXPECT_EQ(FirstDeadline({&one, 1}, entry, rules, absl::ZeroDuration()), kNow + absl::Seconds(30));
+  EXPECT_EQ(FirstDeadline({&one, 1}, entry, rules, absl::ZeroDuration(), kNow),
+            kNow + absl::Seconds(30));
+}
+
+TEST(FirstDeadlineTest, ARestartBeforeTheClockWasSetBackMovesNothing) {
+  v1::InventoryEntry entry;
+  *entry.add_restarts() = ToProto(kNow + absl::Hours(2));
+  v1::Container container = Running(absl::Seconds(100));
+  *container.mutable_created_at() = ToProto(kNow - absl::Seconds(150));
+  const v1::Container* one = &container;
+  EXPECT_EQ(FirstDeadline({&one, 1}, entry, {}, absl::ZeroDuration(), kNow),
+            kNow + absl::Seconds(80));
 }
 
 }  // namespace
