@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 
 #include "agent/action_output.h"
+#include "agent/allow_list.h"
 #include "agent/container_records.h"
 #include "agent/engine_client.h"
 #include "agent/once_record.h"
@@ -39,6 +40,8 @@ struct ActionScope {
   // Steps add container id, log tail, warnings and results; ACTION_STATUS_INTERRUPTED stays, for a
   // status that is not OK.
   v1::ActionOutcome& outcome;
+  // What the host's operator allows; actions themselves are checked before they begin.
+  const AllowList& allowed;
 
   // Tells how far the action is. `detail` is redacted here.
   void Report(absl::string_view phase, const std::string& detail, uint64_t current = 0,

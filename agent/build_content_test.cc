@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "agent/docker_ignore.h"
-#include "agent/testing/scratch_folder.h"
 #include "base/file.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::agent {
 namespace {
@@ -76,7 +76,7 @@ class DigestContextTest : public ::testing::Test {
     return digest.value_or("");
   }
 
-  ScratchFolder folder_;
+  base::ScratchFolder folder_;
 };
 
 TEST_F(DigestContextTest, WhatGoesInCountsAndNothingElse) {

@@ -248,14 +248,15 @@ class ImageBuild {
     ASSIGN_OR_RETURN(const BuildCall call,
                      ComputeBuildCall(request_, choice.builder, paths, first));
     scope_.Report("building", first);
+    BuildSteps steps;
     ASSIGN_OR_RETURN(const base::SubprocessResult built,
                      docker.Run({.arguments = call.arguments,
                                  .directory = context_,
                                  .environment = call.environment,
                                  .on_line =
-                                     [this](absl::string_view line) {
-                                       const std::optional<std::string> step = BuildStepOf(line);
-                                       if (step.has_value()) scope_.Report("building", *step);
+                                     [this, &steps](absl::string_view line) {
+                                       const std::optional<std::string> seen = steps.Add(line);
+                                       if (seen.has_value()) scope_.Report("building", *seen);
                                      }}),
                      "build");
     if (built.exit_code != 0) {
@@ -340,7 +341,8 @@ class ImageBuild {
 
 }  // namespace
 
-BuildRuntime::BuildRuntime(std::string data_directory, std::string engine, GitCheckouts& checkouts)
+BuildRuntime::BuildRuntime(const std::string& data_directory, std::string engine,
+                           GitCheckouts& checkouts)
     : data_directory_(fs::absolute(data_directory).lexically_normal().string()),
       engine_(std::move(engine)),
       checkouts_(checkouts) {}

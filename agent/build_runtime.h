@@ -16,7 +16,7 @@ class BuildRuntime {
  public:
   // Sources of running builds lie below `data_directory`/builds, only while they run; `engine` as
   // in DockerOptions; `checkouts` outlive this.
-  BuildRuntime(std::string data_directory, std::string engine, GitCheckouts& checkouts);
+  BuildRuntime(const std::string& data_directory, std::string engine, GitCheckouts& checkouts);
 
   // A failure leaves nothing but docker's cache and, when only a push failed, the image. With what
   // is known of the last build, nothing is built when nothing has changed.

@@ -1,6 +1,7 @@
 #include "agent/build_step.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -23,6 +24,29 @@ bool IsCount(absl::string_view text) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(text, absl::MaxSplits('/', 1));
   return IsNumber(parts.first) && IsNumber(parts.second);
+}
+
+// Of the ids that docker prints.
+constexpr std::size_t kIdLength = 12;
+
+// "3f4fca12ab34: Pull complete"
+std::optional<TransferNews> LayerNews(absl::string_view line) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(line, absl::MaxSplits(": ", 1));
+  const absl::string_view id = parts.first;
+  const bool is_id = id.size() == kIdLength && std::all_of(id.begin(), id.end(), [](char c) {
+                       return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+                     });
+  if (!is_id) return std::nullopt;
+  return TransferNews{.part = std::string(id), .status = std::string(parts.second)};
+}
+
+// Other steps print what they like.
+bool MayPull(absl::string_view step) {
+  const std::size_t begin = step.find(": ");
+  if (begin == absl::string_view::npos) return false;
+  const std::string instruction = absl::AsciiStrToUpper(step.substr(begin + 2));
+  return absl::StartsWith(instruction, "FROM ") || absl::StartsWith(instruction, "COPY --FROM=");
 }
 
 std::optional<std::string> ClassicStep(absl::string_view line) {
@@ -58,6 +82,19 @@ std::optional<std::string> BuildStepOf(absl::string_view line) {
       absl::StrSplit(line, absl::MaxSplits(" [", 1));
   if (!IsNumber(parts.first)) return std::nullopt;
   return BuildKitStep(parts.second);
+}
+
+std::optional<std::string> BuildSteps::Add(absl::string_view line) {
+  if (std::optional<std::string> step = BuildStepOf(line)) {
+    step_ = *step;
+    may_pull_ = MayPull(step_);
+    layers_ = TransferProgress();
+    return step;
+  }
+  if (!may_pull_) return std::nullopt;
+  const std::optional<TransferNews> news = LayerNews(absl::StripAsciiWhitespace(line));
+  if (!news.has_value() || !layers_.Add(*news)) return std::nullopt;
+  return layers_.Detail(step_);
 }
 
 }  // namespace fairlead::agent

@@ -8,8 +8,8 @@
 #include <fstream>
 #include <memory>
 
-#include "agent/testing/scratch_folder.h"
 #include "base/proto_time.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::agent {
 namespace {
@@ -89,7 +89,7 @@ class CaretakerTest : public ::testing::Test {
     now_ += absl::Seconds(10);
   }
 
-  ScratchFolder folder_;
+  base::ScratchFolder folder_;
   absl::Time now_ = kStart;
   std::unique_ptr<Caretaker> caretaker_;
 };

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/testing/scratch_folder.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::agent {
 namespace {
@@ -26,7 +26,7 @@ class CheckoutObstaclesTest : public ::testing::Test {
     return FindObstacles(folder_.path(), tracked, wanted, most);
   }
 
-  ScratchFolder folder_;
+  base::ScratchFolder folder_;
 };
 
 TEST_F(CheckoutObstaclesTest, WhatStandsBesideIsNone) {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/json.hpp>
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -90,6 +91,10 @@ absl::Status RunService(ActionScope& scope, const v1::RunService& request,
   ASSIGN_OR_RETURN(StackSurroundings surroundings, SurroundingsOf(request.stack(), folder, logins));
   const ComposeCommand surrounded = compose.With(std::move(surroundings.calls));
   ASSIGN_OR_RETURN(const StackInput input, InputOf(surrounded, folder, request.stack()));
+  if (scope.allowed.limits_paths()) {
+    ASSIGN_OR_RETURN(const boost::json::object config, surrounded.Config(scope, project, input));
+    RETURN_IF_ERROR(scope.allowed.CheckCompose(config));
+  }
   const std::string name =
       HasAny(request, {"--name"})
           ? ""

@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "agent/enrolment.h"
+#include "agent/tls_trust.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -22,6 +24,15 @@ constexpr int kMessageLimit = 64 << 20;
 constexpr std::size_t kRoom = 1u << 20;
 // A stream that lived so long was a success: the backoff begins anew.
 constexpr absl::Duration kGoodStream = absl::Seconds(10);
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeJoinedCredentials(
+    const ConnectionOptions& options, const base::Clock& clock,
+    const std::shared_ptr<HandshakeVerdict>& verdict) {
+  ASSIGN_OR_RETURN(const JoinedIdentity joined, LoadIdentity(*options.joined));
+  return MakeTrustingCredentials(
+      {.authorities = joined.authorities, .fingerprint = "", .address = options.address},
+      joined.client, clock, verdict);
+}
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
     const std::optional<TlsFiles>& tls) {
@@ -134,6 +145,11 @@ void Connection::Close(StreamId stream, absl::Duration delay) {
   CancelStreamLocked();
 }
 
+void Connection::Redial() {
+  base::MutexLock lock(mutex_);
+  if (context_ != nullptr) CancelStreamLocked();
+}
+
 void Connection::WaitForRoom() {
   base::MutexLock lock(mutex_);
   while (open_ && queued_bytes_ > kRoom) changed_.Wait(mutex_);
@@ -145,6 +161,7 @@ void Connection::Run() {
   while (true) {
     const absl::Time began = clock_.Now();
     const absl::Status why = Attempt();
+    if (options_.on_lost) options_.on_lost();
     if (clock_.Now() - began >= kGoodStream) {
       attempt = 0;
       told = false;
@@ -193,7 +210,10 @@ void Connection::EndWriting() {
 }
 
 absl::Status Connection::Attempt() {
-  ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options_.tls));
+  const auto verdict = std::make_shared<HandshakeVerdict>();
+  ASSIGN_OR_RETURN(const auto credentials, options_.joined.has_value()
+                                               ? MakeJoinedCredentials(options_, clock_, verdict)
+                                               : MakeCredentials(options_.tls));
   const auto stub = v1::AgentService::NewStub(MakeChannel(options_, credentials));
   grpc::ClientContext context;
   StreamId id = 0;
@@ -216,6 +236,9 @@ absl::Status Connection::Attempt() {
   callbacks_.on_disconnected(id);
   // Whoever closed it has said why.
   if (closed_here) return absl::OkStatus();
+  // Known here better than to gRPC.
+  const absl::Status refused = verdict->Get();
+  if (!refused.ok()) return refused;
   if (status.ok()) return absl::UnavailableError("the controller closed the stream");
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }

@@ -34,6 +34,14 @@ struct TlsFiles {
   std::string ca;
 };
 
+// Of an agent that has joined, below its data directory.
+struct IdentityFiles {
+  // Key and certificate in one, so that they always belong together. Mode 0600.
+  std::string identity;
+  // Whom it believes to be the controller; an empty file: the machine's authorities.
+  std::string authorities;
+};
+
 // OK when the files can be read.
 absl::Status CheckTlsFiles(const TlsFiles& files);
 
@@ -43,8 +51,13 @@ bool IsLoopback(absl::string_view address);
 struct ConnectionOptions {
   // As gRPC takes it: "host:port" or "unix:/path".
   std::string address;
-  // Absent: without encryption.
+  // With neither: without encryption. At most one of both.
   std::optional<TlsFiles> tls;
+  // Of an agent that has joined; read anew for every attempt.
+  std::optional<IdentityFiles> joined;
+  // A stream ended, or was never opened. Called on the connection's thread;
+  // returns at once. May be empty.
+  std::function<void()> on_lost;
   base::BackoffPolicy backoff{.initial = absl::Milliseconds(200), .maximum = absl::Seconds(10)};
   // A stream that waits with more than this is given up.
   std::size_t queue_bytes = 32u << 20;
@@ -82,6 +95,8 @@ class Connection {
   void Send(StreamId stream, v1::AgentMessage message) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends `stream`. The next attempt comes not before `delay`; zero leaves it to the backoff.
   void Close(StreamId stream, absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the stream that is open now, if there is one; the next attempt takes what is in the files.
+  void Redial() ABSL_LOCKS_EXCLUDED(mutex_);
   // Blocks a thread that could fill the queue, until less than 1 MiB waits or the stream is gone.
   void WaitForRoom() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "agent/testing/scratch_folder.h"
 #include "base/file.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::agent {
 namespace {
@@ -55,7 +55,7 @@ TEST(DockerConfigTest, PluginsAreThoseOfWhoeverRunsTheAgent) {
                              .content = R"({"cliPluginsExtraDirs":["/opt/plugins",7]})"}),
               ElementsAre("/opt/plugins", "/root/.docker/cli-plugins"));
 
-  const ScratchFolder folder;
+  const base::ScratchFolder folder;
   ASSERT_TRUE(base::WriteFileAtomically(folder.path() + "/config.json", "{\"a\":1}").ok());
   ::setenv("DOCKER_CONFIG", folder.path().c_str(), 1);
   const OwnDockerConfig own = ReadOwnDockerConfig();

@@ -13,9 +13,9 @@
 #include "agent/stack_folder.h"
 #include "agent/testing/fake_engine.h"
 #include "agent/testing/probe_server.h"
-#include "agent/testing/scratch_folder.h"
 #include "base/file.h"
 #include "base/mutex.h"
+#include "base/testing/scratch_folder.h"
 #include "base/testing/simulated_clock.h"
 
 namespace fairlead::agent {
@@ -183,7 +183,7 @@ class DockerReporterTest : public ::testing::Test {
         [&](const auto& all) { return all.contains(name) && all.at(name).health() == health; });
   }
 
-  ScratchFolder folder_;
+  base::ScratchFolder folder_;
   FakeEngine engine_;
   ContainerRecords records_;
   SecretTexts secrets_;
@@ -513,7 +513,7 @@ TEST_F(DockerReporterTest, SaysAllOnceAListThatFailedSucceeds) {
 }
 
 TEST(EngineReportTest, AClockSetBackDoesNotPutOffTheNextList) {
-  const ScratchFolder folder;
+  const base::ScratchFolder folder;
   FakeEngine fake(folder.path() + "/engine.sock");
   ContainerRecords records(folder.path() + "/containers");
   SecretTexts secrets;

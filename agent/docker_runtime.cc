@@ -99,9 +99,11 @@ v1::ActionOutcome DockerRuntime::Run(const v1::Action& action, const ActionConte
         .limits = {.deadline = start + DeadlineOf(action), .is_cancelled = context.is_cancelled},
         .once = once_,
         .output = output,
-        .outcome = outcome};
+        .outcome = outcome,
+        .allowed = options_.allowed};
+    status = options_.allowed.CheckAction(action);
     // Before a container can print them.
-    status = secrets_.Remember(secrets, *identity.hasher);
+    if (status.ok()) status = secrets_.Remember(secrets, *identity.hasher);
     if (status.ok()) status = Dispatch(scope);
     output.Finish();
   }
@@ -184,6 +186,7 @@ absl::Status DockerRuntime::DispatchJob(ActionScope& scope) const {
 absl::Status DockerRuntime::Logs(const v1::LogRequest& request,
                                  const std::function<void(const v1::LogLines&)>& send,
                                  const std::function<bool()>& is_cancelled) {
+  RETURN_IF_ERROR(options_.allowed.CheckLogs());
   const Identity identity = this->identity();
   return LogFollower(engine_, records_, secrets_, clock_, identity.installation)
       .Run(request, send, is_cancelled);

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 
+#include "agent/allow_list.h"
 #include "agent/container_records.h"
 #include "agent/engine_client.h"
 #include "agent/once_record.h"
@@ -29,6 +30,8 @@ struct DockerOptions {
   std::string engine = "unix:///var/run/docker.sock";
   // Stack files and records live below it.
   std::string data_directory;
+  // What may be done at all.
+  AllowList allowed;
   // Instead of HTTP to `engine`; for simulated engines.
   std::shared_ptr<const EngineTransport> transport = nullptr;
 };

@@ -8,7 +8,7 @@
 
 #include "agent/engine_error.h"
 #include "agent/testing/fake_engine.h"
-#include "agent/testing/scratch_folder.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::agent {
 namespace {
@@ -24,7 +24,7 @@ class EngineClientTest : public ::testing::Test {
     engine_.AddImage("app:1");
   }
 
-  ScratchFolder folder_;
+  base::ScratchFolder folder_;
   FakeEngine engine_;
   EngineClient client_;
 };

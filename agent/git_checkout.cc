@@ -310,7 +310,7 @@ class GitCheckouts::Lease {
   const std::string mirror_;
 };
 
-GitCheckouts::GitCheckouts(std::string data_directory)
+GitCheckouts::GitCheckouts(const std::string& data_directory)
     // Git reads relative paths from the folder it runs in.
     : data_directory_(fs::absolute(data_directory).lexically_normal().string()) {}
 
@@ -400,39 +400,43 @@ absl::StatusOr<std::string> GitCheckouts::Fetch(ActionScope& scope, const GitCom
                    "; it may have been on a branch that was rewritten or removed"));
 }
 
+absl::StatusOr<std::string> GitCheckouts::FetchOrRepair(ActionScope& scope, const GitCommand& git,
+                                                        const v1::GitSource& source,
+                                                        const std::string& mirror) const {
+  absl::StatusOr<std::string> commit = Fetch(scope, git, source, mirror);
+  if (commit.ok() || !IsDamagedRepository(commit.status().message())) return commit;
+  scope.Warn(absl::StrCat(git.url().text, ": the mirror on this host was damaged (",
+                          commit.status().message(), ") and was made anew"));
+  RETURN_IF_ERROR(RemoveTree(mirror));
+  RETURN_IF_ERROR(PrepareMirror(git).status());
+  return Fetch(scope, git, source, mirror);
+}
+
 absl::StatusOr<CheckedOut> GitCheckouts::CheckOut(ActionScope& scope, const v1::GitSource& source,
                                                   const CheckoutPlace& place) {
   ASSIGN_OR_RETURN(const Found found, LookAt(place));
   ASSIGN_OR_RETURN(const GitCommand git, GitCommand::Make(scope, source, data_directory_));
   ASSIGN_OR_RETURN(const auto lease, Lease::Take(*this, git.url().text, scope));
-  ASSIGN_OR_RETURN(std::string mirror, PrepareMirror(git));
-  absl::StatusOr<std::string> commit = Fetch(scope, git, source, mirror);
-  if (!commit.ok() && IsDamagedRepository(commit.status().message())) {
-    scope.Warn(absl::StrCat(git.url().text, ": the mirror on this host was damaged (",
-                            commit.status().message(), ") and was made anew"));
-    RETURN_IF_ERROR(RemoveTree(mirror));
-    ASSIGN_OR_RETURN(mirror, PrepareMirror(git));
-    commit = Fetch(scope, git, source, mirror);
-  }
-  RETURN_IF_ERROR(commit.status());
-  RETURN_IF_ERROR(RefuseLfs(git, mirror, *commit));
-  CheckedOut result{.commit = *commit};
+  ASSIGN_OR_RETURN(const std::string mirror, PrepareMirror(git));
+  ASSIGN_OR_RETURN(const std::string commit, FetchOrRepair(scope, git, source, mirror));
+  RETURN_IF_ERROR(RefuseLfs(git, mirror, commit));
+  CheckedOut result{.commit = commit};
   ASSIGN_OR_RETURN(
       result.subject,
       git.Run({.directory = mirror,
-               .arguments = {"log", "-1", "--no-show-signature", "--format=%s", *commit}}));
+               .arguments = {"log", "-1", "--no-show-signature", "--format=%s", commit}}));
   result.subject = PlainText(result.subject);
-  scope.Report("checking out", absl::StrCat(commit->substr(0, 7), " ", result.subject));
+  scope.Report("checking out", absl::StrCat(commit.substr(0, 7), " ", result.subject));
   if (found == Found::kOurs && !place.anew) {
     const Marker marker = ReadMarker(place.directory).value_or(Marker{});
     result.cloned = marker.finished_by.empty() || marker.finished_by == scope.action.id();
     const std::string before = HeadOf(git, place.directory);
-    RETURN_IF_ERROR(UpdateInPlace(git, mirror, *commit, place));
-    result.changed = before != *commit;
+    RETURN_IF_ERROR(UpdateInPlace(git, mirror, commit, place));
+    result.changed = before != commit;
     return result;
   }
   RETURN_IF_ERROR(base::MakeDirectories(fs::path(place.directory).parent_path().string(), 0755));
-  RETURN_IF_ERROR(CloneInto(git, mirror, *commit, place));
+  RETURN_IF_ERROR(CloneInto(git, mirror, commit, place));
   result.cloned = true;
   result.changed = true;
   return result;

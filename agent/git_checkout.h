@@ -40,7 +40,7 @@ struct CheckedOut {
 // however many resources use it; two actions never use one at the same time. Thread-safe.
 class GitCheckouts {
  public:
-  explicit GitCheckouts(std::string data_directory);
+  explicit GitCheckouts(const std::string& data_directory);
 
   // Makes the place equal to the revision, with its submodules. A new checkout is made beside the
   // place and renamed; one that is there is changed in place: changes of files that git knows are
@@ -61,6 +61,10 @@ class GitCheckouts {
   // The full commit that the source names, in the mirror; fetched when it is not there.
   absl::StatusOr<std::string> Fetch(ActionScope& scope, const GitCommand& git,
                                     const v1::GitSource& source, const std::string& mirror) const;
+  // The same; a mirror that is damaged is made anew.
+  absl::StatusOr<std::string> FetchOrRepair(ActionScope& scope, const GitCommand& git,
+                                            const v1::GitSource& source,
+                                            const std::string& mirror) const;
 
   const std::string data_directory_;
   base::Mutex mutex_;

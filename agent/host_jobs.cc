@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 
 #include "agent/docker_cli.h"
 #include "agent/engine_json.h"
@@ -107,7 +106,7 @@ Verb VerbOf(ActionScope& scope, const v1::ActOnContainer& request) {
 }
 
 bool IsCalled(const v1::Container& container, const std::string& name) {
-  const bool is_id = name.size() >= 12 && container.id().rfind(name, 0) == 0;
+  const bool is_id = name.size() >= 12 && container.id().starts_with(name);
   return container.name() == name || is_id;
 }
 
@@ -273,8 +272,7 @@ absl::Status ActOnContainer(ActionScope& scope, const v1::ActOnContainer& reques
     return absl::UnimplementedError("this agent does not know the verb: it is older");
   }
   const Verb verb = VerbOf(scope, request);
-  const std::vector<std::string> names =
-      absl::StrSplit(request.container(), ' ', absl::SkipEmpty());
+  const auto& names = request.container();
   const bool all = names.empty();
   if (all && request.verb() == v1::ActOnContainer::VERB_REMOVE) {
     return absl::InvalidArgumentError("a container to remove must be named");

@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "agent/testing/scratch_folder.h"
 #include "base/file.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::agent {
 namespace {
@@ -29,7 +29,7 @@ Logins LoginsAt(const std::string& domain) {
 }
 
 TEST(LoginFolderTest, TheFileIsThereOnlyWhileItIsNeededAndForNobodyElse) {
-  const ScratchFolder folder;
+  const base::ScratchFolder folder;
   const std::string directory = folder.path() + "/docker-config";
   ::setenv("DOCKER_CONFIG", folder.path().c_str(), 1);
   {
@@ -50,7 +50,7 @@ TEST(LoginFolderTest, TheFileIsThereOnlyWhileItIsNeededAndForNobodyElse) {
 }
 
 TEST(LoginFolderTest, WhatACrashLeftIsRemoved) {
-  const ScratchFolder folder;
+  const base::ScratchFolder folder;
   const std::string directory = folder.path() + "/docker-config";
   ASSERT_TRUE(base::MakeDirectories(directory).ok());
   ASSERT_TRUE(base::WriteFileAtomically(directory + "/config.json", "secret").ok());

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,15 +13,20 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 #include "agent/agent.h"
+#include "agent/allow_list.h"
 #include "agent/connection.h"
 #include "agent/container_records.h"
 #include "agent/docker_reporter.h"
 #include "agent/docker_runtime.h"
+#include "agent/enrolment.h"
 #include "agent/instance.h"
 #include "agent/journal.h"
 #include "agent/secret_texts.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -33,6 +39,9 @@ struct Settings {
   std::string data_dir = "/var/lib/fairlead-agent";
   std::string docker_host = "unix:///var/run/docker.sock";
   bool dev = false;
+  // With which it asks for its first certificate.
+  std::string join;
+  AllowOptions allow;
   TlsFiles tls;
   base::LogLevel log_level = base::LogLevel::kInfo;
 };
@@ -43,17 +52,34 @@ void DescribeOptions(CLI::App& app, Settings& settings) {
   app.add_option("--controller", settings.controller, "Controller address, host:port")
       ->envname("FAIRLEAD_CONTROLLER")
       ->capture_default_str();
-  app.add_option("--name", settings.name, "Server that this agent speaks for")->required();
+  app.add_option("--name", settings.name,
+                 "Server that this agent speaks for; default: of its certificate, else the host's "
+                 "name");
+  app.add_option("--join", settings.join,
+                 "Join token of \"fairlead agent token\", or @FILE with it; for the first start")
+      ->envname("FAIRLEAD_JOIN");
   app.add_option("--data-dir", settings.data_dir, "Where the agent keeps its journal and id")
       ->capture_default_str();
   app.add_option("--docker-host", settings.docker_host, "Docker Engine, unix:// or tcp://")
       ->envname("DOCKER_HOST")
       ->capture_default_str();
   app.add_flag("--dev", settings.dev, "No encryption; the controller must be on this machine");
-  app.add_option("--tls-cert", settings.tls.certificate, "This agent's certificate, PEM");
+  app.add_option("--tls-cert", settings.tls.certificate,
+                 "A certificate of your own authority instead of joining, PEM");
   app.add_option("--tls-key", settings.tls.key, "Its key, PEM");
   app.add_option("--tls-ca", settings.tls.ca,
                  "Who may sign the controller's certificate, PEM; without it the machine's roots");
+  app.add_option("--allow", settings.allow.words,
+                 absl::StrCat("Only these kinds of action, whatever the controller says: ",
+                              absl::StrJoin(AllowWords(), ", ")))
+      ->delimiter(',');
+  app.add_option("--allow-mount", settings.allow.paths,
+                 "Only host paths below these may be mounted into containers, or hold stacks and "
+                 "repositories")
+      ->delimiter(',');
+  app.add_option("--allow-host-commands", settings.allow.host_commands,
+                 "Whether commands of resources, such as pre_deploy, may run on this host")
+      ->capture_default_str();
   const std::map<std::string, base::LogLevel> levels = {{"debug", base::LogLevel::kDebug},
                                                         {"info", base::LogLevel::kInfo},
                                                         {"warning", base::LogLevel::kWarning},
@@ -62,21 +88,76 @@ void DescribeOptions(CLI::App& app, Settings& settings) {
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
 }
 
+absl::StatusOr<std::string> HostName() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == 0) {
+    return absl::FailedPreconditionError("this host has no name: give --name");
+  }
+  return std::string(name.data());
+}
+
+// `text`, or the content of FILE for "@FILE": other users of the host see arguments.
+absl::StatusOr<JoinToken> TokenOf(absl::string_view text) {
+  if (!absl::ConsumePrefix(&text, "@")) return ParseJoinToken(text);
+  ASSIGN_OR_RETURN(const std::string content, base::ReadFile(std::string(text), 1u << 12),
+                   "--join");
+  return ParseJoinToken(content);
+}
+
+// The certificate of this agent: the one that it has, else a new one for its token. Fills the name
+// in.
+absl::Status EnsureIdentity(Settings& settings, const base::Clock& clock) {
+  const IdentityFiles files = IdentityFilesIn(settings.data_dir);
+  const absl::StatusOr<JoinedIdentity> known = LoadIdentity(files);
+  if (known.ok() && (settings.join.empty() || clock.Now() < known->not_after)) {
+    if (settings.name.empty()) settings.name = known->server;
+    if (settings.name != known->server) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--name ", settings.name, ": this agent has joined as \"", known->server,
+                       "\"; leave --name out, or remove ", files.identity, " and join anew"));
+    }
+    return absl::OkStatus();
+  }
+  if (settings.join.empty()) {
+    if (!absl::IsNotFound(known.status())) return known.status();
+    return absl::InvalidArgumentError(
+        "this agent has not joined yet: give --join TOKEN, which \"fairlead agent token\" prints; "
+        "or --tls-cert and --tls-key of your own authority; or --dev for a controller on this "
+        "machine");
+  }
+  if (settings.name.empty()) {
+    ASSIGN_OR_RETURN(settings.name, HostName());
+  }
+  ASSIGN_OR_RETURN(const JoinToken token, TokenOf(settings.join));
+  RETURN_IF_ERROR(Join(
+      {.token = token, .controller = settings.controller, .server = settings.name, .files = files},
+      clock));
+  base::LogInfo("agent", "joined as ", settings.name, "; the token is not needed any more");
+  return absl::OkStatus();
+}
+
 // How to reach the controller; refuses what would send secrets over a network in the clear.
-absl::StatusOr<ConnectionOptions> ComputeConnectionOptions(const Settings& settings) {
+absl::StatusOr<ConnectionOptions> ComputeConnectionOptions(Settings& settings,
+                                                           const base::Clock& clock) {
   ConnectionOptions options;
   options.address = settings.controller;
+  const bool own_certificate = !settings.tls.certificate.empty() || !settings.tls.key.empty();
+  if (!settings.dev && !own_certificate) {
+    RETURN_IF_ERROR(EnsureIdentity(settings, clock));
+    options.joined = IdentityFilesIn(settings.data_dir);
+    return options;
+  }
+  if (settings.name.empty()) return absl::InvalidArgumentError("--name is needed");
   if (settings.dev) {
     if (!IsLoopback(settings.controller)) {
       return absl::InvalidArgumentError(
           absl::StrCat("--dev does not encrypt and is only for a controller on this machine, not ",
-                       settings.controller, "; use --tls-cert, --tls-key and --tls-ca"));
+                       settings.controller, "; use --join"));
     }
     return options;
   }
   if (settings.tls.certificate.empty() || settings.tls.key.empty()) {
-    return absl::InvalidArgumentError(
-        "--tls-cert and --tls-key are needed, or --dev for a controller on this machine");
+    return absl::InvalidArgumentError("--tls-cert and --tls-key need each other: give both");
   }
   RETURN_IF_ERROR(CheckTlsFiles(settings.tls));
   options.tls = settings.tls;
@@ -91,19 +172,33 @@ void WaitForSignal(const sigset_t& signals) {
   base::LogInfo("agent", "stopping on signal ", number);
 }
 
-absl::Status Run(const Settings& settings, const sigset_t& signals) {
-  ASSIGN_OR_RETURN(const ConnectionOptions connection_options, ComputeConnectionOptions(settings));
+absl::Status Run(Settings settings, const sigset_t& signals) {
+  base::Clock& clock = base::Clock::Real();
+  settings.allow.data_directory = settings.data_dir;
+  ASSIGN_OR_RETURN(AllowList allowed, AllowList::Make(settings.allow));
   ASSIGN_OR_RETURN(const Instance instance, OpenInstance(settings.data_dir, base::Random::Real()));
+  ASSIGN_OR_RETURN(ConnectionOptions connection_options, ComputeConnectionOptions(settings, clock));
+  std::optional<IdentityKeeper> keeper;
+  Connection* dialled = nullptr;
+  if (connection_options.joined.has_value()) {
+    keeper.emplace(IdentityKeeper::Options{.controller = settings.controller,
+                                           .files = *connection_options.joined,
+                                           .on_renewed = [&dialled] { dialled->Redial(); }},
+                   clock);
+    connection_options.on_lost = [&keeper] { keeper->Look(); };
+  }
   ASSIGN_OR_RETURN(Journal journal, Journal::Open(instance.journal_path));
   ContainerRecords records(absl::StrCat(settings.data_dir, "/containers"));
   RETURN_IF_ERROR(records.Load());
   SecretTexts secrets(FileStorage(absl::StrCat(settings.data_dir, "/secrets")));
   RETURN_IF_ERROR(secrets.Load());
-  base::Clock& clock = base::Clock::Real();
-  const DockerOptions docker{.engine = settings.docker_host, .data_directory = settings.data_dir};
+  const DockerOptions docker{.engine = settings.docker_host,
+                             .data_directory = settings.data_dir,
+                             .allowed = std::move(allowed)};
   DockerRuntime runtime(docker, records, secrets, clock);
   DockerReporter reporter(docker, records, secrets, clock, base::Random::Real());
   Connection connection(connection_options, clock, base::Random::Real());
+  dialled = &connection;
   const unsigned cpus = std::max(1u, std::thread::hardware_concurrency());
   Agent agent({.identity = {.server = settings.name,
                             .instance_id = instance.id,
@@ -114,8 +209,14 @@ absl::Status Run(const Settings& settings, const sigset_t& signals) {
               std::move(journal), {runtime, reporter, connection, clock, base::Random::Real()});
   base::LogInfo("agent", "fairlead-agent ", FAIRLEAD_VERSION, " for ", settings.name,
                 ", controller ", settings.controller, ", engine ", settings.docker_host);
+  if (const std::string limits = docker.allowed.Text(); !limits.empty()) {
+    base::LogInfo("agent", "this host allows ", limits);
+  }
+  if (keeper.has_value()) keeper->Start();
   agent.Start();
   WaitForSignal(signals);
+  // It reaches into the connection.
+  if (keeper.has_value()) keeper->Stop();
   // An action that hangs in the engine must not keep the process: the journal has it.
   if (!agent.Stop()) ::_exit(0);
   return absl::OkStatus();

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/testing/scratch_folder.h"
 #include "base/file.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::agent {
 namespace {
@@ -20,7 +20,7 @@ class OnceRecordTest : public ::testing::Test {
     return standing.value_or(OnceStanding{.state = OnceState::kFailed, .message = "no standing"});
   }
 
-  ScratchFolder folder_;
+  base::ScratchFolder folder_;
   const std::string notes_ = folder_.path() + "/once";
 };
 

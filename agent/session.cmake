@@ -1,7 +1,7 @@
 # The agent's session, its program and their tests. Included by CMakeLists.txt.
 fairlead_library(agent
   SOURCES action_runner.cc agent.cc applied_store.cc autonomous_heal.cc caretaker.cc connection.cc
-          instance.cc journal.cc log_runner.cc session.cc
+          enrolment.cc instance.cc journal.cc log_runner.cc session.cc tls_trust.cc
   PUBLIC fairlead::base fairlead::api
   PRIVATE fairlead::api_grpc fairlead::resources PkgConfig::libsodium)
 

@@ -6,8 +6,8 @@
 
 #include <filesystem>
 
-#include "agent/testing/scratch_folder.h"
 #include "base/file.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::agent {
 namespace {
@@ -40,7 +40,7 @@ class StackFolderTest : public ::testing::Test {
     return status.st_mode & 0777;
   }
 
-  ScratchFolder scratch_;
+  base::ScratchFolder scratch_;
   StackFolder folder_;
   v1::ApplyStack request_;
 };

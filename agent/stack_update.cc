@@ -52,21 +52,25 @@ bool SharesWithMissing(const boost::json::object& inspect, const boost::json::ar
 
 }  // namespace
 
-StackUpdate::StackUpdate(ActionScope& scope, const v1::ApplyStack& request,
-                         const ComposeCommand& compose, const StackFolder& folder)
+StackUpdate::StackUpdate(ActionScope& scope, const v1::ApplyStack& request, ComposeCommand compose,
+                         const StackFolder& folder)
     : scope_(scope),
       request_(request),
       folder_(folder),
       login_folder_(folder.PathOf("docker-config")),
-      compose_(compose),
+      compose_(std::move(compose)),
       source_(&folder) {}
 
-absl::Status StackUpdate::Run() {
+absl::Status StackUpdate::LookAround() {
   RETURN_IF_ERROR(ReadRecord());
   RETURN_IF_ERROR(Survey());
   RETURN_IF_ERROR(RefuseStrangers());
   RETURN_IF_ERROR(Surround());
-  RETURN_IF_ERROR(Analyse());
+  return Analyse();
+}
+
+absl::Status StackUpdate::Run() {
+  RETURN_IF_ERROR(LookAround());
   WarnOfUnknownServices();
   Decide();
   RETURN_IF_ERROR(RunPreDeploy());
@@ -84,12 +88,8 @@ absl::Status StackUpdate::Run() {
 }
 
 absl::Status StackUpdate::Check(const StackFolder& scratch, bool networks_may_come) {
-  RETURN_IF_ERROR(ReadRecord());
-  RETURN_IF_ERROR(Survey());
-  RETURN_IF_ERROR(RefuseStrangers());
   source_ = &scratch;
-  RETURN_IF_ERROR(Surround());
-  RETURN_IF_ERROR(Analyse());
+  RETURN_IF_ERROR(LookAround());
   Decide();
   if (touched_.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(EnsureImages());
@@ -175,6 +175,7 @@ absl::Status StackUpdate::Analyse() {
       request_.host_directory().empty() ? folder_.PathOf("files") : written.run_directory;
   ASSIGN_OR_RETURN(input_, compose_.Prepare(written, *source_));
   ASSIGN_OR_RETURN(boost::json::object config, compose_.Config(scope_, request_.project(), input_));
+  RETURN_IF_ERROR(scope_.allowed.CheckCompose(config));
   if (input_.run_directory != run_directory_) {
     config = WithPaths(config, input_.run_directory, run_directory_);
   }

@@ -25,7 +25,7 @@ namespace fairlead::agent {
 class StackUpdate {
  public:
   // All outlive this.
-  StackUpdate(ActionScope& scope, const v1::ApplyStack& request, const ComposeCommand& compose,
+  StackUpdate(ActionScope& scope, const v1::ApplyStack& request, ComposeCommand compose,
               const StackFolder& folder);
 
   // FailedPrecondition when the project belongs to somebody else, InvalidArgument when the files do
@@ -53,6 +53,8 @@ class StackUpdate {
     bool detached = false;
   };
 
+  // What there is and what is wanted; touches no container.
+  absl::Status LookAround();
   // Reads the record; refuses that of another resource.
   absl::Status ReadRecord();
   // Logins, profiles and the wrapper, for the calls of compose.

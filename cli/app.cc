@@ -13,7 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/secret_commands.h"
 #include "resources/spelling.h"
 
 namespace fairlead::cli {
@@ -32,118 +34,29 @@ The controller is found by --controller, FAIRLEAD_CONTROLLER,
 
 constexpr char kWhyHelp[] = "Kept with the request, for those who ask later";
 
-constexpr char kCommandFooter[] = R"(
+}  // namespace
 
-Options of every command, such as --controller: fairlead --help)";
-
-using Command = std::function<absl::StatusOr<int>(Session&)>;
-
-// The CLI11 application, the values it fills, and the command that was chosen.
-class CommandLine {
- public:
-  CommandLine() {
-    app_.footer(kFooter);
-    app_.set_version_flag("--version", std::string("fairlead ") + FAIRLEAD_VERSION,
-                          "Show the version of this program");
-    app_.require_subcommand(1);
-    // Global options may stand after the command too.
-    app_.fallthrough();
-    AddGlobalOptions();
-    AddPlanningCommands();
-    AddResourceCommands();
-    AddExecutionCommands();
-    AddHistoryCommands();
-    AddRunCommands();
-    AddStreamCommands();
-    AddImportCommands();
-    AddOtherCommands();
-    PolishHelp(app_);
-  }
-  CommandLine(const CommandLine&) = delete;
-  CommandLine& operator=(const CommandLine&) = delete;
-
-  CLI::App& app() { return app_; }
-  const GlobalOptions& global() const { return global_; }
-  const Command& chosen() const { return chosen_; }
-
- private:
-  // `options` are filled by the parser, then given to `run`.
-  template <typename Options>
-  CLI::App* Add(const char* name, const char* description, const char* example,
-                const std::shared_ptr<Options>& options,
-                absl::StatusOr<int> (*run)(Session&, const Options&)) {
-    return Add(app_, name, description, example, options, run);
-  }
-  template <typename Options>
-  CLI::App* Add(CLI::App& parent, const char* name, const char* description, const char* example,
-                const std::shared_ptr<Options>& options,
-                absl::StatusOr<int> (*run)(Session&, const Options&)) {
-    CLI::App* command = parent.add_subcommand(name, description);
-    command->fallthrough();
-    command->group(group_);
-    command->footer(absl::StrCat("Examples:\n", example, kCommandFooter));
-    command->callback([this, options, run] {
-      chosen_ = [options, run](Session& session) { return run(session, *options); };
-    });
-    return command;
-  }
-
-  static void AddOutput(CLI::App* command, OutputFormat& output,
-                        std::map<std::string, OutputFormat> formats) {
-    std::vector<std::string> names;
-    for (const auto& [name, format] : formats) {
-      if (format == output) {
-        names.insert(names.begin(), name + " (default)");
-      } else {
-        names.push_back(name);
-      }
-    }
-    command->add_option("-o,--output", output, "Output: " + absl::StrJoin(names, ", "))
-        ->transform(CLI::CheckedTransformer(std::move(formats)).description(""))
-        ->type_name("FORMAT");
-  }
-  static void AddTableOrJson(CLI::App* command, OutputFormat& output) {
-    AddOutput(command, output, {{"table", OutputFormat::kText}, {"json", OutputFormat::kJson}});
-  }
-  static void AddDialect(CLI::App* command, std::string& dialect) {
-    command->add_option("--dialect", dialect, "How files are read: toml (default) or komodo")
-        ->check(CLI::IsMember({"toml", "komodo"}).description(""))
-        ->type_name("DIALECT");
-  }
-  static void AddResource(CLI::App* command, ResourceArguments& resource, bool required = true) {
-    command->add_option("resource", resource.first, "KIND/NAME, KIND NAME, or a unique NAME")
-        ->required(required);
-    command->add_option("name", resource.second, "Name, after a KIND");
-  }
-
-  void AddGlobalOptions() {
-    app_.add_option("--controller", global_.connection.controller, "Where the controller is")
-        ->type_name("HOST:PORT");
-    app_.add_option("--tls-cert", global_.connection.tls_cert, "Client certificate, PEM")
-        ->type_name("FILE");
-    app_.add_option("--tls-key", global_.connection.tls_key, "Its key, PEM")->type_name("FILE");
-    app_.add_option("--tls-ca", global_.connection.tls_ca, "Authority of the controller, PEM")
-        ->type_name("FILE");
-    app_.add_option("--timeout", global_.timeout, "Longest wait for an answer (default 30s)")
-        ->type_name("TIME");
-  }
-  void AddPlanningCommands();
-  void AddResourceCommands();
-  void AddExecutionCommands();
-  void AddHistoryCommands();
-  void AddRunCommands();
-  void AddStreamCommands();
-  void AddImportCommands();
-  void AddOtherCommands();
-  // Of a command and those below it.
-  static void PolishHelp(CLI::App& app);
-
-  CLI::App app_{"Keeps Docker hosts equal to what a git repository says.", "fairlead"};
-  GlobalOptions global_;
-  // Heading of the commands that are added next.
-  std::string group_ = "Files";
-  Command chosen_;
-};
+CommandLine::CommandLine() {
+  app_.footer(kFooter);
+  app_.set_version_flag("--version", std::string("fairlead ") + FAIRLEAD_VERSION,
+                        "Show the version of this program");
+  app_.require_subcommand(1);
+  // Global options may stand after the command too.
+  app_.fallthrough();
+  AddGlobalOptions();
+  AddPlanningCommands();
+  AddResourceCommands();
+  AddExecutionCommands();
+  AddHistoryCommands();
+  AddRunCommands();
+  AddStreamCommands();
+  AddAccessCommands();
+  AddImportCommands();
+  AddSecretCommands();
+  AddAgentCommands();
+  AddOtherCommands();
+  PolishHelp(app_);
+}
 
 void CommandLine::AddPlanningCommands() {
   const auto validate = std::make_shared<ValidateOptions>();
@@ -427,6 +340,77 @@ void CommandLine::AddImportCommands() {
                     "Leave secrets out: [[NAME]] and a variable without value");
 }
 
+void CommandLine::AddSecretCommands() {
+  CLI::App* secret = app_.add_subcommand("secret", "Values of secret variables, kept out of git");
+  secret->group("Resources");
+  group_ = "Secrets";
+  secret->fallthrough();
+  secret->require_subcommand(1);
+  secret->footer(
+      "Examples:\n  fairlead secret set DB_PASSWORD < db_password.txt\n  fairlead secret list");
+  const auto add = [&](const char* name, const char* description, const char* example, auto run,
+                       bool takes_name) {
+    const auto options = std::make_shared<SecretOptions>();
+    CLI::App* command = Add(*secret, name, description, example, options, run);
+    if (takes_name) {
+      command->add_option("name", options->name, "Of the variable, as in [[NAME]]")->required();
+    }
+    AddTableOrJson(command, options->output);
+  };
+  add("set", "Set the value, which standard input holds",
+      "  fairlead secret set DB_PASSWORD < db_password.txt", &RunSecretSet, true);
+  add("list", "Which are set, and what they go into; never their values", "  fairlead secret list",
+      &RunSecretList, false);
+  add("remove", "Forget the value", "  fairlead secret remove DB_PASSWORD", &RunSecretRemove, true);
+  add("rotate", "Encrypt them all with a new key", "  fairlead secret rotate", &RunSecretRotate,
+      false);
+}
+
+void CommandLine::AddAgentCommands() {
+  group_ = "Agents";
+  CLI::App& agent = *app_.add_subcommand("agent", "Let agents join, and manage their certificates");
+  agent.group(group_);
+  agent.fallthrough();
+  agent.require_subcommand(1);
+  agent.footer(absl::StrCat("Examples:\n  fairlead agent token --server web-1\n",
+                            "  fairlead agent list", kCommandFooter));
+
+  const auto token = std::make_shared<AgentTokenOptions>();
+  CLI::App* command = Add(agent, "token", "Print a token with which an agent can join",
+                          "  fairlead agent token --server web-1\n"
+                          "  fairlead agent token --tag edge --multi-use --expires 1d",
+                          token, &RunAgentToken);
+  command->add_option("--server", token->server, "Only this server may join")->type_name("NAME");
+  command->add_option("--tag", token->tag, "Only servers that are declared with this tag")
+      ->type_name("TAG");
+  command->add_flag("--multi-use", token->multi_use, "For more than one agent");
+  command->add_option("--expires", token->expires, "How long it is good (default 1h)")
+      ->type_name("TIME");
+  AddOutput(command, token->output, {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+
+  const auto list = std::make_shared<AgentListOptions>();
+  command = Add(agent, "list", "List agents and their certificates",
+                "  fairlead agent list\n  fairlead agent list -o json", list, &RunAgentList);
+  AddTableOrJson(command, list->output);
+
+  const auto revoke = std::make_shared<AgentRevokeOptions>();
+  command = Add(agent, "revoke", "Refuse the agent of a server from now on",
+                "  fairlead agent revoke web-1 --why \"disk was stolen\"", revoke, &RunAgentRevoke);
+  command->add_option("server", revoke->server, "Server")->required();
+  command->add_option("--why", revoke->why, kWhyHelp)->type_name("TEXT");
+  AddOutput(command, revoke->output,
+            {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+
+  const auto rotate = std::make_shared<AgentRotateOptions>();
+  command =
+      Add(agent, "rotate", "Have an agent make a new key and certificate now",
+          "  fairlead agent rotate web-1\n  fairlead agent rotate --all", rotate, &RunAgentRotate);
+  command->add_option("server", rotate->server, "Server");
+  command->add_flag("--all", rotate->all, "All agents");
+  AddOutput(command, rotate->output,
+            {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}});
+}
+
 void CommandLine::AddOtherCommands() {
   group_ = "Others";
   const auto version = std::make_shared<VersionOptions>();
@@ -462,6 +446,8 @@ void CommandLine::PolishHelp(CLI::App& app) {
     PolishHelp(*command);
   }
 }
+
+namespace {
 
 std::vector<std::string> VisibleNames(CLI::App& app) {
   std::vector<std::string> names;

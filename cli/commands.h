@@ -216,6 +216,36 @@ struct EventsOptions {
 };
 absl::StatusOr<int> RunEvents(Session& session, const EventsOptions& options);
 
+struct AgentTokenOptions {
+  // At most one of both.
+  std::string server;
+  std::string tag;
+  bool multi_use = false;
+  std::string expires = "1h";
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunAgentToken(Session& session, const AgentTokenOptions& options);
+
+struct AgentListOptions {
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunAgentList(Session& session, const AgentListOptions& options);
+
+struct AgentRevokeOptions {
+  std::string server;
+  std::string why;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunAgentRevoke(Session& session, const AgentRevokeOptions& options);
+
+struct AgentRotateOptions {
+  // One of both.
+  std::string server;
+  bool all = false;
+  OutputFormat output = OutputFormat::kText;
+};
+absl::StatusOr<int> RunAgentRotate(Session& session, const AgentRotateOptions& options);
+
 struct VersionOptions {
   OutputFormat output = OutputFormat::kText;
 };

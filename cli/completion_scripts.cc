@@ -7,7 +7,7 @@ constexpr char kBash[] = R"sh(# fairlead completion for bash: source <(fairlead 
 _fairlead() {
   local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
   local command="" kind="" word i names
-  local commands="validate fmt schema plan sync wait status get export import describe apply start stop restart release retry cancel run build runs rollback approve history logs events version completion"
+  local commands="validate fmt schema plan sync wait status get export import describe apply start stop restart release retry cancel run build runs rollback approve history logs events login logout whoami user key audit agent secret version completion"
   local IFS=$'\n'
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -31,7 +31,12 @@ _fairlead() {
   case "$command" in
     validate|fmt) COMPREPLY=($(compgen -f -- "$current")) ;;
     import) COMPREPLY=($(compgen -W $'compose\ndocker' -- "$current") $(compgen -f -- "$current")) ;;
+    secret) COMPREPLY=($(compgen -W $'set\nlist\nremove\nrotate' -- "$current")) ;;
+    agent) COMPREPLY=($(compgen -W $'token\nlist\nrevoke\nrotate' -- "$current") $(compgen -W "$(fairlead __complete names server 2>/dev/null)" -- "$current")) ;;
     completion) COMPREPLY=($(compgen -W $'bash\nzsh\nfish' -- "$current")) ;;
+    user) COMPREPLY=($(compgen -W $'list\nadd\nchange\ndisable\nenable\npassword' -- "$current")) ;;
+    key) COMPREPLY=($(compgen -W $'create\nlist\nrevoke' -- "$current")) ;;
+    audit) COMPREPLY=($(compgen -W $'verify' -- "$current")) ;;
     plan|sync|wait|status)
       names="$(fairlead __complete names resource_sync 2>/dev/null)"
       COMPREPLY=($(compgen -W "$names" -- "$current")) ;;
@@ -82,8 +87,16 @@ _fairlead() {
     'rollback:go back to an earlier spec'
     'approve:let a plan start that waits for approval'
     'history:specs that were applied'
+    'secret:values of secret variables'
     'logs:print the logs of a resource'
     'events:print what happened'
+    'agent:let agents join, and manage their certificates'
+    'login:prove who you are, for some hours'
+    'logout:end the session of the last login'
+    'whoami:show as whom the controller knows you'
+    'user:list, add and change users'
+    'key:list, make and revoke API keys'
+    'audit:show who changed what, and what was refused'
     'version:print the versions of client and controller'
     'completion:print a completion script'
   )
@@ -94,7 +107,15 @@ _fairlead() {
   case "${words[2]}" in
     validate|fmt|apply) _files ;;
     import) if (( CURRENT == 3 )); then _values 'source' compose docker; else _files; fi ;;
+    agent)
+      if (( CURRENT == 3 )); then _values 'what' token list revoke rotate; else
+        names=("${(@f)$(fairlead __complete names server 2>/dev/null)}")
+        compadd -a names
+      fi ;;
     completion) _values 'shell' bash zsh fish ;;
+    user) _values 'action' list add change disable enable password ;;
+    key) _values 'action' create list revoke ;;
+    audit) _values 'action' verify ;;
     plan|sync|wait|status)
       names=("${(@f)$(fairlead __complete names resource_sync 2>/dev/null)}")
       compadd -a names ;;
@@ -118,12 +139,16 @@ if [[ "${funcstack[1]}" == _fairlead ]]; then _fairlead "$@"; else compdef _fair
 )sh";
 
 constexpr char kFish[] = R"sh(# fairlead completion for fish: fairlead completion fish | source
-set -l commands validate fmt schema plan sync wait status get export import describe apply start stop restart release retry cancel run build runs rollback approve history logs events version completion
+set -l commands validate fmt schema plan sync wait status get export import describe apply start stop restart release retry cancel run build runs rollback approve history logs events login logout whoami user key audit agent secret version completion
 set -l of_resource get export describe start stop restart release retry cancel run runs rollback history logs events
 complete -c fairlead -f
 complete -c fairlead -n "not __fish_seen_subcommand_from $commands" -a "$commands"
 complete -c fairlead -n "__fish_seen_subcommand_from validate fmt apply" -F
 complete -c fairlead -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
+complete -c fairlead -n "__fish_seen_subcommand_from agent" -a "token list revoke rotate (fairlead __complete names server 2>/dev/null)"
+complete -c fairlead -n "__fish_seen_subcommand_from user" -a "list add change disable enable password"
+complete -c fairlead -n "__fish_seen_subcommand_from key" -a "create list revoke"
+complete -c fairlead -n "__fish_seen_subcommand_from audit" -a "verify"
 complete -c fairlead -n "__fish_seen_subcommand_from import" -F -a "compose docker"
 complete -c fairlead -n "__fish_seen_subcommand_from plan sync wait status" -a "(fairlead __complete names resource_sync 2>/dev/null)"
 complete -c fairlead -n "__fish_seen_subcommand_from build" -a "(fairlead __complete names build 2>/dev/null)"

@@ -1,6 +1,7 @@
 #include "cli/config.h"
 
 #include <set>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -19,14 +20,35 @@ const std::set<std::string>& KnownKeys() {
   return *keys;
 }
 
-std::string ConfigPath(const Environment& environment) {
+// Empty when the user has no home.
+std::string ConfigFolder(const Environment& environment) {
   if (const auto folder = environment.variable("XDG_CONFIG_HOME"); folder && !folder->empty()) {
-    return absl::StrCat(*folder, "/fairlead/config.toml");
+    return absl::StrCat(*folder, "/fairlead");
   }
   if (const auto home = environment.variable("HOME"); home && !home->empty()) {
-    return absl::StrCat(*home, "/.config/fairlead/config.toml");
+    return absl::StrCat(*home, "/.config/fairlead");
   }
   return "";
+}
+
+std::string ConfigPath(const Environment& environment) {
+  const std::string folder = ConfigFolder(environment);
+  return folder.empty() ? "" : folder + "/config.toml";
+}
+
+std::string SessionPath(const Environment& environment) {
+  const std::string folder = ConfigFolder(environment);
+  return folder.empty() ? "" : folder + "/sessions";
+}
+
+// Tokens by controller: lines "ADDRESS TOKEN".
+std::map<std::string, std::string> ParseSessions(absl::string_view content) {
+  std::map<std::string, std::string> sessions;
+  for (const absl::string_view line : absl::StrSplit(content, '\n')) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    if (words.size() == 2) sessions[words[0]] = words[1];
+  }
+  return sessions;
 }
 
 // The value between quotes at the start of `text`; what follows may only be a comment.
@@ -93,10 +115,35 @@ absl::Status CompleteConnectionOptions(const Environment& environment, Connectio
     }
   }
   if (options.controller.empty()) options.controller = kDefaultController;
+  options.token = environment.variable("FAIRLEAD_TOKEN").value_or("");
+  if (options.token.empty()) {
+    const absl::StatusOr<std::string> content = base::ReadFile(SessionPath(environment), 1u << 20);
+    if (content.ok()) options.token = ParseSessions(*content)[options.controller];
+  }
   if (options.tls_cert.empty() != options.tls_key.empty()) {
     return absl::InvalidArgumentError("--tls-cert and --tls-key need each other: give both");
   }
   return absl::OkStatus();
+}
+
+absl::Status SaveSession(const Environment& environment, const std::string& controller,
+                         const std::string& token) {
+  const std::string folder = ConfigFolder(environment);
+  if (folder.empty()) {
+    return absl::FailedPreconditionError(
+        "neither HOME nor XDG_CONFIG_HOME says where to keep the session");
+  }
+  const std::string path = SessionPath(environment);
+  const absl::StatusOr<std::string> content = base::ReadFile(path, 1u << 20);
+  if (!content.ok() && !absl::IsNotFound(content.status())) return content.status();
+  std::map<std::string, std::string> sessions = ParseSessions(content.value_or(""));
+  sessions[controller] = token;
+  std::string text;
+  for (const auto& [address, kept] : sessions) {
+    if (!kept.empty()) absl::StrAppend(&text, address, " ", kept, "\n");
+  }
+  RETURN_IF_ERROR(base::MakeDirectories(folder));
+  return base::WriteFileAtomically(path, text, 0600);
 }
 
 }  // namespace fairlead::cli

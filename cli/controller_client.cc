@@ -5,9 +5,15 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/rpc_error.h"
+#include "fairlead/v1/access_service.grpc.pb.h"
+#include "fairlead/v1/enrolment.grpc.pb.h"
+#include "fairlead/v1/secret_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
 namespace fairlead::cli {
@@ -33,6 +39,22 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(
   ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadPem(options.tls_cert), "--tls-cert");
   ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem(options.tls_key), "--tls-key");
   return grpc::SslCredentials(ssl);
+}
+
+bool IsLoopback(const std::string& address) {
+  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
+         absl::StartsWith(address, "[::1]:") || absl::StartsWith(address, "unix:");
+}
+
+// A token that others can read on the way is theirs.
+absl::Status CheckTokenIsHidden(const ConnectionOptions& options) {
+  const bool is_encrypted = !options.tls_cert.empty() || !options.tls_ca.empty();
+  if (options.token.empty() || is_encrypted || IsLoopback(options.controller)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the token would go unencrypted to ", options.controller,
+                   "; give --tls-ca, or unset FAIRLEAD_TOKEN and log out"));
 }
 
 // Reads ahead by one item, on a completion queue of its own: so a wait can end by time without
@@ -108,6 +130,7 @@ struct ControllerClient::Connection {
                                                              Response*),
                                 const Request& request) {
     grpc::ClientContext context;
+    Bear(context);
     context.set_deadline(DeadlineAfter(timeout));
     Response response;
     RETURN_IF_ERROR(
@@ -115,16 +138,26 @@ struct ControllerClient::Connection {
     return response;
   }
 
+  // Says who calls.
+  void Bear(grpc::ClientContext& context) const {
+    if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+  }
+
   std::string address;
+  std::string token;
   absl::Duration timeout;
   std::unique_ptr<v1::ResourceService::Stub> resources;
   std::unique_ptr<v1::SyncService::Stub> syncs;
   std::unique_ptr<v1::ExecutionService::Stub> executions;
   std::unique_ptr<v1::EventService::Stub> events;
+  std::unique_ptr<v1::SecretService::Stub> secrets;
+  std::unique_ptr<v1::AgentAdminService::Stub> agents;
+  std::unique_ptr<v1::AccessService::Stub> access;
 };
 
 absl::StatusOr<std::unique_ptr<ControllerClient>> ControllerClient::Create(
     const ConnectionOptions& options, absl::Duration timeout) {
+  RETURN_IF_ERROR(CheckTokenIsHidden(options));
   ASSIGN_OR_RETURN(const auto credentials, CredentialsOf(options));
   grpc::ChannelArguments arguments;
   // Lists of large fleets go beyond gRPC's 4 MB.
@@ -132,11 +165,15 @@ absl::StatusOr<std::unique_ptr<ControllerClient>> ControllerClient::Create(
   const auto channel = grpc::CreateCustomChannel(options.controller, credentials, arguments);
   auto connection = std::make_unique<Connection>();
   connection->address = options.controller;
+  connection->token = options.token;
   connection->timeout = timeout;
   connection->resources = v1::ResourceService::NewStub(channel);
   connection->syncs = v1::SyncService::NewStub(channel);
   connection->executions = v1::ExecutionService::NewStub(channel);
   connection->events = v1::EventService::NewStub(channel);
+  connection->secrets = v1::SecretService::NewStub(channel);
+  connection->agents = v1::AgentAdminService::NewStub(channel);
+  connection->access = v1::AccessService::NewStub(channel);
   return std::unique_ptr<ControllerClient>(new ControllerClient(std::move(connection)));
 }
 
@@ -161,6 +198,7 @@ absl::StatusOr<v1::GetResourceResponse> ControllerClient::GetResource(
 
 absl::StatusOr<v1::ApplyResponse> ControllerClient::Apply(const v1::ApplyRequest& request) {
   grpc::ClientContext context;
+  connection_->Bear(context);
   context.set_deadline(DeadlineAfter(connection_->timeout));
   v1::ApplyResponse response;
   const grpc::Status status = connection_->resources->Apply(&context, request, &response);
@@ -244,10 +282,34 @@ absl::StatusOr<v1::ListSchedulesResponse> ControllerClient::ListSchedules(
                            request);
 }
 
+absl::StatusOr<v1::CreateTokenResponse> ControllerClient::CreateToken(
+    const v1::CreateTokenRequest& request) {
+  return connection_->Call(*connection_->agents, &v1::AgentAdminService::Stub::CreateToken,
+                           request);
+}
+
+absl::StatusOr<v1::ListAgentsResponse> ControllerClient::ListAgents(
+    const v1::ListAgentsRequest& request) {
+  return connection_->Call(*connection_->agents, &v1::AgentAdminService::Stub::ListAgents, request);
+}
+
+absl::StatusOr<v1::RevokeAgentResponse> ControllerClient::RevokeAgent(
+    const v1::RevokeAgentRequest& request) {
+  return connection_->Call(*connection_->agents, &v1::AgentAdminService::Stub::RevokeAgent,
+                           request);
+}
+
+absl::StatusOr<v1::RotateAgentsResponse> ControllerClient::RotateAgents(
+    const v1::RotateAgentsRequest& request) {
+  return connection_->Call(*connection_->agents, &v1::AgentAdminService::Stub::RotateAgents,
+                           request);
+}
+
 absl::Status ControllerClient::WatchRuns(
     const v1::WatchRunsRequest& request,
     const std::function<void(const v1::WatchRunsResponse&)>& on_run) {
   grpc::ClientContext context;
+  connection_->Bear(context);
   const auto reader = connection_->executions->WatchRuns(&context, request);
   v1::WatchRunsResponse response;
   while (reader->Read(&response)) on_run(response);
@@ -258,6 +320,7 @@ absl::Status ControllerClient::RunLog(
     const v1::RunLogRequest& request,
     const std::function<void(const v1::RunLogResponse&)>& on_lines) {
   grpc::ClientContext context;
+  connection_->Bear(context);
   const auto reader = connection_->executions->RunLog(&context, request);
   v1::RunLogResponse response;
   while (reader->Read(&response)) on_lines(response);
@@ -272,9 +335,66 @@ absl::StatusOr<v1::ApproveResponse> ControllerClient::Approve(const v1::ApproveR
   return connection_->Call(*connection_->syncs, &v1::SyncService::Stub::Approve, request);
 }
 
+absl::StatusOr<v1::LoginResponse> ControllerClient::Login(const v1::LoginRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::Login, request);
+}
+
+absl::StatusOr<v1::LogoutResponse> ControllerClient::Logout(const v1::LogoutRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::Logout, request);
+}
+
+absl::StatusOr<v1::WhoAmIResponse> ControllerClient::WhoAmI(const v1::WhoAmIRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::WhoAmI, request);
+}
+
+absl::StatusOr<v1::ListUsersResponse> ControllerClient::ListUsers(
+    const v1::ListUsersRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::ListUsers, request);
+}
+
+absl::StatusOr<v1::AddUserResponse> ControllerClient::AddUser(const v1::AddUserRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::AddUser, request);
+}
+
+absl::StatusOr<v1::ChangeUserResponse> ControllerClient::ChangeUser(
+    const v1::ChangeUserRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::ChangeUser, request);
+}
+
+absl::StatusOr<v1::SetPasswordResponse> ControllerClient::SetPassword(
+    const v1::SetPasswordRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::SetPassword, request);
+}
+
+absl::StatusOr<v1::ListKeysResponse> ControllerClient::ListKeys(
+    const v1::ListKeysRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::ListKeys, request);
+}
+
+absl::StatusOr<v1::CreateKeyResponse> ControllerClient::CreateKey(
+    const v1::CreateKeyRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::CreateKey, request);
+}
+
+absl::StatusOr<v1::RevokeKeyResponse> ControllerClient::RevokeKey(
+    const v1::RevokeKeyRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::RevokeKey, request);
+}
+
+absl::StatusOr<v1::ListAuditResponse> ControllerClient::ListAudit(
+    const v1::ListAuditRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::ListAudit, request);
+}
+
+absl::StatusOr<v1::VerifyAuditResponse> ControllerClient::VerifyAudit(
+    const v1::VerifyAuditRequest& request) {
+  return connection_->Call(*connection_->access, &v1::AccessService::Stub::VerifyAudit, request);
+}
+
 absl::Status ControllerClient::Logs(const v1::LogsRequest& request,
                                     const std::function<void(const v1::LogsResponse&)>& on_lines) {
   grpc::ClientContext context;
+  connection_->Bear(context);
   const auto reader = connection_->resources->Logs(&context, request);
   v1::LogsResponse response;
   while (reader->Read(&response)) on_lines(response);
@@ -284,6 +404,7 @@ absl::Status ControllerClient::Logs(const v1::LogsRequest& request,
 std::unique_ptr<EventStream> ControllerClient::Watch(const v1::WatchRequest& request) {
   return std::make_unique<GrpcItemStream<v1::WatchResponse>>(
       [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+        connection_->Bear(*context);
         return connection_->events->PrepareAsyncWatch(context, request, queue);
       },
       connection_->address);
@@ -292,6 +413,7 @@ std::unique_ptr<EventStream> ControllerClient::Watch(const v1::WatchRequest& req
 std::unique_ptr<RunStream> ControllerClient::StreamRuns(const v1::WatchRunsRequest& request) {
   return std::make_unique<GrpcItemStream<v1::WatchRunsResponse>>(
       [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+        connection_->Bear(*context);
         return connection_->executions->PrepareAsyncWatchRuns(context, request, queue);
       },
       connection_->address);
@@ -300,9 +422,31 @@ std::unique_ptr<RunStream> ControllerClient::StreamRuns(const v1::WatchRunsReque
 std::unique_ptr<RunLogStream> ControllerClient::StreamRunLog(const v1::RunLogRequest& request) {
   return std::make_unique<GrpcItemStream<v1::RunLogResponse>>(
       [&](grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+        connection_->Bear(*context);
         return connection_->executions->PrepareAsyncRunLog(context, request, queue);
       },
       connection_->address);
+}
+
+absl::StatusOr<v1::SetSecretResponse> ControllerClient::SetSecret(
+    const v1::SetSecretRequest& request) {
+  return connection_->Call(*connection_->secrets, &v1::SecretService::Stub::SetSecret, request);
+}
+
+absl::StatusOr<v1::ListSecretsResponse> ControllerClient::ListSecrets(
+    const v1::ListSecretsRequest& request) {
+  return connection_->Call(*connection_->secrets, &v1::SecretService::Stub::ListSecrets, request);
+}
+
+absl::StatusOr<v1::RemoveSecretResponse> ControllerClient::RemoveSecret(
+    const v1::RemoveSecretRequest& request) {
+  return connection_->Call(*connection_->secrets, &v1::SecretService::Stub::RemoveSecret, request);
+}
+
+absl::StatusOr<v1::RotateSecretKeyResponse> ControllerClient::RotateSecretKey(
+    const v1::RotateSecretKeyRequest& request) {
+  return connection_->Call(*connection_->secrets, &v1::SecretService::Stub::RotateSecretKey,
+                           request);
 }
 
 }  // namespace fairlead::cli

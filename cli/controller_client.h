@@ -10,6 +10,9 @@
 #include "absl/time/time.h"
 
 #include "cli/config.h"
+#include "fairlead/v1/access_service.pb.h"
+#include "fairlead/v1/enrolment.pb.h"
+#include "fairlead/v1/secret_service.pb.h"
 #include "fairlead/v1/service.pb.h"
 
 namespace fairlead::cli {
@@ -63,6 +66,28 @@ class ControllerClient {
   absl::Status RunLog(const v1::RunLogRequest& request,
                       const std::function<void(const v1::RunLogResponse&)>& on_lines);
   absl::StatusOr<v1::ApproveResponse> Approve(const v1::ApproveRequest& request);
+  absl::StatusOr<v1::SetSecretResponse> SetSecret(const v1::SetSecretRequest& request);
+  absl::StatusOr<v1::ListSecretsResponse> ListSecrets(const v1::ListSecretsRequest& request);
+  absl::StatusOr<v1::RemoveSecretResponse> RemoveSecret(const v1::RemoveSecretRequest& request);
+  absl::StatusOr<v1::RotateSecretKeyResponse> RotateSecretKey(
+      const v1::RotateSecretKeyRequest& request);
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
+  absl::StatusOr<v1::ListAgentsResponse> ListAgents(const v1::ListAgentsRequest& request);
+  absl::StatusOr<v1::RevokeAgentResponse> RevokeAgent(const v1::RevokeAgentRequest& request);
+  absl::StatusOr<v1::RotateAgentsResponse> RotateAgents(const v1::RotateAgentsRequest& request);
+
+  absl::StatusOr<v1::LoginResponse> Login(const v1::LoginRequest& request);
+  absl::StatusOr<v1::LogoutResponse> Logout(const v1::LogoutRequest& request);
+  absl::StatusOr<v1::WhoAmIResponse> WhoAmI(const v1::WhoAmIRequest& request);
+  absl::StatusOr<v1::ListUsersResponse> ListUsers(const v1::ListUsersRequest& request);
+  absl::StatusOr<v1::AddUserResponse> AddUser(const v1::AddUserRequest& request);
+  absl::StatusOr<v1::ChangeUserResponse> ChangeUser(const v1::ChangeUserRequest& request);
+  absl::StatusOr<v1::SetPasswordResponse> SetPassword(const v1::SetPasswordRequest& request);
+  absl::StatusOr<v1::ListKeysResponse> ListKeys(const v1::ListKeysRequest& request);
+  absl::StatusOr<v1::CreateKeyResponse> CreateKey(const v1::CreateKeyRequest& request);
+  absl::StatusOr<v1::RevokeKeyResponse> RevokeKey(const v1::RevokeKeyRequest& request);
+  absl::StatusOr<v1::ListAuditResponse> ListAudit(const v1::ListAuditRequest& request);
+  absl::StatusOr<v1::VerifyAuditResponse> VerifyAudit(const v1::VerifyAuditRequest& request);
 
   // Calls `on_lines` with each answer until the end.
   absl::Status Logs(const v1::LogsRequest& request,

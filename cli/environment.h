@@ -25,6 +25,9 @@ struct Environment {
   bool out_is_terminal = false;
   std::function<ScreenSize()> screen = [] { return ScreenSize(); };
   absl::TimeZone zone = absl::UTCTimeZone();
+  // Whether somebody types at `in`, and how what they type is hidden or shown.
+  bool in_is_terminal = false;
+  std::function<void(bool shown)> set_echo = [](bool) {};
 };
 
 }  // namespace fairlead::cli

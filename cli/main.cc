@@ -1,4 +1,5 @@
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -26,6 +27,15 @@ fairlead::cli::ScreenSize TerminalSize() {
   return result;
 }
 
+// Of what is typed.
+void SetEcho(bool shown) {
+  termios settings{};
+  if (tcgetattr(STDIN_FILENO, &settings) != 0) return;
+  const auto echo = static_cast<tcflag_t>(ECHO);
+  settings.c_lflag = shown ? settings.c_lflag | echo : settings.c_lflag & ~echo;
+  tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -38,6 +48,8 @@ int main(int argc, char** argv) {
                                          .variable = Variable,
                                          .out_is_terminal = isatty(STDOUT_FILENO) == 1,
                                          .screen = TerminalSize,
-                                         .zone = absl::LocalTimeZone()};
+                                         .zone = absl::LocalTimeZone(),
+                                         .in_is_terminal = isatty(STDIN_FILENO) == 1,
+                                         .set_echo = SetEcho};
   return fairlead::cli::Run(std::vector<std::string>(argv + 1, argv + argc), environment);
 }

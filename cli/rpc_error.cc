@@ -70,8 +70,10 @@ absl::Status DescribeRpcError(const grpc::Status& status, const std::string& add
                                              "client. Compare with: fairlead version"));
     case grpc::StatusCode::UNAUTHENTICATED:
       return absl::Status(
-          code, absl::StrCat("the controller at ", address, " does not know who you are: ", message,
-                             ". Give --tls-cert and --tls-key."));
+          code,
+          absl::StrCat("the controller at ", address, " does not know who you are: ", message,
+                       ". Log in with: fairlead login; or give FAIRLEAD_TOKEN, or --tls-cert and ",
+                       "--tls-key."));
     case grpc::StatusCode::UNKNOWN:
     case grpc::StatusCode::INTERNAL:
       return absl::Status(code, absl::StrCat("the controller at ", address, " failed: ", message,

@@ -22,8 +22,7 @@ Session::~Session() = default;
 
 absl::StatusOr<ControllerClient*> Session::Controller() {
   if (client_ == nullptr) {
-    ConnectionOptions connection = options_.connection;
-    RETURN_IF_ERROR(CompleteConnectionOptions(environment_, connection));
+    ASSIGN_OR_RETURN(const ConnectionOptions connection, Connection());
     absl::Duration timeout = kDefaultTimeout;
     if (!options_.timeout.empty()) {
       ASSIGN_OR_RETURN(timeout, ParseSpan("--timeout", options_.timeout));
@@ -31,6 +30,12 @@ absl::StatusOr<ControllerClient*> Session::Controller() {
     ASSIGN_OR_RETURN(client_, ControllerClient::Create(connection, timeout));
   }
   return client_.get();
+}
+
+absl::StatusOr<ConnectionOptions> Session::Connection() const {
+  ConnectionOptions connection = options_.connection;
+  RETURN_IF_ERROR(CompleteConnectionOptions(environment_, connection));
+  return connection;
 }
 
 bool Session::is_live() const {

@@ -37,6 +37,8 @@ class Session {
 
   // Connects at the first call.
   absl::StatusOr<ControllerClient*> Controller();
+  // Where and as whom Controller() connects.
+  absl::StatusOr<ConnectionOptions> Connection() const;
 
   Environment& environment() { return environment_; }
   // Output is a terminal on which lines can change in place.

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "controller/store/store_transfer.h"
 
 namespace fairlead::controller {
 namespace {
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kCopiesKept = 14;
 constexpr char kPrefix[] = "fairlead-";
-constexpr char kSuffix[] = ".db";
+constexpr char kSuffix[] = ".backup";
 
 // Names sort as times do.
 void RemoveOld(const std::string& directory) {
@@ -41,13 +42,13 @@ void RemoveOld(const std::string& directory) {
 
 }  // namespace
 
-absl::StatusOr<std::string> BackUp(store::Store& store, const std::string& directory,
+absl::StatusOr<std::string> BackUp(const store::StoreAddress& from, const std::string& directory,
                                    absl::Time now) {
   RETURN_IF_ERROR(base::MakeDirectories(directory), "backup");
   const std::string path =
       absl::StrCat(directory, "/", kPrefix,
                    absl::FormatTime("%Y%m%dT%H%M%E3SZ", now, absl::UTCTimeZone()), kSuffix);
-  RETURN_IF_ERROR(store.CopyTo(path), "backup");
+  RETURN_IF_ERROR(store::BackUpStore(from, path).status(), "backup");
   RemoveOld(directory);
   return path;
 }

@@ -1,4 +1,4 @@
-// Copies of the database beside it.
+// Backups of the database, whichever kind it is.
 #pragma once
 
 #include <string>
@@ -6,13 +6,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-#include "controller/store/store.h"
+#include "controller/store/store_address.h"
 
 namespace fairlead::controller {
 
-// Makes a copy in `directory`, which is made when it is missing, named after the time, and removes
-// all but the 14 newest ones. The path of the copy; an error says what was not done.
-absl::StatusOr<std::string> BackUp(store::Store& store, const std::string& directory,
+// Writes all records, of one moment, to a file in `directory`, which is made when it is missing,
+// named after the time, and removes all but the 14 newest ones. The path of the file, which
+// `fairlead-controller restore` takes; an error says what was not done. Blocks on the database.
+absl::StatusOr<std::string> BackUp(const store::StoreAddress& from, const std::string& directory,
                                    absl::Time now);
 
 }  // namespace fairlead::controller

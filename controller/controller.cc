@@ -5,6 +5,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <map>
@@ -23,17 +24,23 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "controller/access/access.h"
 #include "controller/accounts/accounts.h"
+#include "controller/actions/build_heads.h"
 #include "controller/actions/run_driver.h"
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/agent_service.h"
 #include "controller/backup.h"
+#include "controller/identities.h"
 #include "controller/installation.h"
+#include "controller/kept_secrets.h"
 #include "controller/loop/autonomy_terms.h"
 #include "controller/loop/reconciler.h"
 #include "controller/loop/sync_poller.h"
 #include "controller/metrics/prometheus_metrics.h"
 #include "controller/routes.h"
+#include "controller/service/access_service.h"
+#include "controller/service/secret_service.h"
 #include "controller/service/services.h"
 #include "controller/store/store_address.h"
 #include "resources/container_spec.h"
@@ -75,27 +82,12 @@ absl::Status CheckOptions(const ControllerOptions& options) {
       if (!IsLoopback(address)) {
         return absl::InvalidArgumentError(
             absl::StrCat("--dev has no TLS and no login, so it listens on loopback only, not on ",
-                         address, "; use 127.0.0.1, or give --tls-cert, --tls-key and --tls-ca"));
+                         address, "; use 127.0.0.1, or leave --dev out"));
       }
     }
     return absl::OkStatus();
   }
-  if (options.tls_cert.empty() || options.tls_key.empty() || options.tls_ca.empty()) {
-    return absl::InvalidArgumentError(
-        "give --tls-cert, --tls-key and --tls-ca, or --dev to try it out on this machine");
-  }
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
-    const ControllerOptions& options) {
-  if (options.dev) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions ssl(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  ASSIGN_OR_RETURN(ssl.pem_root_certs, base::ReadFile(options.tls_ca), "--tls-ca");
-  ASSIGN_OR_RETURN(std::string cert, base::ReadFile(options.tls_cert), "--tls-cert");
-  ASSIGN_OR_RETURN(std::string key, base::ReadFile(options.tls_key), "--tls-key");
-  ssl.pem_key_cert_pairs.push_back({std::move(key), std::move(cert)});
-  return grpc::SslServerCredentials(ssl);
 }
 
 // The bootstrap file as a source. Its errors are fatal: nobody else would show them.
@@ -154,6 +146,33 @@ std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
   return syncs;
 }
 
+// Empty when it cannot be told.
+std::string MachineName() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+// User groups as declared, even where a name in them is unknown: what they allow besides counts.
+std::vector<v1::Resource> UserGroupsOf(const loop::LoopView& view) {
+  std::vector<v1::Resource> groups;
+  const auto& resources = view.input.desired->resources;
+  for (auto at = resources.lower_bound({"user_group", ""});
+       at != resources.end() && at->first.kind == "user_group"; ++at) {
+    if (at->second->spec != nullptr) groups.push_back(*at->second->spec);
+  }
+  return groups;
+}
+
+std::vector<access::Subject> SubjectsOf(const loop::LoopView& view) {
+  std::vector<access::Subject> subjects;
+  for (const auto& [id, desired] : view.input.desired->resources) {
+    access::Subject& subject = subjects.emplace_back(access::Subject{id.kind, id.name, {}});
+    if (desired->spec == nullptr) continue;
+    subject.tags.assign(desired->spec->tags().begin(), desired->spec->tags().end());
+  }
+  return subjects;
+}
+
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 agents::SessionTerms TermsOf(const Installation& installation) {
@@ -181,8 +200,16 @@ struct Controller::Parts {
   // Begins a run that a webhook asks for, unless one that will see the same waits already.
   void Run(const actions::RunOrder& order);
   void BuildPoller(base::Clock& clock, base::Random& random);
+  // What a look at the branch of a build has found.
+  void OnHead(const std::string& build, const loop::RepoAnswer& found);
+  absl::Status BuildLoop(const store::StoreImage& image, const Installation& installation,
+                         base::Clock& clock, base::Random& random);
+  absl::Status BuildIdentities(const store::StoreImage& image, base::Clock& clock,
+                               base::Random& random);
+  absl::Status BuildAccess(const store::StoreImage& image, base::Clock& clock);
   absl::Status BuildGrpc();
   void StartTicker(base::Clock& clock);
+  void ReloadHttp();
   void Stop();
   void OnPass(const loop::LoopView& view);
   std::map<std::string, service::AgentView> AgentViews();
@@ -190,19 +217,27 @@ struct Controller::Parts {
   const ControllerOptions options;
   base::FileLock lock;
   Accounts accounts;
+  store::StoreAddress address;
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<access::Access> access;
   std::unique_ptr<resources::SpecHasher> hasher;
   std::unique_ptr<metrics::PrometheusMetrics> metrics;
   std::unique_ptr<agents::AgentRegistry> registry;
   std::unique_ptr<actions::RunDriver> runs;
   std::unique_ptr<loop::Reconciler> reconciler;
   std::unique_ptr<loop::SyncPoller> poller;
+  std::unique_ptr<actions::BuildHeads> heads;
+  std::unique_ptr<KeptSecrets> secrets;
   std::unique_ptr<RegistryLogs> logs;
   std::unique_ptr<service::ServiceContext> context;
   std::unique_ptr<service::ResourceServiceImpl> resource_service;
   std::unique_ptr<service::SyncServiceImpl> sync_service;
   std::unique_ptr<service::ExecutionServiceImpl> execution_service;
   std::unique_ptr<service::EventServiceImpl> event_service;
+  std::unique_ptr<service::SecretServiceImpl> secret_service;
+  // Absent with `dev`.
+  std::unique_ptr<Identities> identities;
+  std::unique_ptr<service::AccessServiceImpl> access_service;
   std::unique_ptr<agents::AgentService> agent_service;
   std::unique_ptr<grpc::Server> server;
   int grpc_port = 0;
@@ -226,8 +261,7 @@ absl::Status Controller::Parts::LockData() {
 
 absl::StatusOr<store::StoreImage> Controller::Parts::OpenStore(base::Clock& clock,
                                                                base::Random& random) {
-  ASSIGN_OR_RETURN(const store::StoreAddress address,
-                   store::ParseStoreAddress(StoreOf(options), options.store_password_file),
+  ASSIGN_OR_RETURN(address, store::ParseStoreAddress(StoreOf(options), options.store_password_file),
                    "--store");
   ASSIGN_OR_RETURN(store, store::OpenStore(address, clock, random));
   return store->Load();
@@ -243,12 +277,38 @@ absl::Status Controller::Parts::Build() {
   base::Random& random = base::Random::Real();
   ASSIGN_OR_RETURN(const store::StoreImage image, OpenStore(clock, random));
   ASSIGN_OR_RETURN(const Installation installation, EnsureInstallation(image, *store, random));
+  RETURN_IF_ERROR(BuildAccess(image, clock));
+  RETURN_IF_ERROR(BuildLoop(image, installation, clock, random));
+  reconciler->Start();
+  reconciler->Post([](loop::Core&, absl::Time) {});
+  RETURN_IF_ERROR(BuildIdentities(image, clock, random));
+  RETURN_IF_ERROR(BuildGrpc());
+  const bool tls = identities != nullptr;
+  ASSIGN_OR_RETURN(routes, Routes::Start({.listen = options.http_listen,
+                                          .tls_cert = tls ? identities->certificate_file() : "",
+                                          .tls_key = tls ? identities->key_file() : "",
+                                          .webhook_secret = options.webhook_secret,
+                                          .run = [this](const auto& order) { Run(order); },
+                                          .open_metrics = options.open_metrics},
+                                         *reconciler, *poller, *metrics, access->gate()));
+  StartTicker(clock);
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
+                                          const Installation& installation, base::Clock& clock,
+                                          base::Random& random) {
   hasher = std::make_unique<resources::SpecHasher>(installation.key_id, installation.key);
   metrics = std::make_unique<metrics::PrometheusMetrics>(FAIRLEAD_VERSION);
   registry = std::make_unique<agents::AgentRegistry>(TermsOf(installation), clock, metrics.get());
+  ASSIGN_OR_RETURN(secrets, KeptSecrets::Open({.key_file = options.secret_key_file,
+                                               .data_dir = options.data_dir,
+                                               .providers = options.secrets},
+                                              image, *store, clock, random));
   loop::Core core(
       image, *hasher, random,
       {.installation = installation.id, .observer = metrics.get(), .accounts = &accounts});
+  core.OnSecrets(secrets->keeper().Current());
   if (!options.bootstrap.empty()) {
     ASSIGN_OR_RETURN(loop::SnapshotPointer bootstrap, ReadBootstrap(options.bootstrap));
     LimitGitToken(*bootstrap);
@@ -263,21 +323,45 @@ absl::Status Controller::Parts::Build() {
       std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core), *runs,
                                          [this](const loop::LoopView& view) { OnPass(view); });
   registry->SetEvents(reconciler.get());
+  secrets->Start(*reconciler);
   BuildPoller(clock, random);
   poller->SetRecords(image.syncs);
   logs = std::make_unique<RegistryLogs>(*registry);
   context = std::make_unique<service::ServiceContext>(service::ServiceContext{
-      *reconciler, *poller, *store, clock, *logs, *runs, [this] { return AgentViews(); }});
-  reconciler->Start();
-  reconciler->Post([](loop::Core&, absl::Time) {});
-  RETURN_IF_ERROR(BuildGrpc());
-  ASSIGN_OR_RETURN(routes, Routes::Start({.listen = options.http_listen,
-                                          .tls_cert = options.tls_cert,
-                                          .tls_key = options.tls_key,
-                                          .webhook_secret = options.webhook_secret,
-                                          .run = [this](const auto& order) { Run(order); }},
-                                         *reconciler, *poller, *metrics));
-  StartTicker(clock);
+      *reconciler, *poller, *store, clock, *logs, *runs, *access, [this] { return AgentViews(); }});
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Parts::BuildIdentities(const store::StoreImage& image, base::Clock& clock,
+                                                base::Random& random) {
+  if (options.dev) return absl::OkStatus();
+  std::vector<std::string> names = options.tls_names;
+  names.push_back(MachineName());
+  ASSIGN_OR_RETURN(identities, Identities::Open({.folder = options.data_dir + "/tls",
+                                                 .certificate = options.tls_cert,
+                                                 .key = options.tls_key,
+                                                 .authority = options.tls_ca,
+                                                 .listen = {options.listen, options.http_listen},
+                                                 .names = names},
+                                                image,
+                                                {*store, clock, random, *registry, *reconciler,
+                                                 *access, [this] { return AgentViews(); }}));
+  return absl::OkStatus();
+}
+
+absl::Status Controller::Parts::BuildAccess(const store::StoreImage& image, base::Clock& clock) {
+  const bool dev = options.dev && !options.require_login;
+  ASSIGN_OR_RETURN(access,
+                   access::Access::Load(image, *store, clock,
+                                        {.dev = dev, .audit_retention = options.audit_retention}));
+  if (dev || !image.users.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string token, access->directory().MakeFirstToken());
+  if (options.on_first_token != nullptr) {
+    options.on_first_token(token);
+  } else {
+    base::LogWarning("access", "there is no user yet; make the first admin, once, with: ",
+                     "fairlead login --user NAME --token ", token);
+  }
   return absl::OkStatus();
 }
 
@@ -305,6 +389,27 @@ void Controller::Parts::BuildPoller(base::Clock& clock, base::Random& random) {
           loop_core.AddEvent(std::move(event), now);
         });
       });
+  heads = std::make_unique<actions::BuildHeads>(
+      loop::RepoMirrorOptions{.directory = options.data_dir + "/builds",
+                              .helper_program = options.program,
+                              .accounts = &accounts},
+      clock, random,
+      [this](const std::string& build, const loop::RepoAnswer& found) { OnHead(build, found); });
+}
+
+void Controller::Parts::OnHead(const std::string& build, const loop::RepoAnswer& found) {
+  reconciler->Post([this, build, found](loop::Core& core, absl::Time now) {
+    if (found.problem.empty()) {
+      runs->OnHead(build, found.commit);
+      return;
+    }
+    v1::Event event;
+    event.set_resource(build);
+    event.set_type("fetch-failed");
+    event.set_warning(true);
+    event.set_message(found.problem);
+    core.AddEvent(std::move(event), now);
+  });
 }
 
 void Controller::Parts::Fetch(const actions::FetchOrder& order) {
@@ -326,9 +431,9 @@ void Controller::Parts::Fetch(const actions::FetchOrder& order) {
 }
 
 void Controller::Parts::MakeBackup(const std::string& request_id) {
-  // On the loop's thread, which alone writes to the database.
+  // On the loop's thread: what a run has become before it is in the backup.
   reconciler->Post([this, request_id](loop::Core&, absl::Time now) {
-    runs->engine().OnBackedUp(request_id, BackUp(*store, options.data_dir + "/backups", now), now);
+    runs->engine().OnBackedUp(request_id, BackUp(address, options.data_dir + "/backups", now), now);
   });
 }
 
@@ -354,9 +459,15 @@ void Controller::Parts::StartTicker(base::Clock& clock) {
       if (stopping) break;
       mutex.Unlock();
       registry->Tick(clock.Now());
+      if (identities != nullptr && identities->Refresh(clock.Now())) ReloadHttp();
       mutex.Lock();
     }
   });
+}
+
+void Controller::Parts::ReloadHttp() {
+  const absl::Status reloaded = routes->ReloadTls();
+  if (!reloaded.ok()) base::LogWarning("tls", "the HTTP port: ", reloaded.message());
 }
 
 absl::Status Controller::Parts::BuildGrpc() {
@@ -370,11 +481,15 @@ absl::Status Controller::Parts::BuildGrpc() {
   sync_service = std::make_unique<service::SyncServiceImpl>(*context);
   execution_service = std::make_unique<service::ExecutionServiceImpl>(*context);
   event_service = std::make_unique<service::EventServiceImpl>(*context);
+  secret_service =
+      std::make_unique<service::SecretServiceImpl>(*access, secrets->keeper(), *reconciler);
+  access_service = std::make_unique<service::AccessServiceImpl>(*access, *store, context->clock);
   agents::AgentServiceOptions agent_options;
-  agent_options.require_certificate = !options.dev;
+  agent_options.require_certificate = !options.dev || options.require_login;
+  if (identities != nullptr) agent_options = identities->ServiceOptions();
   agent_service = std::make_unique<agents::AgentService>(*registry, agent_options);
-  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
-                   Credentials(options));
+  const auto credentials =
+      identities == nullptr ? grpc::InsecureServerCredentials() : identities->Credentials();
   grpc::ServerBuilder builder;
   // Two controllers on one port would each get half of the agents.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -387,7 +502,10 @@ absl::Status Controller::Parts::BuildGrpc() {
   builder.RegisterService(sync_service.get());
   builder.RegisterService(execution_service.get());
   builder.RegisterService(event_service.get());
+  builder.RegisterService(secret_service.get());
+  builder.RegisterService(access_service.get());
   builder.RegisterService(agent_service.get());
+  if (identities != nullptr) identities->Register(builder);
   server = builder.BuildAndStart();
   if (server == nullptr || grpc_port == 0) {
     return absl::UnavailableError(absl::StrCat(
@@ -402,7 +520,10 @@ void Controller::Parts::OnPass(const loop::LoopView& view) {
   if (!terms.empty()) registry->SetAutonomy(terms);
   if (view.input.desired->generation == followed) return;
   followed = view.input.desired->generation;
+  access->gate().SetDeclared(UserGroupsOf(view), SubjectsOf(view));
   if (poller != nullptr) poller->SetSyncs(SyncsOf(view));
+  if (heads != nullptr) heads->Follow(*view.input.desired);
+  secrets->Follow(view);
 }
 
 std::map<std::string, service::AgentView> Controller::Parts::AgentViews() {
@@ -423,6 +544,8 @@ void Controller::Parts::Stop() {
   if (ticker.joinable()) ticker.join();
   if (routes != nullptr) routes->Stop();
   if (poller != nullptr) poller->Shutdown();
+  if (heads != nullptr) heads->Shutdown();
+  if (secrets != nullptr) secrets->Shutdown();
   if (registry != nullptr) registry->Shutdown();
   // Streams that watch or follow end with the deadline.
   if (server != nullptr) {

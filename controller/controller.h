@@ -4,11 +4,14 @@
 // ends, the store closes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 #include "base/clock.h"
 
@@ -27,14 +30,29 @@ struct ControllerOptions {
   std::string bootstrap;
   // Loopback only, no TLS, no login.
   bool dev = false;
-  // PEM files, needed without `dev`.
+  // With `dev`: a login is asked for all the same.
+  bool require_login = false;
+  // Records of the audit log are kept so long.
+  absl::Duration audit_retention = absl::Hours(24 * 365);
+  // Shown to whoever may become the first admin, while there is no user; absent: it is logged.
+  std::function<void(const std::string& token)> on_first_token;
+  // /metrics asks nobody who they are, also beyond loopback.
+  bool open_metrics = false;
+  // PEM files; without them an authority and a certificate are made in `data_dir`/tls.
   std::string tls_cert;
   std::string tls_key;
+  // Whose client certificates count besides our own; may be empty.
   std::string tls_ca;
+  // Names and addresses under which the controller is reached, for the certificate that is made.
+  std::vector<std::string> tls_names;
   // Secret of webhooks whose sync has none of its own; may be empty.
   std::string webhook_secret;
   // File of accounts at git servers and registries; may be empty.
   std::string accounts;
+  // File of who else keeps secrets; may be empty.
+  std::string secrets;
+  // File of the keys of secrets; empty: `secret.key` in `data_dir`.
+  std::string secret_key_file;
   // This program's own path, for the fetch helper.
   std::string program;
   // Outlives the controller; absent: the machine's.

@@ -31,7 +31,7 @@ std::string OwnProgram() {
 }
 
 void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_secret_file,
-                std::string& log_level) {
+                std::string& log_level, int& audit_days) {
   app.set_version_flag("--version", "fairlead-controller " FAIRLEAD_VERSION);
   app.set_config("--config", "", "Read options from a TOML file; the command line wins");
   app.add_option("--listen", options.listen, "gRPC address for agents and people")
@@ -46,18 +46,36 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
                  "File with the password of the PostgreSQL database");
   app.add_option("--bootstrap", options.bootstrap, "TOML file to begin with: a [[resource_sync]]");
   app.add_flag("--dev", options.dev, "Loopback only, no TLS, no login");
-  app.add_option("--tls-cert", options.tls_cert, "Server certificate, PEM");
+  app.add_flag("--require-login", options.require_login,
+               "With --dev: people and programs log in all the same");
+  app.add_option("--audit-days", audit_days, "Days that records of the audit log are kept")
+      ->check(CLI::Range(1, 36500))
+      ->capture_default_str();
+  app.add_flag("--open-metrics", options.open_metrics,
+               "Also beyond loopback /metrics asks nobody who they are");
+  app.add_option("--tls-cert", options.tls_cert,
+                 "Server certificate, PEM; without it one is made in --data-dir");
   app.add_option("--tls-key", options.tls_key, "Its key, PEM");
-  app.add_option("--tls-ca", options.tls_ca, "Authority of client certificates, PEM");
+  app.add_option("--tls-ca", options.tls_ca,
+                 "Your authority, PEM: client certificates of it count too");
+  app.add_option("--tls-name", options.tls_names,
+                 "Another name or address of this machine for the certificate that is made");
   app.add_option("--webhook-secret-file", webhook_secret_file,
                  "Secret of webhooks whose sync has none of its own");
   app.add_option("--accounts", options.accounts,
                  "TOML file of accounts at git servers and image registries, mode 0600");
+  app.add_option("--secrets", options.secrets,
+                 "TOML file of others that keep secrets: commands, folders, Vault");
+  app.add_option("--secret-key-file", options.secret_key_file,
+                 "Keys that secrets are encrypted with; default: secret.key in --data-dir, or the "
+                 "systemd credential fairlead-secret-key");
   app.add_option("--log-level", log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
   app.footer(
-      "Example: fairlead-controller --dev --data-dir ./data --bootstrap sync.toml\n"
+      "Examples:\n"
+      "  fairlead-controller --dev --data-dir ./data --bootstrap sync.toml\n"
+      "  fairlead-controller --listen 0.0.0.0:7400 --tls-name fairlead.example.com\n"
       "Exit codes: 0 stopped by a signal, 1 could not start.");
 }
 
@@ -181,7 +199,8 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   std::string webhook_secret_file;
   std::string log_level = "info";
   CLI::App app("Keeps fleets of Docker hosts equal to what git says.", "fairlead-controller");
-  AddOptions(app, options, webhook_secret_file, log_level);
+  int audit_days = 365;
+  AddOptions(app, options, webhook_secret_file, log_level, audit_days);
   StoreCommands commands;
   AddStoreCommands(app, commands);
   try {
@@ -189,6 +208,7 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }
+  options.audit_retention = absl::Hours(24) * audit_days;
   base::SetLogLevel(LevelOf(log_level));
   WarnOfPasswordInArguments(argc, argv);
   if (!app.get_subcommands().empty()) {

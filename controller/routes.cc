@@ -3,11 +3,13 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/log.h"
 #include "controller/http/endpoints.h"
+#include "fairlead/v1/access_service.pb.h"
 #include "sync/git/url.h"
 
 namespace fairlead::controller {
@@ -119,6 +121,18 @@ std::optional<actions::RunOrder> OrderOf(const loop::LoopView& view,
   return order;
 }
 
+bool IsLoopback(const std::string& address) {
+  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
+         absl::StartsWith(address, "[::1]:");
+}
+
+// As for a call of gRPC: the table of rules says what is needed.
+absl::Status CheckMetrics(access::Gate& gate, const http::HttpRequest& request) {
+  absl::string_view bearer = request.Header("authorization");
+  if (absl::StartsWithIgnoreCase(bearer, "bearer ")) bearer.remove_prefix(sizeof("bearer ") - 1);
+  return gate.Admit("http.Metrics", v1::WhoAmIRequest(), {.bearer = std::string(bearer)}).status;
+}
+
 absl::Status Readiness(const loop::Reconciler& reconciler) {
   const std::string store_error = reconciler.StoreError();
   if (!store_error.empty()) {
@@ -133,7 +147,8 @@ absl::Status Readiness(const loop::Reconciler& reconciler) {
 absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& options,
                                                       loop::Reconciler& reconciler,
                                                       loop::SyncPoller& poller,
-                                                      metrics::PrometheusMetrics& metrics) {
+                                                      metrics::PrometheusMetrics& metrics,
+                                                      access::Gate& gate) {
   const std::size_t colon = options.listen.rfind(':');
   uint32_t port = 0;
   if (colon == std::string::npos || !absl::SimpleAtoi(options.listen.substr(colon + 1), &port) ||
@@ -144,6 +159,11 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
   http::Endpoints endpoints;
   endpoints.ready = [&reconciler] { return Readiness(reconciler); };
   endpoints.metrics = [&metrics] { return metrics.Text(); };
+  if (!options.open_metrics && !IsLoopback(options.listen)) {
+    endpoints.check_metrics = [&gate](const http::HttpRequest& request) {
+      return CheckMetrics(gate, request);
+    };
+  }
   endpoints.find_target = [&reconciler, secret = options.webhook_secret](const std::string& kind,
                                                                          const std::string& name) {
     return FindTarget(*reconciler.View(), kind, name, secret);
@@ -177,6 +197,8 @@ Routes::Routes(std::string host, std::unique_ptr<http::Server> server)
     : host_(std::move(host)), server_(std::move(server)) {}
 
 void Routes::Stop() { server_->Stop(); }
+
+absl::Status Routes::ReloadTls() { return server_->ReloadTls(); }
 
 std::string Routes::address() const { return absl::StrCat(host_, ":", server_->port()); }
 

@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "controller/access/gate.h"
 #include "controller/actions/run_engine.h"
 #include "controller/http/server.h"
 #include "controller/loop/reconciler.h"
@@ -22,6 +24,8 @@ struct RoutesOptions {
   std::string webhook_secret;
   // Begins a run that a webhook asks for; returns at once.
   std::function<void(const actions::RunOrder&)> run;
+  // Beyond loopback too /metrics asks nobody who they are.
+  bool open_metrics = false;
 };
 
 // Lives as long as the port is open.
@@ -31,8 +35,11 @@ class Routes {
   static absl::StatusOr<std::unique_ptr<Routes>> Start(const RoutesOptions& options,
                                                        loop::Reconciler& reconciler,
                                                        loop::SyncPoller& poller,
-                                                       metrics::PrometheusMetrics& metrics);
+                                                       metrics::PrometheusMetrics& metrics,
+                                                       access::Gate& gate);
   void Stop();
+  // See http::Server.
+  absl::Status ReloadTls();
   // As bound, "address:port".
   std::string address() const;
 

@@ -11,8 +11,8 @@
 #include "agent/docker_runtime.h"
 #include "agent/secret_texts.h"
 #include "agent/testing/fake_engine.h"
-#include "agent/testing/scratch_folder.h"
 #include "base/clock.h"
+#include "base/testing/scratch_folder.h"
 #include "fairlead/v1/action.pb.h"
 
 namespace fairlead::agent {
@@ -36,7 +36,7 @@ class RuntimeFixture : public ::testing::Test {
   static v1::Action Finish(const std::string& id, v1::FinishReplacement::Keep keep);
   static v1::Action ActionOf(const std::string& id, const std::string& resource = "deployment/web");
 
-  ScratchFolder folder_;
+  base::ScratchFolder folder_;
   FakeEngine engine_;
   SecretTexts secrets_;
   std::unique_ptr<ContainerRecords> records_;

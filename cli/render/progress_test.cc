@@ -210,7 +210,7 @@ TEST(LiveRegionTest, ManyFinishedResourcesScrollAway) {
     }
     screen.Write(region.Draw(above, progress.Lines(Plain(), kSmall)));
     ASSERT_FALSE(screen.broken()) << i;
-    ASSERT_EQ(screen.Lines().size(), static_cast<std::size_t>(i) + std::min(5, 40 - i)) << i;
+    ASSERT_EQ(screen.Lines().size(), static_cast<std::size_t>(i + std::min(5, 40 - i))) << i;
   }
   EXPECT_THAT(screen.Lines(), AllOf(SizeIs(40), Each(HasSubstr("ok deployment/d"))));
 }

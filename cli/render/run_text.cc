@@ -126,10 +126,12 @@ std::string RenderRun(const v1::Run& run, const TextOptions& options) {
       options.painter.Paint(ColorOf(run.state()), WordOf(run.state())), " ", Took(run, options),
       "\n  by        ", Printable(run.who()), run.why().empty() ? "" : ": ", Printable(run.why()),
       ", ", FormatMoment(base::FromProto(run.created_at()), options), "\n");
-  if (!run.parent().empty())
+  if (!run.parent().empty()) {
     absl::StrAppend(&text, "  part of   run/", Printable(run.parent()), "\n");
-  if (!run.message().empty())
+  }
+  if (!run.message().empty()) {
     absl::StrAppend(&text, "  why       ", Printable(run.message()), "\n");
+  }
   Table table("  ", 2);
   for (const v1::RunStage& stage : run.stages()) {
     table.AddRow({{absl::StrCat("stage ", Printable(stage.name()))},

@@ -52,8 +52,12 @@ class FakeController::Resources final : public v1::ResourceService::Service {
 class FakeController::Syncs final : public v1::SyncService::Service {
  public:
   explicit Syncs(FakeController& fake) : fake_(fake) {}
-  Status GetStatus(ServerContext*, const v1::GetStatusRequest* request,
+  Status GetStatus(ServerContext* context, const v1::GetStatusRequest* request,
                    v1::GetStatusResponse* response) override {
+    const auto header = context->client_metadata().find("authorization");
+    fake_.authorization = header == context->client_metadata().end()
+                              ? ""
+                              : std::string(header->second.data(), header->second.size());
     fake_.status_request = *request;
     *response = fake_.statuses[std::min(fake_.status_calls_++, fake_.statuses.size() - 1)];
     return fake_.error;

@@ -72,6 +72,8 @@ class FakeController {
   v1::CancelRunRequest cancel_run_request;
   v1::RunLogRequest run_log_request;
   v1::ListSchedulesRequest schedules_request;
+  // The header of the last GetStatus.
+  std::string authorization;
   // "Stop", "Start", ... in order.
   std::vector<std::string> executed;
 

@@ -1,7 +1,5 @@
 #include "controller/accounts/accounts.h"
 
-#include <sys/stat.h>
-
 #include <filesystem>
 
 #include "absl/strings/ascii.h"
@@ -18,16 +16,6 @@ namespace fairlead::controller {
 namespace {
 
 constexpr std::size_t kLargestSecret = 64u << 10;
-
-// A file that only its owner may read.
-absl::StatusOr<std::string> ReadPrivate(const std::string& path, std::size_t limit) {
-  struct stat status = {};
-  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        path, ": others may read this file, which holds secrets; run: chmod 600 ", path));
-  }
-  return base::ReadFile(path, limit);
-}
 
 // Paths are relative to the file that names them.
 std::string PathBeside(const std::string& file, const std::string& path) {
@@ -54,7 +42,7 @@ absl::StatusOr<v1::Login> ReadLogin(const std::string& path, const std::string& 
   login.set_secret(entry.token());
   if (!entry.token_file().empty()) {
     ASSIGN_OR_RETURN(const std::string token,
-                     ReadPrivate(PathBeside(path, entry.token_file()), kLargestSecret));
+                     base::ReadPrivateFile(PathBeside(path, entry.token_file()), kLargestSecret));
     login.set_secret(std::string(absl::StripAsciiWhitespace(token)));
   }
   return login;
@@ -80,7 +68,7 @@ absl::Status Misses(absl::string_view what, absl::string_view domain, absl::stri
 }  // namespace
 
 absl::StatusOr<Accounts> Accounts::Load(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string content, ReadPrivate(path, resources::kLargestFile));
+  ASSIGN_OR_RETURN(const std::string content, base::ReadPrivateFile(path, resources::kLargestFile));
   v1::AccountsFile file;
   std::string problems;
   for (const v1::Problem& problem : resources::ReadTomlSettings(path, content, &file)) {
@@ -96,8 +84,9 @@ absl::StatusOr<Accounts> Accounts::Load(const std::string& path) {
       GitAccess access;
       ASSIGN_OR_RETURN(access.login, ReadLogin(path, provider.domain(), entry));
       if (!entry.ssh_key_file().empty()) {
-        ASSIGN_OR_RETURN(access.ssh_key,
-                         ReadPrivate(PathBeside(path, entry.ssh_key_file()), kLargestSecret));
+        ASSIGN_OR_RETURN(
+            access.ssh_key,
+            base::ReadPrivateFile(PathBeside(path, entry.ssh_key_file()), kLargestSecret));
       }
       if (!entry.known_hosts_file().empty()) {
         ASSIGN_OR_RETURN(access.known_hosts,

@@ -41,7 +41,7 @@ HostJob ActOn(const std::string& server, Act::Verb verb, const std::string& cont
   HostJob job = JobOnServer(
       server, verb == Act::VERB_RESTART ? v1::ACTION_GUARANTEE_ONCE : v1::ACTION_GUARANTEE_ENSURE);
   job.action.mutable_act_on_container()->set_verb(verb);
-  job.action.mutable_act_on_container()->set_container(container);
+  if (!container.empty()) job.action.mutable_act_on_container()->add_container(container);
   return job;
 }
 
@@ -200,8 +200,9 @@ absl::StatusOr<HostJob> RestartServices(const JobInput& input, const v1::StackPa
     wanted.insert(wanted.end(), found->second.begin(), found->second.end());
   }
   HostJob job = JobOn(server, resource, v1::ACTION_GUARANTEE_ONCE);
-  job.action.mutable_act_on_container()->set_verb(Act::VERB_RESTART);
-  job.action.mutable_act_on_container()->set_container(absl::StrJoin(wanted, " "));
+  Act& restart = *job.action.mutable_act_on_container();
+  restart.set_verb(Act::VERB_RESTART);
+  restart.mutable_container()->Assign(wanted.begin(), wanted.end());
   return job;
 }
 

@@ -8,6 +8,7 @@
 namespace fairlead::actions {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // A stack with two containers of "web" and one of "db", beside a foreign project.
@@ -59,9 +60,9 @@ TEST_F(RestartServicesTest, NamesTheContainersOfTheServicesAlone) {
   EXPECT_EQ(job->action.resource(), "stack/shop");
   EXPECT_EQ(job->action.guarantee(), v1::ACTION_GUARANTEE_ONCE);
   EXPECT_EQ(job->action.act_on_container().verb(), v1::ActOnContainer::VERB_RESTART);
-  EXPECT_EQ(job->action.act_on_container().container(), "shop_web_1 shop_web_2");
-  EXPECT_EQ(Restart({"db", "web"})->action.act_on_container().container(),
-            "shop_db_1 shop_web_1 shop_web_2");
+  EXPECT_THAT(job->action.act_on_container().container(), ElementsAre("shop_web_1", "shop_web_2"));
+  EXPECT_THAT(Restart({"db", "web"})->action.act_on_container().container(),
+              ElementsAre("shop_db_1", "shop_web_1", "shop_web_2"));
 }
 
 TEST_F(RestartServicesTest, AServiceWithoutAContainerIsNamed) {

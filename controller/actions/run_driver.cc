@@ -21,6 +21,17 @@ void AddMade(const store::StoreBatch& from, store::StoreBatch& to) {
   Append(from.delete_failed_specs, to.delete_failed_specs);
 }
 
+// It is what was built last, or what could not be built as it is declared.
+bool IsDealtWith(const loop::LoopView& view, const std::string& build, const std::string& commit,
+                 const std::string& spec_hash) {
+  const auto built = view.input.builds.find(build);
+  if (built != view.input.builds.end() && built->second.commit() == commit) return true;
+  const auto failures = view.input.failed_specs.find(build);
+  if (failures == view.input.failed_specs.end()) return false;
+  const auto failed = failures->second.find(spec_hash);
+  return failed != failures->second.end() && failed->second.revision() == commit;
+}
+
 }  // namespace
 
 RunDriver::RunDriver(const store::StoreImage& image, base::Random& random, absl::TimeZone local,
@@ -74,6 +85,39 @@ void RunDriver::BeginNeeded(const loop::LoopView& view, absl::Time now) {
   }
 }
 
+void RunDriver::BeginAtHeads(loop::Core& core, absl::Time now) {
+  const loop::LoopView& view = *core.view();
+  std::map<std::string, std::string> later;
+  for (auto& [build, commit] : std::exchange(heads_, {})) {
+    const auto id = resources::ResourceId::Parse(build);
+    const auto desired = view.input.desired->resources.find(*id);
+    const bool declared = desired != view.input.desired->resources.end();
+    // What runs may be of this commit: its end says so.
+    if (engine_.IsOpen(build) || (!declared && !view.input.desired->complete)) {
+      later[build] = commit;
+      continue;
+    }
+    if (!declared || IsDealtWith(view, build, commit, desired->second->spec_hash)) continue;
+    const absl::Status status = engine_
+                                    .Start({.resource = build,
+                                            .trigger = v1::RUN_TRIGGER_POLL,
+                                            .who = "its branch",
+                                            .why = absl::StrCat("at ", commit.substr(0, 7)),
+                                            .parent = "",
+                                            .head = commit},
+                                           view, now)
+                                    .status();
+    if (status.ok()) continue;
+    v1::Event event;
+    event.set_resource(build);
+    event.set_type("poll-refused");
+    event.set_warning(true);
+    event.set_message(std::string(status.message()));
+    core.AddEvent(std::move(event), now);
+  }
+  heads_ = std::move(later);
+}
+
 void RunDriver::OnActionLog(const v1::ActionLog& log, absl::Time now) {
   engine_.OnActionLog(log, now);
 }
@@ -87,6 +131,7 @@ void RunDriver::BeforePass(loop::Core& core, absl::Time now) {
   if (core.view()->input.desired == nullptr) return;
   BeginDue(core, now);
   BeginNeeded(*core.view(), now);
+  BeginAtHeads(core, now);
   RunCommands commands = engine_.Advance(*core.view(), now);
   for (const loop::OperatorRequest& request : commands.withdraw) core.OnWithdrawn(request);
   for (const loop::OperatorRequest& request : commands.requests) {

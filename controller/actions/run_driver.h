@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -28,6 +29,9 @@ class RunDriver final : public loop::Companion {
   void OnProgress(const v1::ActionProgress& progress, absl::Time now) override;
   absl::Time wake_at() const override;
 
+  // The branch that a build follows is at this commit: one that was not built is.
+  void OnHead(const std::string& build, const std::string& commit) { heads_[build] = commit; }
+
   // Begins a copy of the database and returns at once; OnBackedUp follows on the loop's thread.
   // Without it there are no copies.
   void SetBackup(std::function<void(const std::string& request_id)> backup) {
@@ -41,6 +45,7 @@ class RunDriver final : public loop::Companion {
   void BeginDue(loop::Core& core, absl::Time now);
   // Runs that something declared waits for.
   void BeginNeeded(const loop::LoopView& view, absl::Time now);
+  void BeginAtHeads(loop::Core& core, absl::Time now);
 
   RunEngine engine_;
   Scheduler scheduler_;
@@ -49,6 +54,8 @@ class RunDriver final : public loop::Companion {
   // Something that is needed was not begun so far; what was refused is tried again then.
   bool needed_ = false;
   absl::Time needed_at_ = absl::InfinitePast();
+  // By build: commits that were seen and not dealt with so far.
+  std::map<std::string, std::string> heads_;
   const std::function<void(const FetchOrder&)> fetch_;
   std::function<void(const std::string& request_id)> backup_;
 };

@@ -100,6 +100,7 @@ absl::StatusOr<v1::Run> RunEngine::Start(const RunOrder& order, const loop::Loop
   run.set_who(order.who);
   run.set_why(order.why);
   run.set_parent(order.parent);
+  run.set_head(order.head);
   *run.mutable_created_at() = base::ToProto(now);
   active->changed = true;
   Say(run, now, absl::StrCat("asked for by ", order.who, order.why.empty() ? "" : ": ", order.why));
@@ -349,8 +350,12 @@ void RunEngine::EndRun(Active& active, v1::RunState state, const std::string& me
   const bool well = state == v1::RUN_STATE_SUCCEEDED;
   const std::string name = absl::AsciiStrToLower(v1::RunState_Name(state).substr(10));
   Say(run, now, absl::StrCat(name, message.empty() ? "" : ": ", message), !well);
-  Tell(run, absl::StrCat("run-", name),
-       absl::StrCat(NameOfRun(run), " ", name, message.empty() ? "" : ": ", message), !well);
+  const std::string text =
+      absl::StrCat(NameOfRun(run), " ", name, message.empty() ? "" : ": ", message);
+  Tell(run, absl::StrCat("run-", name), text, !well);
+  // Whoever cancels it knows.
+  const bool alerts = run.failure_alert() && !well && state != v1::RUN_STATE_CANCELLED;
+  if (alerts) Tell(run, "procedure-failed", text, true);
 }
 
 std::vector<v1::Run> RunEngine::TakeChanged(absl::Time now) {

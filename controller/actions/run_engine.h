@@ -35,6 +35,8 @@ struct RunOrder {
   std::string parent;
   // Of a build or repo: how, such as CloneRepo; unset is RunBuild or PullRepo.
   v1::Execution execution;
+  // Of a build that a poll begins: the commit that it saw.
+  std::string head;
 };
 
 struct FetchOrder {

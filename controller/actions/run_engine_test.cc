@@ -116,6 +116,44 @@ TEST_F(RunEngineTest, StopAndStartHoldAndReleaseButNotWhatAPersonHolds) {
   EXPECT_EQ(world_.core.ConditionOf("deployment/web"), v1::CONDITION_STOPPED);
 }
 
+TEST_F(RunEngineTest, AFailedProcedureAlertsUnlessItIsNotTo) {
+  const std::string stage = StageOf({DeployOf("web")});
+  Declare(absl::StrCat(ProcedureOf("loud", {stage}),
+                       ProcedureOf("quiet", {stage}, "config.failure_alert = false\n"),
+                       ProcedureOf("well", {StageOf({SleepOf(1)})})));
+  ASSERT_TRUE(world_.core.core
+                  ->OnRequest({.kind = loop::OperatorRequest::Kind::kStop,
+                               .resource = "deployment/web",
+                               .who = "bob"},
+                              world_.core.now)
+                  .ok());
+  world_.Settle();
+  for (const char* const name : {"procedure/loud", "procedure/quiet", "procedure/well"}) {
+    RunToEnd(name);
+  }
+  ASSERT_TRUE(world_.core.HasEvent("run-failed", "procedure/quiet"));
+  EXPECT_FALSE(world_.core.HasEvent("procedure-failed", "procedure/quiet"));
+  EXPECT_FALSE(world_.core.HasEvent("procedure-failed", "procedure/well"));
+  const auto& events = world_.core.events;
+  const auto alert = std::find_if(events.begin(), events.end(), [](const v1::Event& event) {
+    return event.type() == "procedure-failed";
+  });
+  ASSERT_NE(alert, events.end());
+  EXPECT_EQ(alert->resource(), "procedure/loud");
+  EXPECT_TRUE(alert->warning());
+  EXPECT_THAT(alert->message(), HasSubstr("stage \"s\": Deploy deployment/web: held stopped"));
+}
+
+TEST_F(RunEngineTest, ACancelledProcedureAlertsNobody) {
+  Declare(ProcedureOf("p", {StageOf({SleepOf(60000)})}));
+  const std::string id = world_.Start("procedure/p");
+  world_.Pass();
+  ASSERT_TRUE(world_.Cancel(id).ok());
+  world_.Settle();
+  EXPECT_TRUE(world_.core.HasEvent("run-cancelled", "procedure/p"));
+  EXPECT_FALSE(world_.core.HasEvent("procedure-failed", "procedure/p"));
+}
+
 TEST_F(RunEngineTest, StopsWhatHasFailedAndSaysWhyAServerIsMissing) {
   Declare(
       absl::StrCat("[[deployment]]\nname = \"lost\"\ndeploy = false\nconfig.server = \"edge\"\n",

@@ -230,6 +230,7 @@ void RunEngine::NoteEnd(const v1::Run& run, absl::Time now) {
   failed.set_resource(run.resource());
   failed.set_reason(absl::StrCat(NameOfRun(run), ": ", run.message()));
   failed.set_log_tail(LastLines(run));
+  failed.set_revision(run.head());
   *failed.mutable_at() = base::ToProto(now);
   if (!procedure) {
     failed.set_spec_hash(run.spec_hash());

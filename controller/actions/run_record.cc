@@ -62,6 +62,7 @@ v1::Run MakeRun(const resources::ResourceId& id, const v1::Resource& spec,
   run.set_state(v1::RUN_STATE_WAITING);
   if (spec.has_procedure()) {
     for (const v1::Stage& stage : spec.procedure().stages()) *run.add_stages() = MakeStage(stage);
+    run.set_failure_alert(spec.procedure().failure_alert());
     return run;
   }
   v1::Stage stage;

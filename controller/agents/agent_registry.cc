@@ -149,8 +149,19 @@ void AgentRegistry::Tick(absl::Time now) {
   Deliver();
 }
 
+void AgentRegistry::End(const std::string& server, const std::string& why, bool refusal) {
+  Links touched;
+  {
+    base::MutexLock lock(mutex_);
+    const absl::Time now = NowLocked(&touched);
+    CarryOutLocked(table_.End(server, why, refusal, now), &touched);
+  }
+  FlushAll(touched);
+  Deliver();
+}
+
 SessionId AgentRegistry::Open(std::shared_ptr<SessionLink> link,
-                              const std::string& certificate_server) {
+                              const PeerCertificate& certificate) {
   Links touched;
   SessionId session = 0;
   {
@@ -158,7 +169,7 @@ SessionId AgentRegistry::Open(std::shared_ptr<SessionLink> link,
     if (shutting_down_) return 0;
     session = ++last_session_;
     links_[session] = std::move(link);
-    table_.OnOpened(session, certificate_server, NowLocked(&touched));
+    table_.OnOpened(session, certificate, NowLocked(&touched));
   }
   FlushAll(touched);
   return session;

@@ -80,9 +80,11 @@ class AgentRegistry final : public loop::AgentLink {
   // returns when all are done. Never call it from a stream's or an event's callback.
   void Shutdown();
 
+  // Ends the sessions whose certificate is of `server`; see SessionTable.
+  void End(const std::string& server, const std::string& why, bool refusal);
+
   // The streams' side. Open returns 0 while shutting down; otherwise `link` is kept until OnDone.
-  // `certificate_server` is empty when the peer has no certificate.
-  SessionId Open(std::shared_ptr<SessionLink> link, const std::string& certificate_server);
+  SessionId Open(std::shared_ptr<SessionLink> link, const PeerCertificate& certificate);
   void OnMessage(SessionId session, const v1::AgentMessage& message);
   // Nothing more will be read.
   void OnClosed(SessionId session);

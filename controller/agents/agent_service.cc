@@ -8,8 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "base/certificate.h"
 #include "base/log.h"
 #include "base/mutex.h"
+#include "base/status.h"
 
 namespace fairlead::agents {
 namespace {
@@ -35,14 +37,14 @@ class Refusal final : public Reactor {
 // gRPC never runs a reaction inside the call that starts an operation.
 class AgentStream final : public Reactor, public SessionLink {
  public:
-  AgentStream(AgentRegistry& registry, const AgentServiceOptions& options,
+  AgentStream(AgentRegistry& registry, AgentServiceOptions options,
               grpc::CallbackServerContext* context)
-      : registry_(registry), options_(options), context_(context) {}
+      : registry_(registry), options_(std::move(options)), context_(context) {}
 
   static Reactor* Start(AgentRegistry& registry, const AgentServiceOptions& options,
-                        grpc::CallbackServerContext* context, const std::string& server) {
+                        grpc::CallbackServerContext* context, const PeerCertificate& certificate) {
     auto stream = std::make_shared<AgentStream>(registry, options, context);
-    const SessionId session = registry.Open(stream, server);
+    const SessionId session = registry.Open(stream, certificate);
     if (session == 0) {
       return new Refusal(absl::UnavailableError("the controller is shutting down"));
     }
@@ -182,6 +184,14 @@ std::vector<std::string> AlternativeNames(const grpc::CallbackServerContext& con
   return names;
 }
 
+// PEM; empty without one.
+std::string CertificateOf(const grpc::CallbackServerContext& context) {
+  const auto auth = context.auth_context();
+  if (auth == nullptr) return "";
+  const std::vector<grpc::string_ref> found = auth->FindPropertyValues("x509_pem_cert");
+  return found.empty() ? "" : std::string(found.front().data(), found.front().size());
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ServerOfCertificate(const std::vector<std::string>& names) {
@@ -203,20 +213,29 @@ absl::StatusOr<std::string> ServerOfCertificate(const std::vector<std::string>& 
 }
 
 AgentService::AgentService(AgentRegistry& registry, AgentServiceOptions options)
-    : registry_(registry), options_(options) {}
+    : registry_(registry), options_(std::move(options)) {}
+
+absl::StatusOr<PeerCertificate> AgentService::PeerOf(
+    const grpc::CallbackServerContext& context) const {
+  const std::vector<std::string> names = AlternativeNames(context);
+  const std::string pem = CertificateOf(context);
+  PeerCertificate peer;
+  if (!options_.require_certificate && names.empty() && pem.empty()) return peer;
+  ASSIGN_OR_RETURN(peer.server, ServerOfCertificate(names));
+  ASSIGN_OR_RETURN(const base::CertificateFacts facts, base::ReadCertificate(pem));
+  peer.not_after = facts.not_after;
+  if (options_.check_certificate) RETURN_IF_ERROR(options_.check_certificate(pem));
+  return peer;
+}
 
 Reactor* AgentService::Connect(grpc::CallbackServerContext* context) {
-  const std::vector<std::string> names = AlternativeNames(*context);
-  std::string server;
-  if (options_.require_certificate || !names.empty()) {
-    const absl::StatusOr<std::string> named = ServerOfCertificate(names);
-    if (!named.ok()) {
-      base::LogWarning("agents", "peer ", context->peer(), " refused: ", named.status().message());
-      return new Refusal(named.status());
-    }
-    server = *named;
+  const absl::StatusOr<PeerCertificate> peer = PeerOf(*context);
+  if (!peer.ok()) {
+    base::LogWarning("agents", "peer ", context->peer(), " refused: ", peer.status().message());
+    if (options_.on_refused) options_.on_refused(context->peer(), peer.status());
+    return new Refusal(peer.status());
   }
-  return AgentStream::Start(registry_, options_, context, server);
+  return AgentStream::Start(registry_, options_, context, *peer);
 }
 
 }  // namespace fairlead::agents

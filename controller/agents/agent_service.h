@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include <grpcpp/grpcpp.h>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "controller/agents/agent_registry.h"
@@ -17,6 +19,11 @@ namespace fairlead::agents {
 struct AgentServiceOptions {
   // Refuse peers whose certificate does not name a server. Off only without TLS.
   bool require_certificate = true;
+  // Of a certificate (PEM) that was let in with its connection: whether it still counts. Empty: it
+  // does.
+  std::function<absl::Status(const std::string&)> check_certificate;
+  // Told of each peer that is turned away: its address and why. May be empty.
+  std::function<void(const std::string&, const absl::Status&)> on_refused;
   // A session that has more than this unwritten is ended: its agent reads too slowly.
   std::size_t queue_messages = 10'000;
   std::size_t queue_bytes = std::size_t{64} << 20;
@@ -36,6 +43,9 @@ class AgentService final : public v1::AgentService::CallbackService {
       grpc::CallbackServerContext* context) override;
 
  private:
+  // PermissionDenied says why the peer is not taken for an agent.
+  absl::StatusOr<PeerCertificate> PeerOf(const grpc::CallbackServerContext& context) const;
+
   AgentRegistry& registry_;
   const AgentServiceOptions options_;
 };

@@ -183,7 +183,7 @@ class AgentServiceTest : public ::testing::Test {
     server_->Shutdown();
   }
 
-  void Serve(AgentServiceOptions options) {
+  void Serve(const AgentServiceOptions& options) {
     registry_ = std::make_unique<AgentRegistry>(
         SessionTerms{.installation = "inst", .hash_key = "key", .hash_key_id = "k1"}, clock_,
         &observer_);
@@ -195,7 +195,7 @@ class AgentServiceTest : public ::testing::Test {
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
   }
-  void ServeAgain(AgentServiceOptions options) {
+  void ServeAgain(const AgentServiceOptions& options) {
     TearDown();
     server_.reset();
     Serve(options);

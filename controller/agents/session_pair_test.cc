@@ -127,7 +127,7 @@ class World {
   }
 
   void Connect() {
-    table_.OnOpened(++session_, "", now_);
+    table_.OnOpened(++session_, {}, now_);
     CarryOut(agent_->OnConnected(now_));
   }
 

@@ -93,10 +93,9 @@ v1::LogLines EndOfLogs(uint64_t request_id, absl::string_view error) {
 
 SessionTable::SessionTable(SessionTerms terms) : terms_(std::move(terms)) {}
 
-void SessionTable::OnOpened(SessionId session, const std::string& certificate_server,
-                            absl::Time now) {
+void SessionTable::OnOpened(SessionId session, const PeerCertificate& certificate, absl::Time now) {
   Session& opened = sessions_[session];
-  opened.certificate_server = certificate_server;
+  opened.certificate = certificate;
   opened.opened_at = now;
   opened.last_message = now;
 }
@@ -128,7 +127,15 @@ TableCommands SessionTable::OnMessage(SessionId id, const v1::AgentMessage& mess
 
 void SessionTable::OnHello(SessionId id, Session& session, const v1::Hello& hello, absl::Time now,
                            TableCommands& commands) {
-  const absl::Status status = CheckHello(hello, session.certificate_server);
+  const absl::Status status = CheckHello(hello, session.certificate.server);
+  // Told once: an agent that is refused comes again and again.
+  if (absl::IsPermissionDenied(status) &&
+      std::exchange(impostors_[session.certificate.server], hello.server()) != hello.server()) {
+    v1::AgentNotice notice;
+    notice.set_message(std::string(status.message()));
+    notice.set_warning(true);
+    commands.push_back(TellNotice{session.certificate.server, std::move(notice)});
+  }
   if (!status.ok()) return Refuse(id, session, status, now, commands);
   const auto holder = by_server_.find(hello.server());
   if (holder != by_server_.end()) {
@@ -309,6 +316,13 @@ TableCommands SessionTable::OnTick(absl::Time now) {
     session.last_message = std::min(session.last_message, now);
     session.closing_since = std::min(session.closing_since, now);
     const bool closing = session.phase == Phase::kClosing;
+    if (!closing && now >= session.certificate.not_after) {
+      Refuse(id, session,
+             absl::PermissionDeniedError(absl::StrCat(
+                 "the certificate of server \"", session.certificate.server, "\" has expired")),
+             now, commands);
+      continue;
+    }
     if (now - (closing ? session.closing_since : session.last_message) < patience) continue;
     const absl::Status why = absl::DeadlineExceededError(
         closing ? "the stream did not end in time"
@@ -334,6 +348,20 @@ TableCommands SessionTable::OnClockJump(absl::Duration jump) {
     ++corrected->generation;
     host = std::move(corrected);
     commands.push_back(TellHost{host});
+  }
+  return commands;
+}
+
+TableCommands SessionTable::End(const std::string& server, const std::string& why, bool refusal,
+                                absl::Time now) {
+  TableCommands commands;
+  for (auto& [id, session] : sessions_) {
+    if (session.phase == Phase::kClosing || session.certificate.server != server) continue;
+    if (refusal) {
+      Refuse(id, session, absl::PermissionDeniedError(why), now, commands);
+    } else {
+      Part(id, session, v1::Goodbye::REASON_UNSPECIFIED, absl::AbortedError(why), now, commands);
+    }
   }
   return commands;
 }

@@ -78,6 +78,14 @@ using TableCommand =
                  TellProgress, TellNotice, TellActionLog, TellLogs, TellLag, TellConnected>;
 using TableCommands = std::vector<TableCommand>;
 
+// The certificate of a stream's peer.
+struct PeerCertificate {
+  // The one server that it may speak for; empty when there is none.
+  std::string server;
+  // The session ends at this time.
+  absl::Time not_after = absl::InfiniteFuture();
+};
+
 // What each Welcome says.
 struct SessionTerms {
   std::string installation;
@@ -107,17 +115,21 @@ class SessionTable {
  public:
   explicit SessionTable(SessionTerms terms);
 
-  // A stream opened; nothing is said before its Hello. `certificate_server` is the name its
-  // certificate gives, empty when there is none. Requires: `session` is new.
-  void OnOpened(SessionId session, const std::string& certificate_server, absl::Time now);
+  // A stream opened; nothing is said before its Hello. Requires: `session` is new.
+  void OnOpened(SessionId session, const PeerCertificate& certificate, absl::Time now);
   TableCommands OnMessage(SessionId session, const v1::AgentMessage& message, absl::Time now);
   // The stream ended, whoever ended it. Unknown sessions are ignored.
   TableCommands OnClosed(SessionId session, absl::Time now);
-  // Ends what was silent for three heartbeat intervals. Call about once a second.
+  // Ends what was silent for three heartbeat intervals, and what has a certificate that is over.
+  // Call about once a second.
   TableCommands OnTick(absl::Time now);
   // Our own wall time was set forward by `jump`, or back: what is known of the hosts' clocks and
   // silence is corrected at once, before anything of theirs is taken for old.
   TableCommands OnClockJump(absl::Duration jump);
+  // Ends the sessions whose certificate is of `server`. A `refusal` tells the agent not to come
+  // back at once.
+  TableCommands End(const std::string& server, const std::string& why, bool refusal,
+                    absl::Time now);
   // Says Goodbye to all.
   TableCommands Shutdown(absl::Time now);
 
@@ -153,7 +165,7 @@ class SessionTable {
     kClosing,   // told to end; what it says is ignored
   };
   struct Session {
-    std::string certificate_server;
+    PeerCertificate certificate;
     Phase phase = Phase::kGreeting;
     std::string server;
     std::string instance_id;
@@ -209,6 +221,8 @@ class SessionTable {
   std::map<std::string, std::shared_ptr<const sync::HostLive>> hosts_;
   // Told to each session behind its Welcome.
   std::map<std::string, v1::AutonomyTerms> autonomy_;
+  // By the server of their certificate, the other name they asked for last.
+  std::map<std::string, std::string> impostors_;
   uint64_t last_log_request_ = 0;
 };
 

@@ -122,7 +122,7 @@ std::vector<std::string> Words(const TableCommands& commands) {
 class SessionTableTest : public ::testing::Test {
  protected:
   TableCommands Open(SessionId id, const std::string& server, const std::string& instance) {
-    table_.OnOpened(id, "", now_);
+    table_.OnOpened(id, {}, now_);
     return table_.OnMessage(id, HelloOf(server, instance), now_);
   }
   // A session whose host is online, with snapshot 1 holding container "a".
@@ -194,19 +194,49 @@ TEST_F(SessionTableTest, BadGreetingsAreRefused) {
   SessionId id = 0;
   for (const Case& test : cases) {
     SCOPED_TRACE(test.name);
-    table_.OnOpened(++id, test.certificate, now_);
+    table_.OnOpened(++id, {.server = test.certificate}, now_);
     const TableCommands commands = Say(id, test.message);
     const std::string self = std::to_string(id);
-    ASSERT_THAT(Words(commands), ElementsAre(self + " REASON_REFUSED", self + " close"));
-    EXPECT_THAT(std::get<SendTo>(commands[0]).message.goodbye().message(),
+    std::vector<std::string> words = {self + " REASON_REFUSED", self + " close"};
+    // Of another's name it is told.
+    if (!test.certificate.empty()) words.insert(words.begin(), test.certificate + " notice");
+    ASSERT_EQ(Words(commands), words);
+    EXPECT_THAT(std::get<SendTo>(commands[words.size() - 2]).message.goodbye().message(),
                 HasSubstr(test.expected));
     EXPECT_THAT(table_.Agents(), IsEmpty());
   }
 }
 
 TEST_F(SessionTableTest, MatchingCertificateIsWelcomed) {
-  table_.OnOpened(1, "edge-1", now_);
+  table_.OnOpened(1, {.server = "edge-1"}, now_);
   EXPECT_THAT(Words(Say(1, HelloOf("edge-1", "i1"))), ElementsAre("1 welcome", "connected 1"));
+}
+
+TEST_F(SessionTableTest, AnImpostorIsToldOnce) {
+  for (const SessionId id : {1u, 2u}) table_.OnOpened(id, {.server = "edge-2"}, now_);
+  EXPECT_THAT(Words(Say(1, HelloOf("edge-1", "i1"))),
+              ElementsAre("edge-2 notice", "1 REASON_REFUSED", "1 close"));
+  EXPECT_THAT(Words(Say(2, HelloOf("edge-1", "i1"))), ElementsAre("2 REASON_REFUSED", "2 close"));
+}
+
+TEST_F(SessionTableTest, ASessionEndsWithItsCertificate) {
+  table_.OnOpened(1, {.server = "edge-1", .not_after = now_ + absl::Seconds(10)}, now_);
+  Say(1, HelloOf("edge-1", "i1"));
+  EXPECT_THAT(table_.OnTick(now_ + absl::Seconds(9)), IsEmpty());
+  EXPECT_THAT(Words(table_.OnTick(now_ + absl::Seconds(10))),
+              ElementsAre("1 REASON_REFUSED", "1 close", "connected 0"));
+}
+
+TEST_F(SessionTableTest, SessionsOfACertificateAreEndedByItsServer) {
+  table_.OnOpened(1, {.server = "edge-1"}, now_);
+  table_.OnOpened(2, {.server = "edge-2"}, now_);
+  Say(1, HelloOf("edge-1", "i1"));
+  Say(2, HelloOf("edge-2", "i2"));
+  EXPECT_THAT(Words(table_.End("edge-1", "revoked", true, now_)),
+              ElementsAre("1 REASON_REFUSED", "1 close", "connected 1"));
+  EXPECT_THAT(Words(table_.End("edge-2", "a new key", false, now_)),
+              ElementsAre("2 REASON_UNSPECIFIED", "2 close", "connected 0"));
+  EXPECT_THAT(table_.End("edge-2", "again", true, now_), IsEmpty());
 }
 
 TEST_F(SessionTableTest, SecondHelloIsRefused) {
@@ -336,7 +366,7 @@ TEST_F(SessionTableTest, AnyMessageKeepsASessionAlive) {
 }
 
 TEST_F(SessionTableTest, StreamWithoutHelloIsCut) {
-  table_.OnOpened(1, "", now_);
+  table_.OnOpened(1, {}, now_);
   EXPECT_THAT(Words(table_.OnTick(now_ + absl::Seconds(15))), ElementsAre("1 abort"));
 }
 
@@ -476,7 +506,7 @@ TEST_F(SessionTableTest, LinesOfAnotherAgentsRequestAreIgnored) {
 }
 
 TEST_F(SessionTableTest, ClockOffsetIsTheLeastDelayedSample) {
-  table_.OnOpened(1, "", now_);
+  table_.OnOpened(1, {}, now_);
   v1::AgentMessage hello = HelloOf("edge-1", "i1");
   // The host is 100 s ahead and the Hello took 300 ms.
   *hello.mutable_hello()->mutable_now() = base::ToProto(now_ + absl::Milliseconds(99'700));
@@ -492,7 +522,7 @@ TEST_F(SessionTableTest, ClockOffsetIsTheLeastDelayedSample) {
 }
 
 TEST_F(SessionTableTest, LargeChangeOfTheClockOffsetIsToldWithAHeartbeat) {
-  table_.OnOpened(1, "", now_);
+  table_.OnOpened(1, {}, now_);
   v1::AgentMessage hello = HelloOf("edge-1", "i1");
   *hello.mutable_hello()->mutable_now() = base::ToProto(now_);
   Say(1, hello);
@@ -505,7 +535,7 @@ TEST_F(SessionTableTest, LargeChangeOfTheClockOffsetIsToldWithAHeartbeat) {
 }
 
 TEST_F(SessionTableTest, AJumpOfTheOwnClockMakesNoHostOldOrSilent) {
-  table_.OnOpened(1, "", now_);
+  table_.OnOpened(1, {}, now_);
   v1::AgentMessage hello = HelloOf("edge-1", "i1");
   *hello.mutable_hello()->mutable_now() = base::ToProto(now_ + absl::Seconds(3));
   Say(1, hello);
@@ -524,7 +554,7 @@ TEST_F(SessionTableTest, AJumpOfTheOwnClockMakesNoHostOldOrSilent) {
 }
 
 TEST_F(SessionTableTest, LagIsTheAgeOfTheNewestChangeByTheHostsClock) {
-  table_.OnOpened(1, "", now_);
+  table_.OnOpened(1, {}, now_);
   v1::AgentMessage hello = HelloOf("edge-1", "i1");
   *hello.mutable_hello()->mutable_now() = base::ToProto(now_ + absl::Seconds(10));
   Say(1, hello);
@@ -557,7 +587,7 @@ TEST_F(SessionTableTest, SummaryTellsTheAgent) {
 
 TEST_F(SessionTableTest, ShutdownSaysGoodbyeToAll) {
   OpenOnline(1, "edge-1", "i1");
-  table_.OnOpened(2, "", now_);
+  table_.OnOpened(2, {}, now_);
   EXPECT_THAT(Words(table_.Shutdown(now_)),
               ElementsAre("1 REASON_SHUTTING_DOWN", "1 close", "edge-1 offline", "connected 0",
                           "2 REASON_SHUTTING_DOWN", "2 close"));

@@ -12,6 +12,12 @@ HttpReply Ready(const Endpoints& endpoints) {
   return {.status = 503, .body = absl::StrCat("not ready: ", status.message(), "\n")};
 }
 
+HttpReply Refusal(const absl::Status& why) {
+  const std::string body = absl::StrCat(why.message(), "\n");
+  if (!absl::IsUnauthenticated(why)) return {.status = 403, .body = body};
+  return {.status = 401, .body = body, .headers = {{"WWW-Authenticate", "Bearer"}}};
+}
+
 }  // namespace
 
 HttpReply Serve(const Endpoints& endpoints, const HttpRequest& request) {
@@ -30,6 +36,10 @@ HttpReply Serve(const Endpoints& endpoints, const HttpRequest& request) {
   }
   if (path == "/healthz") return {.status = 200, .body = "ok\n"};
   if (path == "/readyz") return Ready(endpoints);
+  if (endpoints.check_metrics != nullptr) {
+    const absl::Status allowed = endpoints.check_metrics(request);
+    if (!allowed.ok()) return Refusal(allowed);
+  }
   return {.status = 200,
           .content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = endpoints.metrics()};

@@ -17,6 +17,8 @@ struct Endpoints {
   std::function<absl::Status()> ready;
   // Prometheus text format. Empty: there is no /metrics.
   std::function<std::string()> metrics;
+  // Whether the request may see /metrics; empty: everybody may.
+  std::function<absl::Status(const HttpRequest&)> check_metrics;
   FindTarget find_target;
   // Every decision, for metrics and to mark an accepted sync dirty; may be empty.
   std::function<void(const WebhookDecision&)> on_webhook;

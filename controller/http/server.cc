@@ -334,6 +334,16 @@ Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Server::~Server() { Stop(); }
 
+absl::Status Server::ReloadTls() {
+  if (state_->options.tls_cert.empty()) return absl::OkStatus();
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  const absl::Status loaded = LoadTls(*context, state_->options.tls_cert, state_->options.tls_key);
+  if (!loaded.ok()) return loaded;
+  // Connections keep what they began with.
+  asio::post(state_->io, [this, context] { state_->tls = std::move(*context); });
+  return absl::OkStatus();
+}
+
 uint16_t Server::port() const { return state_->port; }
 
 void Server::Stop() {

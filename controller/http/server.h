@@ -48,6 +48,9 @@ class Server {
   // The port listened on.
   uint16_t port() const;
 
+  // Reads the files again; new connections get them. An error leaves what there is.
+  absl::Status ReloadTls();
+
   // Accepts no more, ends idle connections, lets answers on their way finish, and returns.
   void Stop();
 

@@ -303,5 +303,24 @@ TEST(EndpointsTest, AnswersByAddress) {
   EXPECT_EQ(WebhookOutcomeName(seen[1].outcome), "bad_signature");
 }
 
+TEST(EndpointsTest, MetricsAreForThoseWhoMaySeeThem) {
+  const Endpoints endpoints = {.metrics = [] { return std::string("up 1\n"); },
+                               .check_metrics = [](const HttpRequest& request) -> absl::Status {
+                                 if (request.Header("authorization").empty())
+                                   return absl::UnauthenticatedError("who?");
+                                 if (request.Header("authorization") == "Bearer good")
+                                   return absl::OkStatus();
+                                 return absl::PermissionDeniedError("not you");
+                               }};
+  const auto get = [&](const std::map<std::string, std::string>& headers) {
+    return Serve(endpoints, {.method = "GET", .target = "/metrics", .headers = headers});
+  };
+  EXPECT_EQ(get({}).status, 401);
+  EXPECT_EQ(get({}).headers.at("WWW-Authenticate"), "Bearer");
+  EXPECT_EQ(get({{"authorization", "Bearer other"}}).status, 403);
+  EXPECT_EQ(get({{"authorization", "Bearer good"}}).body, "up 1\n");
+  EXPECT_EQ(Serve(endpoints, {.method = "GET", .target = "/healthz"}).status, 200);
+}
+
 }  // namespace
 }  // namespace fairlead::http

@@ -9,13 +9,12 @@
 namespace fairlead::loop {
 namespace {
 
-// What was applied last has failed. One that was healthy after all has not.
+// What was applied last has failed.
 bool HasFailed(const sync::PlanInput& input, const std::string& resource) {
   const auto failed = input.failed_specs.find(resource);
   const auto entry = input.inventory.find(resource);
   if (failed == input.failed_specs.end() || entry == input.inventory.end()) return false;
-  const std::string& applied = entry->second->applied_hash();
-  return failed->second.contains(applied) && entry->second->good_hash() != applied;
+  return failed->second.contains(entry->second->applied_hash());
 }
 
 // A declaration that cannot be read is no reason: what runs is kept, and healed.

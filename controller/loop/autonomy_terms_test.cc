@@ -71,15 +71,14 @@ TEST(AutonomyTermsTest, ADisabledServerHealsNothing) {
 
 TEST(AutonomyTermsTest, LeaveAloneWhatTheControllerWouldNotHeal) {
   sync::PlanInput input = Declare(absl::StrCat(
-      Deployment("web"), Deployment("held"), Deployment("failed"), Deployment("proven"),
+      Deployment("web"), Deployment("held"), Deployment("failed"),
       Deployment("quiet", "heal = false\n"), Deployment("seen", "deploy = false\n"),
       Deployment("off", "state = \"stopped\"\n"), Deployment("other", "heal = false\n", "core")));
   input.holds["deployment/held"].set_who("ana");
-  for (const std::string name : {"deployment/failed", "deployment/web", "deployment/proven"}) {
+  for (const std::string name : {"deployment/failed", "deployment/web"}) {
     auto entry = std::make_shared<v1::InventoryEntry>();
     entry->set_server("edge");
     entry->set_applied_hash("applied");
-    if (name == "deployment/proven") entry->set_good_hash("applied");
     input.inventory[name] = entry;
     input.failed_specs[name][name == "deployment/web" ? "older" : "applied"].set_reason("exited");
   }

@@ -41,6 +41,14 @@ Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
   for (const v1::Approval& approval : image.approvals) {
     input_.approvals[approval.resource()] = approval;
   }
+  for (const v1::AttemptRecord& record : image.attempts) {
+    input_.failed_attempts[record.resource()] = {.target_hash = record.target_hash(),
+                                                 .action = record.action(),
+                                                 .message = record.message(),
+                                                 .attempts = static_cast<int>(record.attempts()),
+                                                 .not_before = absl::InfiniteFuture()};
+    kept_attempts_.insert(record.resource());
+  }
   for (const v1::BuildRecord& record : image.builds) input_.builds[record.resource()] = record;
   for (const v1::RepoRecord& record : image.repos) input_.repos[record.resource()] = record;
   for (const v1::ProcedureRecord& record : image.procedures) {
@@ -66,6 +74,11 @@ void Core::OnSource(std::shared_ptr<const sync::SourceSnapshot> source) {
   if (slot != nullptr && slot->revision != source->revision) input_.allow_delete.erase(origin);
   slot = std::move(source);
   unread_origins_.erase(origin);
+  desired_stale_ = true;
+}
+
+void Core::OnSecrets(std::shared_ptr<const resources::Variables> secrets) {
+  secrets_ = std::move(secrets);
   desired_stale_ = true;
 }
 
@@ -265,6 +278,7 @@ void Core::RebuildDesired() {
   const std::shared_ptr<const sync::DesiredState> before = input_.desired;
   sync::DesiredOptions options;
   options.unread_origins = unread_origins_;
+  options.secrets = secrets_;
   options.owner = [this, &before](const resources::ResourceId& id) -> std::string {
     const auto known = before->resources.find(id);
     if (known != before->resources.end()) return known->second->origin;
@@ -277,10 +291,11 @@ void Core::RebuildDesired() {
   images_stale_ = false;
   input_.desired = sync::FillImages(declared_, image_users_, input_, before.get());
   for (const std::string& resource : never_sent_) {
-    input_.failed_attempts.erase(resource);
+    ForgetAttempt(resource);
     MarkDirty(resource);
   }
   never_sent_.clear();
+  ForgetLeftAttempts();
   if (all_dirty_ || input_.desired->complete != before->complete ||
       before->sources.size() != input_.desired->sources.size()) {
     MarkAllDirty();
@@ -315,6 +330,7 @@ std::shared_ptr<const sync::DesiredState> Core::Preview(
   if (!placed && source != nullptr) sources.push_back(source);
   sync::DesiredOptions options;
   options.unread_origins = unread_origins_;
+  options.secrets = secrets_;
   if (source != nullptr) options.unread_origins.erase(source->origin);
   options.owner = [this](const resources::ResourceId& id) -> std::string {
     const auto known = input_.desired->resources.find(id);
@@ -418,6 +434,7 @@ CoreOutput Core::Pass(absl::Time now) {
   // What was started is under way: the picture published says so.
   if (!dirty_.empty()) Settle(now);
   Publish(now);
+  KeepAttempts();
   output.batch = std::move(batch_);
   batch_ = {};
   output.acknowledge = std::move(acknowledge_);
@@ -508,6 +525,18 @@ google::protobuf::RepeatedPtrField<v1::StackFile> Core::FilesToKeep(
   return files;
 }
 
+// It was healthy after all.
+void Core::ForgetFailure(const std::string& resource, const std::string& spec_hash) {
+  const auto failed = input_.failed_specs.find(resource);
+  if (failed == input_.failed_specs.end() || failed->second.erase(spec_hash) == 0) return;
+  if (failed->second.empty()) input_.failed_specs.erase(failed);
+  std::erase_if(batch_.put_failed_specs, [&](const v1::FailedSpec& put) {
+    return put.resource() == resource && put.spec_hash() == spec_hash;
+  });
+  batch_.delete_failed_specs.emplace_back(resource, spec_hash);
+  MarkDirty(resource);
+}
+
 // Nothing of it is left, nor wanted back.
 void Core::ForgetResource(const std::string& resource) {
   EraseEntry(resource);
@@ -515,6 +544,7 @@ void Core::ForgetResource(const std::string& resource) {
   input_.approvals.erase(resource);
   checked_.erase(resource);
   series_.erase(resource);
+  ForgetAttempt(resource);
   const auto is_its = [&resource](const auto& record) { return record.resource() == resource; };
   std::erase_if(batch_.put_failed_specs, is_its);
   std::erase_if(batch_.put_approvals, is_its);

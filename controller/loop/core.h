@@ -162,6 +162,8 @@ class Core {
                   absl::Time now);
   // Declares resources by hand, under the origin "api". They replace those of the same name.
   void OnApplied(const std::vector<v1::Resource>& applied, absl::Time now);
+  // Values kept outside of the sources, by name of the variable; may be null.
+  void OnSecrets(std::shared_ptr<const resources::Variables> secrets);
   void OnHost(const std::shared_ptr<const sync::HostLive>& host);
   void OnJournal(const std::string& server, uint64_t session, const v1::JournalReport& report,
                  absl::Time now);
@@ -262,6 +264,13 @@ class Core {
   // Ends the inventory's entry, unless something of the resource is still seen.
   void ApplyRemoval(const Running& running, absl::Time now);
   void ApplyFailure(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
+  // True when there was a failed attempt.
+  bool ForgetAttempt(const std::string& resource);
+  // Of what can neither be wanted nor owned any more.
+  void ForgetLeftAttempts();
+  // Makes durable that a step waits for a person.
+  void KeepAttempts();
+  void NoteStarted(const std::string& resource);
   static void NoteDuration(const Running& running, const v1::ActionOutcome& outcome,
                            v1::InventoryEntry& entry);
   void RecordApplied(const Running& running, const v1::ActionOutcome& outcome, absl::Time now);
@@ -295,6 +304,7 @@ class Core {
   // Files of a stack that belong to the spec just applied; empty when they are too many to keep.
   google::protobuf::RepeatedPtrField<v1::StackFile> FilesToKeep(
       const v1::InventoryEntry& entry) const;
+  void ForgetFailure(const std::string& resource, const std::string& spec_hash);
   void ForgetResource(const std::string& resource);
   void EraseEntry(const std::string& resource);
   v1::InventoryEntry EntryOf(const std::string& resource) const;
@@ -311,6 +321,7 @@ class Core {
   // Declared but not read yet: nothing is pruned meanwhile.
   std::set<std::string> unread_origins_;
   std::map<resources::ResourceId, v1::Resource> applied_;
+  std::shared_ptr<const resources::Variables> secrets_;
   bool desired_stale_ = true;
   // As the sources say; input_.desired has the images of builds in place.
   std::shared_ptr<const sync::DesiredState> declared_;
@@ -335,6 +346,9 @@ class Core {
   // Resources whose last step could not even be made an action from what is declared (a variable
   // is missing): they are tried again as soon as anything is declared anew.
   std::set<std::string> never_sent_;
+  // By resource: failed attempts that have changed in this pass, and those the store has.
+  std::set<std::string> changed_attempts_;
+  std::set<std::string> kept_attempts_;
   // By resource: the target that has passed its pre-flight.
   std::map<std::string, std::string> checked_;
   // By resource: drift that is being healed, since when.

@@ -2,6 +2,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -61,7 +62,7 @@ void Core::OnOutcome(const std::string& server, const v1::ActionOutcome& outcome
     EndJob(running, outcome, now);
   } else if (HasPassedPreflight(running.record, outcome)) {
     checked_[resource] = running.record.action().spec_hash();
-    input_.failed_attempts.erase(resource);
+    ForgetAttempt(resource);
   } else if (outcome.status() == v1::ACTION_STATUS_SUCCEEDED) {
     ApplySuccess(running, outcome, now);
   } else {
@@ -71,7 +72,7 @@ void Core::OnOutcome(const std::string& server, const v1::ActionOutcome& outcome
 
 void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome, absl::Time now) {
   const std::string& resource = running.record.action().resource();
-  input_.failed_attempts.erase(resource);
+  ForgetAttempt(resource);
   Emit(now, resource, "step-succeeded",
        absl::StrCat(v1::StepAction_Name(running.record.step()).substr(12), " took ",
                     absl::FormatDuration(
@@ -104,6 +105,9 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
     case v1::STEP_ACTION_DESTROY:
       ApplyRemoval(running, now);
       return;
+    case v1::STEP_ACTION_START:
+      NoteStarted(resource);
+      return;
     case v1::STEP_ACTION_ROLLBACK: {
       v1::InventoryEntry entry = EntryOf(resource);
       if (entry.has_good()) {
@@ -128,6 +132,25 @@ void Core::ApplySuccess(const Running& running, const v1::ActionOutcome& outcome
     default:
       return;
   }
+}
+
+// What was stopped as declared runs as it is declared now: a new life, with its own time to become
+// healthy.
+void Core::NoteStarted(const std::string& resource) {
+  const auto id = resources::ResourceId::Parse(resource);
+  const auto desired = input_.desired->resources.find(*id);
+  v1::InventoryEntry entry = EntryOf(resource);
+  if (desired == input_.desired->resources.end() || desired->second->spec == nullptr ||
+      !entry.has_applied() || entry.applied_hash() != desired->second->spec_hash ||
+      entry.applied().state() == desired->second->spec->state()) {
+    return;
+  }
+  entry.mutable_applied()->set_state(desired->second->spec->state());
+  if (entry.good_hash() == entry.applied_hash()) {
+    entry.mutable_good()->set_state(entry.applied().state());
+  }
+  entry.clear_restarts();
+  PutEntry(std::move(entry));
 }
 
 void Core::NoteDuration(const Running& running, const v1::ActionOutcome& outcome,
@@ -253,6 +276,7 @@ void Core::ApplyFailure(const Running& running, const v1::ActionOutcome& outcome
     if (running.record.operator_request() || !sync::MakesContainers(running.record.step())) return;
     absl::StrAppend(&message, "; try again with: fairlead retry ", resource);
   }
+  never_sent_.erase(resource);
   v1::Step step;
   step.set_resource(resource);
   step.set_action(running.record.step());
@@ -282,6 +306,7 @@ void Core::HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::
   if (attempts < 1) return;
   const std::string step = v1::StepAction_Name(record.step()).substr(12);
   sync::FailedAttempt& attempt = input_.failed_attempts[resource];
+  changed_attempts_.insert(resource);
   attempt = {
       .target_hash = record.action().spec_hash(),
       .action = record.step(),
@@ -292,6 +317,46 @@ void Core::HoldBackRepetition(const v1::ActionRecord& record, bool heals, absl::
       .not_before = now + base::ComputeJitteredDelay(PolicyOf(record.step()), attempts, random_)};
   MarkDirty(resource);
   if (attempts == 1) Emit(now, resource, "warning", attempt.message, true);
+}
+
+bool Core::ForgetAttempt(const std::string& resource) {
+  if (input_.failed_attempts.erase(resource) == 0) return false;
+  changed_attempts_.insert(resource);
+  return true;
+}
+
+void Core::ForgetLeftAttempts() {
+  if (!input_.desired->complete) return;
+  std::vector<std::string> left;
+  for (const auto& [resource, attempt] : input_.failed_attempts) {
+    const auto id = resources::ResourceId::Parse(resource);
+    const bool declared = id.has_value() && input_.desired->resources.contains(*id);
+    if (!declared && !input_.inventory.contains(resource)) left.push_back(resource);
+  }
+  for (const std::string& resource : left) ForgetAttempt(resource);
+}
+
+void Core::KeepAttempts() {
+  for (const std::string& resource : std::exchange(changed_attempts_, {})) {
+    const auto found = input_.failed_attempts.find(resource);
+    // A pause is begun anew after a restart; what could not even be sent is tried again then.
+    const bool waits_for_person = found != input_.failed_attempts.end() &&
+                                  found->second.not_before == absl::InfiniteFuture() &&
+                                  !never_sent_.contains(resource);
+    if (!waits_for_person) {
+      if (kept_attempts_.erase(resource) != 0) batch_.delete_attempts.push_back(resource);
+      continue;
+    }
+    const sync::FailedAttempt& attempt = found->second;
+    v1::AttemptRecord record;
+    record.set_resource(resource);
+    record.set_target_hash(attempt.target_hash);
+    record.set_action(attempt.action);
+    record.set_message(attempt.message);
+    record.set_attempts(static_cast<uint32_t>(attempt.attempts));
+    batch_.put_attempts.push_back(std::move(record));
+    kept_attempts_.insert(resource);
+  }
 }
 
 // The step was for another spec, while the declared one waits after an attempt of its own.
@@ -316,6 +381,7 @@ void Core::NoteFailedStep(const v1::Step& step, const absl::Status& why, absl::T
     Emit(now, step.resource(), "step-failed", message, true);
     return;
   }
+  changed_attempts_.insert(step.resource());
   if (attempt.target_hash != step.target_hash()) attempt = {};
   if (attempt.action != step.action()) attempt.attempts = 0;
   attempt.target_hash = step.target_hash();

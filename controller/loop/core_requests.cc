@@ -171,7 +171,7 @@ std::string Core::EndHold(const OperatorRequest& request, absl::Time now) {
     return held ? absl::StrCat("hold on ", request.resource, " ended")
                 : absl::StrCat(request.resource, " has no hold");
   }
-  input_.failed_attempts.erase(request.resource);
+  ForgetAttempt(request.resource);
   v1::InventoryEntry entry = EntryOf(request.resource);
   if (entry.restarts_size() > 0) {
     entry.clear_restarts();
@@ -190,7 +190,7 @@ void Core::TakeNewestImage(const std::string& resource) {
 
 std::string Core::Retry(const OperatorRequest& request, absl::Time now) {
   const bool had_failed = input_.failed_specs.erase(request.resource) != 0;
-  const bool had_attempt = input_.failed_attempts.erase(request.resource) != 0;
+  const bool had_attempt = ForgetAttempt(request.resource);
   series_.erase(request.resource);
   if (had_failed) batch_.delete_failed_specs.emplace_back(request.resource, "");
   if (!had_failed && !had_attempt) return absl::StrCat(request.resource, " has no failed spec");
@@ -255,7 +255,7 @@ absl::StatusOr<std::string> Core::OnRollback(const RollbackRequest& request, abs
   batch_.delete_failed_specs.emplace_back(resource, request.target.spec_hash());
   failed[declared] = aside;
   batch_.put_failed_specs.push_back(aside);
-  input_.failed_attempts.erase(resource);
+  ForgetAttempt(resource);
   if (entry.applied_hash() == declared) {
     PutHistory(entry, v1::SpecRecord::OUTCOME_PUT_ASIDE, aside.reason(), now);
   }

@@ -132,6 +132,7 @@ bool Core::UpdateEntry(const sync::Decision& decision, absl::Time now) {
     PutHistory(entry, v1::SpecRecord::OUTCOME_HEALTHY, "", now);
     entry.set_good_hash(entry.applied_hash());
     entry.set_good_revision(entry.applied_revision());
+    ForgetFailure(resource, entry.good_hash());
   }
   if (desired != nullptr && desired->spec != nullptr && IsAsDeclared(decision, *desired->spec) &&
       !decision.uses_good_spec && decision.live_hash == desired->spec_hash) {

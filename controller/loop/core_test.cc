@@ -58,59 +58,6 @@ TEST(CoreTest, ReplacesOnlyWhatChangedAndRemovesTheOldOnceHealthy) {
   EXPECT_EQ(world.hosts["edge"].live.containers.size(), 2u);
 }
 
-std::string StartFirst(const std::string& image) {
-  return absl::StrCat(
-      "[[server]]\nname = \"edge\"\n[[deployment]]\nname = \"web\"\nconfig.server = \"edge\"\n"
-      "config.network = \"apps\"\nconfig.strategy = \"start_first\"\n"
-      "config.termination_timeout = 40\nconfig.image = \"",
-      image, "\"\n");
-}
-
-TEST(CoreTest, StartsTheNewOneFirstWhenAskedTo) {
-  CoreWorld world;
-  world.Connect("edge");
-  world.Commit(StartFirst("web:1"), "r1");
-  world.Settle();
-  world.Commit(StartFirst("web:2"), "r2");
-  world.Pass();
-  ASSERT_EQ(world.pending.size(), 1u);
-  EXPECT_TRUE(world.pending[0].action.apply_container().start_first());
-  world.Perform();
-  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:1");
-  world.now += absl::Seconds(5);
-  world.Pass();
-  ASSERT_EQ(world.pending.size(), 1u);
-  EXPECT_TRUE(world.pending[0].action.finish_replacement().must_run());
-  EXPECT_EQ(world.pending[0].action.deadline().seconds(), 180 + 40 + 40)
-      << "both have their time to end";
-  world.Settle();
-  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:2");
-  EXPECT_EQ(world.hosts["edge"].live.containers.size(), 1u);
-  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_CONVERGED);
-}
-
-TEST(CoreTest, GoesBackToOneThatHasNeverStopped) {
-  CoreWorld world;
-  world.Connect("edge");
-  world.Commit(StartFirst("web:1"), "r1");
-  world.Settle();
-  const std::string good = world.hosts["edge"].Find("web")->id();
-  world.Commit(StartFirst("web:broken"), "r2");
-  world.Pass();
-  world.Perform();
-  v1::Container* made = world.hosts["edge"].Find("web.fairlead-new");
-  made->set_state(v1::CONTAINER_STATE_EXITED);
-  made->set_exit_code(1);
-  made->set_log_tail("boom");
-  world.Report("edge");
-  world.Settle();
-  EXPECT_EQ(world.ConditionOf("deployment/web"), v1::CONDITION_DEGRADED);
-  ASSERT_EQ(world.hosts["edge"].live.containers.size(), 1u);
-  EXPECT_EQ(world.hosts["edge"].Find("web")->id(), good);
-  ASSERT_EQ(world.store->Load()->failed_specs.size(), 1u);
-  EXPECT_EQ(world.store->Load()->failed_specs[0].log_tail(), "boom");
-}
-
 TEST(CoreTest, AMistakeBehindAChangeInPlaceKeepsTheChange) {
   const std::string web = "[[server]]\nname = \"edge\"\n[[deployment]]\nname = \"web\"\n";
   const std::string config = "[deployment.config]\nserver = \"edge\"\nimage = \"web:1\"\n";
@@ -263,6 +210,60 @@ TEST(CoreTest, RollsBackASpecThatExits) {
 std::string StoppedWeb(const std::string& image) {
   std::string text = WithWeb(image);
   return text.replace(text.find("after ="), 0, "state = \"stopped\"\n");
+}
+
+// Neither the age of the container nor its end says anything of its spec.
+TEST(CoreTest, WhatWasStoppedBeforeItWasEverHealthyIsStarted) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(WithWeb("web:1"), "r1");
+  world.Settle();
+  world.Commit(WithWeb("web:2"), "r2");
+  world.Pass();
+  world.Perform();
+  world.hosts["edge"].Find("web")->set_health(v1::CONTAINER_HEALTH_STARTING);
+  world.Report("edge");
+  world.Commit(StoppedWeb("web:2"), "r3");
+  world.Settle();
+  ASSERT_EQ(world.hosts["edge"].Find("web")->state(), v1::CONTAINER_STATE_EXITED);
+  world.now += absl::Hours(1);
+  world.sent.clear();
+  world.Commit(WithWeb("web:2"), "r4");
+  world.Pass();
+  EXPECT_THAT(world.sent, ElementsAre("start deployment/web"));
+  world.Perform();
+  world.Settle();
+  EXPECT_THAT(world.store->Load()->failed_specs, IsEmpty());
+  // What it does from now on counts.
+  EXPECT_EQ(world.store->Load()->inventory.back().applied().state(), v1::WANTED_STATE_RUNNING);
+  world.hosts["edge"].Find("web")->set_health(v1::CONTAINER_HEALTH_UNHEALTHY);
+  world.Report("edge");
+  world.Settle(absl::Minutes(10));
+  EXPECT_EQ(world.store->Load()->failed_specs.size(), 1u);
+}
+
+// The good spec was declared stopped; what is wanted now is that it runs.
+TEST(CoreTest, WhatIsPutBackRunsAsTheFailedSpecWasToRun) {
+  CoreWorld world;
+  world.Connect("edge");
+  world.Commit(kPair, "r1");
+  world.Settle();
+  world.Commit(StoppedWeb("web:1"), "r2");
+  world.Settle();
+  ASSERT_EQ(world.hosts["edge"].Find("web")->state(), v1::CONTAINER_STATE_EXITED);
+  world.Commit(WithWeb("web:broken"), "r3");
+  world.Pass();
+  world.Perform();
+  v1::Container* made = world.hosts["edge"].Find("web");
+  made->set_state(v1::CONTAINER_STATE_EXITED);
+  made->set_exit_code(1);
+  world.Report("edge");
+  world.Pass();
+  ASSERT_EQ(world.pending.size(), 1u);
+  EXPECT_FALSE(world.pending[0].action.finish_replacement().leave_stopped());
+  world.Settle();
+  EXPECT_EQ(world.hosts["edge"].Find("web")->image(), "web:1");
+  EXPECT_EQ(world.hosts["edge"].Find("web")->state(), v1::CONTAINER_STATE_RUNNING);
 }
 
 TEST(CoreTest, WhatIsStoppedStaysSoWhileItsDeclarationCannotBeRead) {

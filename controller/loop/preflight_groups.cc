@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "base/backoff.h"
 #include "resources/resource_id.h"
 
 namespace fairlead::loop {
@@ -84,7 +85,7 @@ bool HasFailedPreflight(const sync::PlanInput& input, const v1::Step& step) {
   return attempt != input.failed_attempts.end() &&
          attempt->second.action == v1::STEP_ACTION_CHECK &&
          attempt->second.target_hash == step.target_hash() &&
-         attempt->second.not_before > input.now;
+         base::IsWaiting(attempt->second.not_before, input.now);
 }
 
 std::vector<std::vector<int>> ComputePreflightGroups(const sync::PlanInput& input,

@@ -32,6 +32,11 @@ absl::StatusOr<git::FileList> ListPlace(git::Mirror& mirror, const std::string& 
 // What makes two addresses one repository.
 std::string KeyOf(const std::string& url) { return git::SplitCredentials(url).url; }
 
+// What was asked for is there, if not as of now.
+bool IsComplete(const RepoQuestion& question, const RepoAnswer& answer) {
+  return question.head_only ? !answer.commit.empty() : answer.files != nullptr;
+}
+
 bool SameFiles(const sync::StackFiles& a, const sync::StackFiles& b) {
   return a != nullptr && b != nullptr &&
          std::equal(a->begin(), a->end(), b->begin(), b->end(),
@@ -50,6 +55,7 @@ RepoAnswer ReadAnswer(git::Mirror& mirror, const RepoQuestion& question, const R
   const absl::StatusOr<git::Revision> revision = mirror.ResolveRevision(question.reference);
   if (!revision.ok()) return failed(revision.status());
   RepoAnswer answer{.commit = revision->commit};
+  if (question.head_only) return answer;
   if (before.commit == answer.commit && before.files != nullptr) return before;
   const absl::StatusOr<git::FileList> list = ListPlace(mirror, answer.commit, question.place.paths);
   if (!list.ok()) return failed(list.status());
@@ -102,7 +108,7 @@ RepoAnswer RepoMirrors::Ask(const RepoQuestion& question) {
   // As it was before a restart.
   if (repo->mirror != nullptr && !repo->is_busy) {
     RepoAnswer answer = ReadAnswer(*repo->mirror, question, {});
-    if (answer.files != nullptr) return repo->answers[question] = std::move(answer);
+    if (IsComplete(question, answer)) return repo->answers[question] = std::move(answer);
   }
   return {.problem = absl::StrCat("repository ", Describe(question), " is being fetched")};
 }
@@ -229,8 +235,8 @@ void RepoMirrors::Work(const std::string& key) {
     const absl::Status& fetched = repo->opened.ok() ? outcomes[question.reference] : repo->opened;
     if (fetched.ok()) continue;
     failure = fetched;
-    // With what was fetched earlier everything goes on.
-    if (answer.files == nullptr) {
+    // With what was fetched earlier everything goes on; a head is only good as of now.
+    if (question.head_only || !IsComplete(question, answer)) {
       answer.problem = absl::StrCat("repository ", Describe(question), ": ", fetched.message());
     }
   }

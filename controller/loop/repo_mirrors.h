@@ -1,4 +1,4 @@
-// Keeps the repositories of stacks up to date: fetches, reads, says what has changed.
+// Keeps the repositories of stacks and builds up to date: fetches, reads, says what has changed.
 #pragma once
 
 #include <functional>
@@ -35,7 +35,7 @@ struct RepoAnswer {
   bool operator==(const RepoAnswer&) const = default;
 };
 
-// What a sync wants of repositories.
+// What a sync, or a build, wants of repositories.
 struct RepoInterest {
   std::set<RepoQuestion> questions;
   absl::Duration poll_interval = absl::Minutes(1);

@@ -1,4 +1,4 @@
-// Repositories that stacks are read from, beside that of their sync.
+// Repositories that stacks are read from, beside that of their sync, and those of builds.
 #pragma once
 
 #include <compare>
@@ -15,7 +15,7 @@
 
 namespace fairlead::loop {
 
-// What one stack takes from a repository.
+// What one stack or build takes from a repository.
 struct RepoQuestion {
   std::string url;
   // Branch, tag or commit.
@@ -24,6 +24,8 @@ struct RepoQuestion {
   StackPlace place;
   // git_account of the one that names the repository; empty: none.
   std::string account;
+  // No files: the commit alone.
+  bool head_only = false;
 
   auto operator<=>(const RepoQuestion&) const = default;
 };

@@ -56,24 +56,8 @@ absl::StatusOr<Target> TargetOf(const sync::PlanInput& input, const sync::Decisi
   return Target{spec, std::move(filled.resource), std::move(filled.secrets), std::move(files)};
 }
 
-// `state` is the declared one also where another spec stands in because the declared one failed.
-bool IsStopped(const sync::PlanInput& input, const sync::Decision& decision,
-               const v1::Resource& applied) {
-  const std::string resource = decision.id.ToString();
-  const auto hold = input.holds.find(resource);
-  const auto desired = input.desired->resources.find(decision.id);
-  const auto failed = input.failed_specs.find(resource);
-  const bool has_failed = desired != input.desired->resources.end() && !desired->second->invalid &&
-                          desired->second->resolved != nullptr &&
-                          failed != input.failed_specs.end() &&
-                          failed->second.contains(desired->second->spec_hash);
-  const v1::Resource& wish = has_failed ? *desired->second->resolved : applied;
-  return wish.state() == v1::WANTED_STATE_STOPPED ||
-         (hold != input.holds.end() && hold->second.kind() == v1::Hold::KIND_STOP);
-}
-
-absl::Status FillContainer(const sync::PlanInput& input, const sync::Decision& decision,
-                           const Target& target, v1::Action& action) {
+absl::Status FillContainer(const sync::Decision& decision, const Target& target,
+                           v1::Action& action) {
   ASSIGN_OR_RETURN(v1::ContainerSpec spec, resources::ContainerSpecOf(target.resolved),
                    decision.id.ToString());
   if (spec.image().empty()) {
@@ -82,7 +66,7 @@ absl::Status FillContainer(const sync::PlanInput& input, const sync::Decision& d
   v1::ApplyContainer& apply = *action.mutable_apply_container();
   *apply.mutable_spec() = std::move(spec);
   apply.set_pull(target.resolved.deployment().pull());
-  apply.set_leave_stopped(IsStopped(input, decision, target.declared));
+  apply.set_leave_stopped(decision.wanted_state == v1::WANTED_STATE_STOPPED);
   apply.set_start_first(target.resolved.deployment().strategy() == v1::STRATEGY_START_FIRST);
   return absl::OkStatus();
 }
@@ -116,8 +100,8 @@ absl::Status FillTools(const v1::Stack& stack, v1::ApplyStack& apply) {
   return absl::OkStatus();
 }
 
-absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decision,
-                       const Target& target, v1::ApplyStack& apply) {
+absl::Status FillStack(const sync::Decision& decision, const Target& target,
+                       v1::ApplyStack& apply) {
   const v1::Stack& stack = target.resolved.stack();
   apply.set_project(resources::DockerNameOf(target.resolved));
   std::vector<std::string> compose_files(stack.file_paths().begin(), stack.file_paths().end());
@@ -143,7 +127,7 @@ absl::Status FillStack(const sync::PlanInput& input, const sync::Decision& decis
   *apply.mutable_ignore_services() = stack.ignore_services();
   apply.set_pull(stack.auto_pull() ? v1::PULL_POLICY_ALWAYS : stack.pull());
   apply.set_destroy_first(stack.destroy_before_deploy());
-  apply.set_leave_stopped(IsStopped(input, decision, target.declared));
+  apply.set_leave_stopped(decision.wanted_state == v1::WANTED_STATE_STOPPED);
   if (stack.has_pre_deploy()) FillHook(stack.pre_deploy(), apply.mutable_pre_deploy());
   if (stack.has_post_deploy()) FillHook(stack.post_deploy(), apply.mutable_post_deploy());
   for (const v1::ConfigFile& file : stack.config_files()) {
@@ -190,9 +174,9 @@ absl::Status FillApply(const sync::PlanInput& input, const v1::Step& step,
   if (decision.id.kind == "stack") {
     v1::ApplyStack& stack = adopts ? *result.action.mutable_adopt_stack()->mutable_stack()
                                    : *result.action.mutable_apply_stack();
-    return FillStack(input, decision, target, stack);
+    return FillStack(decision, target, stack);
   }
-  RETURN_IF_ERROR(FillContainer(input, decision, target, result.action));
+  RETURN_IF_ERROR(FillContainer(decision, target, result.action));
   if (adopts) {
     v1::ContainerSpec spec = result.action.apply_container().spec();
     *result.action.mutable_adopt()->mutable_spec() = std::move(spec);
@@ -219,7 +203,7 @@ void FillFinish(const sync::PlanInput& input, const v1::Step& step, const sync::
   finish.set_restart_policy("unless-stopped");
   if (old_spec != nullptr && old_spec->has_deployment()) {
     finish.set_restart_policy(std::string(resources::TextOf(old_spec->deployment().restart())));
-    finish.set_leave_stopped(IsStopped(input, decision, *old_spec));
+    finish.set_leave_stopped(decision.wanted_state == v1::WANTED_STATE_STOPPED);
     // One that has served until now is given its time to end.
     *action.mutable_deadline() =
         base::ToProto(DeadlineOf(input, step.resource(), step.action()) +
@@ -250,11 +234,11 @@ absl::StatusOr<StepAction> ComputeCheckAction(const sync::PlanInput& input, cons
   if (decision.id.kind == "stack") {
     v1::CheckStack& check = *result.action.mutable_check_stack();
     check.set_networks_may_come(networks_may_come);
-    RETURN_IF_ERROR(FillStack(input, decision, target, *check.mutable_stack()));
+    RETURN_IF_ERROR(FillStack(decision, target, *check.mutable_stack()));
     return result;
   }
   v1::Action made;
-  RETURN_IF_ERROR(FillContainer(input, decision, target, made));
+  RETURN_IF_ERROR(FillContainer(decision, target, made));
   v1::CheckContainer& check = *result.action.mutable_check();
   check.set_networks_may_come(networks_may_come);
   *check.mutable_apply() = std::move(*made.mutable_apply_container());

@@ -133,6 +133,8 @@ struct PrometheusMetrics::Series {
 
 PrometheusMetrics::Series::Series(const std::string& version) {
   build_info.Add({{"version", version}}).Set(1);
+  // From the start, so that the first one is a rise.
+  events.Add({{"type", "procedure-failed"}});
   for (const auto action : ValuesOf<v1::StepAction>(*v1::StepAction_descriptor())) {
     if (!IsSent(action)) continue;
     action_duration.Add({{"action", LabelOf(action)}}, ActionBuckets());

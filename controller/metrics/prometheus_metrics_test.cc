@@ -66,6 +66,7 @@ TEST(PrometheusMetricsTest, CountsWhatItIsTold) {
            "fairlead_drift_found_total{kind=\"deployment\"} 1\n",
            "fairlead_drift_healed_total{kind=\"deployment\"} 1\n",
            "fairlead_events_total{type=\"rolled-back\"} 1\n",
+           "fairlead_events_total{type=\"procedure-failed\"} 0\n",
            "fairlead_action_duration_seconds_sum{action=\"replace\"} 2\n",
        }) {
     EXPECT_THAT(text, HasSubstr(line));

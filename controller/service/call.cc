@@ -1,7 +1,5 @@
 #include "controller/service/call.h"
 
-#include <vector>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -11,18 +9,14 @@
 namespace fairlead::service {
 namespace {
 
-constexpr char kServerPrefix[] = "fairlead://server/";
-constexpr char kUserPrefix[] = "fairlead://user/";
+constexpr absl::string_view kBearer = "bearer ";
+constexpr char kPackage[] = "fairlead.v1.";
 
-std::vector<std::string> AlternativeNames(const grpc::CallbackServerContext& call) {
-  std::vector<std::string> names;
+std::string FirstProperty(const grpc::CallbackServerContext& call, const char* name) {
   const auto context = call.auth_context();
-  if (context == nullptr) return names;
-  for (const grpc::string_ref& name :
-       context->FindPropertyValues("x509_subject_alternative_name")) {
-    names.emplace_back(name.data(), name.size());
-  }
-  return names;
+  if (context == nullptr) return "";
+  const std::vector<grpc::string_ref> found = context->FindPropertyValues(name);
+  return found.empty() ? "" : std::string(found.front().data(), found.front().size());
 }
 
 }  // namespace
@@ -38,28 +32,73 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
 
-std::string CallerOf(const grpc::CallbackServerContext& call) {
-  for (const std::string& name : AlternativeNames(call)) {
-    if (absl::StartsWith(name, kUserPrefix)) return name.substr(sizeof(kUserPrefix) - 1);
+access::Credentials CredentialsOf(const grpc::CallbackServerContext& call) {
+  access::Credentials credentials;
+  credentials.address = access::AddressOfPeer(call.peer());
+  const auto header = call.client_metadata().find("authorization");
+  if (header != call.client_metadata().end()) {
+    const absl::string_view value(header->second.data(), header->second.size());
+    // What is no bearer is kept as it is: then it is wrong, instead of not there.
+    credentials.bearer = std::string(
+        absl::StartsWithIgnoreCase(value, kBearer) ? value.substr(kBearer.size()) : value);
+    if (credentials.bearer.empty()) credentials.bearer = "-";
   }
-  return "operator";
+  const auto context = call.auth_context();
+  if (context == nullptr) return credentials;
+  credentials.has_certificate = !context->FindPropertyValues("x509_pem_cert").empty();
+  for (const grpc::string_ref& name :
+       context->FindPropertyValues("x509_subject_alternative_name")) {
+    credentials.names.emplace_back(name.data(), name.size());
+  }
+  return credentials;
 }
 
-absl::Status CheckPerson(const grpc::CallbackServerContext& call) {
-  for (const std::string& name : AlternativeNames(call)) {
-    if (absl::StartsWith(name, kServerPrefix)) {
-      return absl::PermissionDeniedError(
-          absl::StrCat("the certificate of ", name, " is for the agent alone"));
-    }
-  }
-  return absl::OkStatus();
+std::string CertificateOf(const grpc::CallbackServerContext& call) {
+  return FirstProperty(call, "x509_pem_cert");
 }
 
-grpc::ServerUnaryReactor* FinishWith(grpc::CallbackServerContext* call,
-                                     const absl::Status& status) {
+bool Ticket::MayRead(const std::string& resource) const {
+  return access_.gate().MayRead(admission_.caller, resource);
+}
+
+absl::Status Ticket::Check(v1::PermissionLevel level, const std::string& resource) const {
+  return access_.gate().Check(admission_.caller, access::Right(level), resource);
+}
+
+void Ticket::Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
+  access_.audit().NoteEnded(method_, admission_, status, why_, changes_);
+  reactor->Finish(ToGrpc(status));
+}
+
+TicketPointer Admit(access::Access& access, const grpc::CallbackServerContext& call,
+                    const std::string& method, const google::protobuf::Message& request) {
+  const std::string full_name = kPackage + method;
+  auto ticket = std::make_shared<Ticket>(
+      access, full_name, access.gate().Admit(full_name, request, CredentialsOf(call)));
+  if (!ticket->ok()) {
+    access.audit().NoteRefused(full_name, {.status = ticket->status(),
+                                           .caller = ticket->caller(),
+                                           .rule = nullptr,
+                                           .resource = ticket->resource()});
+  }
+  return ticket;
+}
+
+grpc::ServerUnaryReactor* EndWith(grpc::CallbackServerContext* call, const absl::Status& status) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   reactor->Finish(ToGrpc(status));
   return reactor;
+}
+
+grpc::ServerUnaryReactor* FinishWith(grpc::CallbackServerContext* call, const TicketPointer& ticket,
+                                     const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  ticket->Finish(reactor, status);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* call, const TicketPointer& ticket) {
+  return EndWith(call, ticket->status());
 }
 
 }  // namespace fairlead::service

@@ -16,8 +16,12 @@ constexpr uint32_t kDefaultTail = 100;
 // Puts past events before those to come. Thread-safe.
 class Relay {
  public:
-  Relay(std::shared_ptr<StreamFeed<v1::WatchResponse>> feed, const v1::WatchRequest& request)
-      : feed_(std::move(feed)), resource_(request.resource()), progress_(request.progress()) {}
+  Relay(std::shared_ptr<StreamFeed<v1::WatchResponse>> feed, TicketPointer ticket,
+        const v1::WatchRequest& request)
+      : feed_(std::move(feed)),
+        ticket_(std::move(ticket)),
+        resource_(request.resource()),
+        progress_(request.progress()) {}
 
   void Begin(const std::vector<v1::Event>& past) {
     base::MutexLock lock(mutex_);
@@ -45,7 +49,8 @@ class Relay {
       if (resource_.empty() || event->resource() == resource_) SendLocked(*event);
     } else if (const auto* progress = std::get_if<v1::ActionProgress>(&item);
                progress != nullptr && progress_ &&
-               (resource_.empty() || progress->resource() == resource_)) {
+               (resource_.empty() || progress->resource() == resource_) &&
+               ticket_->MayRead(progress->resource())) {
       v1::WatchResponse response;
       *response.mutable_progress() = *progress;
       feed_->Send(std::move(response));
@@ -54,12 +59,14 @@ class Relay {
   void SendLocked(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (event.id() <= last_) return;
     last_ = event.id();
+    if (!ticket_->MayRead(event.resource())) return;
     v1::WatchResponse response;
     *response.mutable_event() = event;
     feed_->Send(std::move(response));
   }
 
   const std::shared_ptr<StreamFeed<v1::WatchResponse>> feed_;
+  const TicketPointer ticket_;
   const std::string resource_;
   const bool progress_;
   base::Mutex mutex_;
@@ -73,14 +80,14 @@ class Relay {
 grpc::ServerWriteReactor<v1::WatchResponse>* EventServiceImpl::Watch(
     grpc::CallbackServerContext* call, const v1::WatchRequest* request) {
   auto feed = std::make_shared<StreamFeed<v1::WatchResponse>>(kEventQueue);
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) {
-    feed->Close(ToGrpc(allowed));
+  const TicketPointer ticket = Admit(context_.access, *call, "EventService.Watch", *request);
+  if (!ticket->ok()) {
+    feed->Close(ToGrpc(ticket->status()));
     return new StreamReactor<v1::WatchResponse>(feed, nullptr);
   }
   // Subscribed before the past is read, so that nothing falls between; what comes meanwhile is
   // held back, and what comes twice is known by its id.
-  auto relay = std::make_shared<Relay>(feed, *request);
+  auto relay = std::make_shared<Relay>(feed, ticket, *request);
   uint64_t subscription = 0;
   if (request->watch()) {
     subscription =

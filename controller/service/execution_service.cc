@@ -23,16 +23,23 @@ loop::OperatorRequest WishOf(loop::OperatorRequest::Kind kind,
   return {.kind = kind, .resource = request.resource(), .why = request.why()};
 }
 
+// For the audit log.
+std::string RevisionOf(const v1::SpecRecord& record) {
+  return record.revision().empty() ? record.spec_hash() : record.revision();
+}
+
 // What an operator is told has been done is durable: the answer waits for the pass that stores it.
-void Finish(ServiceContext& context, const absl::StatusOr<std::string>& text,
+void Finish(ServiceContext& context, const TicketPointer& ticket,
+            const absl::StatusOr<std::string>& text, const std::string& revision,
             grpc::ServerUnaryReactor* reactor, v1::ExecutionResponse* response) {
   if (!text.ok()) {
-    reactor->Finish(ToGrpc(text.status()));
+    ticket->Finish(reactor, text.status());
     return;
   }
   response->set_message(*text);
+  ticket->AddChange({.after = *text, .revision = revision});
   context.reconciler.Post(
-      [reactor](loop::Core&, absl::Time) { reactor->Finish(grpc::Status::OK); });
+      [ticket, reactor](loop::Core&, absl::Time) { ticket->Finish(reactor, absl::OkStatus()); });
 }
 
 // The record that `revision` means: a commit or a spec hash; empty is the last that was healthy
@@ -72,38 +79,42 @@ absl::StatusOr<v1::SpecRecord> RecordAt(loop::Core& core, const loop::SnapshotPo
   return record;
 }
 
-void RollBackTo(ServiceContext& context, absl::StatusOr<loop::SnapshotPointer> read,
-                const resources::ResourceId& id, const loop::RollbackRequest& wish,
-                grpc::ServerUnaryReactor* reactor, v1::ExecutionResponse* response) {
+void RollBackTo(ServiceContext& context, const TicketPointer& ticket,
+                absl::StatusOr<loop::SnapshotPointer> read, const resources::ResourceId& id,
+                const loop::RollbackRequest& wish, grpc::ServerUnaryReactor* reactor,
+                v1::ExecutionResponse* response) {
   if (!read.ok()) {
-    reactor->Finish(ToGrpc(read.status()));
+    ticket->Finish(reactor, read.status());
     return;
   }
-  context.reconciler.Post([&context, reactor, response, wish, id, snapshot = *std::move(read)](
-                              loop::Core& core, absl::Time now) {
+  context.reconciler.Post([&context, ticket, reactor, response, wish, id,
+                           snapshot = *std::move(read)](loop::Core& core, absl::Time now) {
     absl::StatusOr<v1::SpecRecord> target = RecordAt(core, snapshot, id);
     if (!target.ok()) {
-      reactor->Finish(ToGrpc(target.status()));
+      ticket->Finish(reactor, target.status());
       return;
     }
     loop::RollbackRequest request = wish;
     request.target = *std::move(target);
-    Finish(context, core.OnRollback(request, now), reactor, response);
+    Finish(context, ticket, core.OnRollback(request, now), RevisionOf(request.target), reactor,
+           response);
   });
 }
 
 }  // namespace
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Request(grpc::CallbackServerContext* call,
+                                                        const TicketPointer& ticket,
                                                         loop::OperatorRequest wish,
                                                         v1::ExecutionResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
-  wish.who = CallerOf(*call);
+  if (!ticket->ok()) return Refuse(call, ticket);
+  wish.who = ticket->who();
+  ticket->SetWhy(wish.why);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.reconciler.Post([this, reactor, response, wish](loop::Core& core, absl::Time now) {
-    Finish(context_, core.OnRequest(wish, now), reactor, response);
-  });
+  context_.reconciler.Post(
+      [this, ticket, reactor, response, wish](loop::Core& core, absl::Time now) {
+        Finish(context_, ticket, core.OnRequest(wish, now), "", reactor, response);
+      });
   return reactor;
 }
 
@@ -116,71 +127,82 @@ grpc::ServerUnaryReactor* ExecutionServiceImpl::Stop(grpc::CallbackServerContext
   if (request->has_expires_in()) {
     wish.expires_at = context_.clock.Now() + base::FromProto(request->expires_in());
   }
-  return Request(call, std::move(wish), response);
+  return Request(call, Admit(context_.access, *call, "ExecutionService.Stop", *request),
+                 std::move(wish), response);
 }
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Start(grpc::CallbackServerContext* call,
                                                       const v1::ExecutionRequest* request,
                                                       v1::ExecutionResponse* response) {
-  return Request(call, WishOf(loop::OperatorRequest::Kind::kStart, *request), response);
+  return Request(call, Admit(context_.access, *call, "ExecutionService.Start", *request),
+                 WishOf(loop::OperatorRequest::Kind::kStart, *request), response);
 }
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Restart(grpc::CallbackServerContext* call,
                                                         const v1::ExecutionRequest* request,
                                                         v1::ExecutionResponse* response) {
-  return Request(call, WishOf(loop::OperatorRequest::Kind::kRestart, *request), response);
+  return Request(call, Admit(context_.access, *call, "ExecutionService.Restart", *request),
+                 WishOf(loop::OperatorRequest::Kind::kRestart, *request), response);
 }
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Release(grpc::CallbackServerContext* call,
                                                         const v1::ExecutionRequest* request,
                                                         v1::ExecutionResponse* response) {
-  return Request(call, WishOf(loop::OperatorRequest::Kind::kRelease, *request), response);
+  return Request(call, Admit(context_.access, *call, "ExecutionService.Release", *request),
+                 WishOf(loop::OperatorRequest::Kind::kRelease, *request), response);
 }
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Retry(grpc::CallbackServerContext* call,
                                                       const v1::ExecutionRequest* request,
                                                       v1::ExecutionResponse* response) {
-  return Request(call, WishOf(loop::OperatorRequest::Kind::kRetry, *request), response);
+  return Request(call, Admit(context_.access, *call, "ExecutionService.Retry", *request),
+                 WishOf(loop::OperatorRequest::Kind::kRetry, *request), response);
 }
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Cancel(grpc::CallbackServerContext* call,
                                                        const v1::ExecutionRequest* request,
                                                        v1::ExecutionResponse* response) {
-  return Request(call, WishOf(loop::OperatorRequest::Kind::kCancel, *request), response);
+  return Request(call, Admit(context_.access, *call, "ExecutionService.Cancel", *request),
+                 WishOf(loop::OperatorRequest::Kind::kCancel, *request), response);
 }
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Rollback(grpc::CallbackServerContext* call,
                                                          const v1::RollbackRequest* request,
                                                          v1::ExecutionResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket = Admit(context_.access, *call, "ExecutionService.Rollback", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
+  ticket->SetWhy(request->why());
   const auto view = context_.reconciler.View();
   const auto id = resources::ResourceId::Parse(request->resource());
   if (!id.has_value() || !view->input.desired->resources.contains(*id)) {
-    return FinishWith(call, absl::NotFoundError(
-                                absl::StrCat("no resource ", request->resource(), " is declared")));
+    return FinishWith(
+        call, ticket,
+        absl::NotFoundError(absl::StrCat("no resource ", request->resource(), " is declared")));
   }
   const sync::DesiredResource& desired = *view->input.desired->resources.at(*id);
   const absl::StatusOr<std::vector<v1::SpecRecord>> history =
       context_.store.ListHistory(request->resource());
-  if (!history.ok()) return FinishWith(call, history.status());
+  if (!history.ok()) return FinishWith(call, ticket, history.status());
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  loop::RollbackRequest wish{.who = CallerOf(*call), .why = request->why(), .target = {}};
+  loop::RollbackRequest wish{.who = ticket->who(), .why = request->why(), .target = {}};
   const v1::SpecRecord* record = FindRecord(*history, request->revision(), desired.spec_hash);
   if (record != nullptr) {
     wish.target = *record;
-    context_.reconciler.Post([this, reactor, response, wish](loop::Core& core, absl::Time now) {
-      Finish(context_, core.OnRollback(wish, now), reactor, response);
-    });
+    context_.reconciler.Post(
+        [this, ticket, reactor, response, wish](loop::Core& core, absl::Time now) {
+          Finish(context_, ticket, core.OnRollback(wish, now), RevisionOf(wish.target), reactor,
+                 response);
+        });
   } else if (request->revision().empty() || !absl::StartsWith(desired.origin, kSyncPrefix)) {
-    reactor->Finish(ToGrpc(absl::FailedPreconditionError(
-        absl::StrCat("no earlier healthy spec of ", request->resource(),
-                     " is kept; see: fairlead history ", request->resource()))));
+    ticket->Finish(reactor, absl::FailedPreconditionError(absl::StrCat(
+                                "no earlier healthy spec of ", request->resource(),
+                                " is kept; see: fairlead history ", request->resource())));
   } else {
     context_.poller.Read(
         std::string(absl::StripPrefix(desired.origin, kSyncPrefix)), request->revision(),
-        [this, reactor, response, wish, id = *id](absl::StatusOr<loop::SnapshotPointer> read) {
-          RollBackTo(context_, std::move(read), id, wish, reactor, response);
+        [this, ticket, reactor, response, wish,
+         id = *id](absl::StatusOr<loop::SnapshotPointer> read) {
+          RollBackTo(context_, ticket, std::move(read), id, wish, reactor, response);
         });
   }
   return reactor;

@@ -7,6 +7,7 @@
 #include "controller/service/call.h"
 #include "controller/service/services.h"
 #include "controller/service/stream_reactor.h"
+#include "resources/diff.h"
 #include "resources/toml_reader.h"
 #include "resources/toml_writer.h"
 
@@ -44,6 +45,25 @@ std::vector<v1::Resource> ReadFiles(const v1::ApplyRequest& request, v1::ApplyRe
   return read;
 }
 
+// For the audit log; `before` may be null.
+access::Change ChangeOf(const v1::Resource* before, const v1::Resource& after,
+                        const std::string& id) {
+  access::Change change;
+  change.resource = id;
+  change.after = resources::WriteTomlWithoutSecrets(after);
+  if (before == nullptr) return change;
+  change.before = resources::WriteTomlWithoutSecrets(*before);
+  for (const v1::FieldChange& field : resources::ComputeChanges(*before, after)) {
+    if (!field.before().empty()) {
+      absl::StrAppend(&change.diff, "-", field.path(), " = ", field.before(), "\n");
+    }
+    if (!field.after().empty()) {
+      absl::StrAppend(&change.diff, "+", field.path(), " = ", field.after(), "\n");
+    }
+  }
+  return change;
+}
+
 // The server whose agent has the resource's containers.
 std::string ServerWith(const loop::LoopView& view, const resources::ResourceId& id) {
   const auto entry = view.input.inventory.find(id.ToString());
@@ -59,26 +79,30 @@ std::string ServerWith(const loop::LoopView& view, const resources::ResourceId& 
 grpc::ServerUnaryReactor* ResourceServiceImpl::ListResources(
     grpc::CallbackServerContext* call, const v1::ListResourcesRequest* request,
     v1::ListResourcesResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket =
+      Admit(context_.access, *call, "ResourceService.ListResources", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   const auto view = context_.reconciler.View();
   absl::StatusOr<std::vector<v1::ResourceView>> views =
       ComputeResourceViews(InputOf(context_, *view), request->kind());
   if (views.ok()) {
-    for (v1::ResourceView& one : *views) *response->add_resources() = std::move(one);
+    for (v1::ResourceView& one : *views) {
+      if (ticket->MayRead(one.status().resource())) *response->add_resources() = std::move(one);
+    }
   }
-  return FinishWith(call, views.status());
+  return FinishWith(call, ticket, views.status());
 }
 
 grpc::ServerUnaryReactor* ResourceServiceImpl::GetResource(grpc::CallbackServerContext* call,
                                                            const v1::GetResourceRequest* request,
                                                            v1::GetResourceResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket =
+      Admit(context_.access, *call, "ResourceService.GetResource", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   const auto view = context_.reconciler.View();
   const resources::ResourceId id{request->kind(), request->name()};
   absl::StatusOr<v1::ResourceView> one = ComputeResourceView(InputOf(context_, *view), id);
-  if (!one.ok()) return FinishWith(call, one.status());
+  if (!one.ok()) return FinishWith(call, ticket, one.status());
   *response->mutable_resource() = *std::move(one);
   const std::string resource = id.ToString();
   for (const auto& [name, host] : view->input.live->hosts) {
@@ -102,20 +126,22 @@ grpc::ServerUnaryReactor* ResourceServiceImpl::GetResource(grpc::CallbackServerC
   if (events.ok()) {
     for (const v1::Event& event : *events) *response->add_history() = event;
   }
-  return FinishWith(call, absl::OkStatus());
+  return FinishWith(call, ticket, absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* ResourceServiceImpl::ListHistory(grpc::CallbackServerContext* call,
                                                            const v1::ListHistoryRequest* request,
                                                            v1::ListHistoryResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket =
+      Admit(context_.access, *call, "ResourceService.ListHistory", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   const auto view = context_.reconciler.View();
   const auto id = resources::ResourceId::Parse(request->resource());
   const auto decision =
       id.has_value() ? view->result.decisions.find(*id) : view->result.decisions.end();
   if (decision == view->result.decisions.end()) {
-    return FinishWith(call, absl::NotFoundError(absl::StrCat("no resource ", request->resource())));
+    return FinishWith(call, ticket,
+                      absl::NotFoundError(absl::StrCat("no resource ", request->resource())));
   }
   response->set_live_hash(decision->second->live_hash);
   const auto desired = view->input.desired->resources.find(*id);
@@ -124,46 +150,64 @@ grpc::ServerUnaryReactor* ResourceServiceImpl::ListHistory(grpc::CallbackServerC
   }
   absl::StatusOr<std::vector<v1::SpecRecord>> records =
       context_.store.ListHistory(request->resource());
-  if (!records.ok()) return FinishWith(call, records.status());
+  if (!records.ok()) return FinishWith(call, ticket, records.status());
   for (v1::SpecRecord& record : *records) {
     *record.mutable_spec() = resources::Redact(record.spec());
     record.clear_files();
     *response->add_records() = std::move(record);
   }
-  return FinishWith(call, absl::OkStatus());
+  return FinishWith(call, ticket, absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* ResourceServiceImpl::Apply(grpc::CallbackServerContext* call,
                                                      const v1::ApplyRequest* request,
                                                      v1::ApplyResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket = Admit(context_.access, *call, "ResourceService.Apply", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   std::vector<v1::Resource> read = ReadFiles(*request, response);
   for (const v1::Problem& problem : response->problems()) {
     // Problems travel in the answer: nothing is applied while one of them is an error.
-    if (problem.severity() == v1::SEVERITY_ERROR) return FinishWith(call, absl::OkStatus());
+    if (problem.severity() == v1::SEVERITY_ERROR) {
+      grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+      reactor->Finish(grpc::Status::OK);
+      return reactor;
+    }
   }
   if (read.empty()) {
-    return FinishWith(call, absl::InvalidArgumentError("the files declare no resource"));
+    return FinishWith(call, ticket, absl::InvalidArgumentError("the files declare no resource"));
+  }
+  for (const v1::Resource& resource : read) {
+    const std::string id = resources::IdOf(resource).ToString();
+    const absl::Status allowed = ticket->Check(v1::PERMISSION_LEVEL_WRITE, id);
+    if (allowed.ok()) continue;
+    ticket->SetResource(id);
+    return FinishWith(call, ticket, allowed);
   }
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   context_.reconciler.Post(
-      [reactor, response, read = std::move(read)](loop::Core& core, absl::Time now) {
+      [reactor, response, ticket, read = std::move(read)](loop::Core& core, absl::Time now) {
         for (const v1::Resource& resource : read) {
           const resources::ResourceId id = resources::IdOf(resource);
           const auto& known = core.view()->input.desired->resources;
           const auto owner = known.find(id);
           if (owner != known.end() && owner->second->origin != "api") {
-            reactor->Finish(ToGrpc(absl::FailedPreconditionError(absl::StrCat(
-                id.ToString(), " is declared by ", owner->second->origin, "; change it there"))));
+            ticket->SetResource(id.ToString());
+            ticket->Finish(reactor, absl::FailedPreconditionError(
+                                        absl::StrCat(id.ToString(), " is declared by ",
+                                                     owner->second->origin, "; change it there")));
             return;
           }
         }
         for (const v1::Resource& resource : read) {
-          response->add_applied(resources::IdOf(resource).ToString());
+          const resources::ResourceId id = resources::IdOf(resource);
+          response->add_applied(id.ToString());
+          const auto owner = core.view()->input.desired->resources.find(id);
+          const bool is_known = owner != core.view()->input.desired->resources.end();
+          ticket->AddChange(
+              ChangeOf(is_known ? owner->second->spec.get() : nullptr, resource, id.ToString()));
         }
         core.OnApplied(read, now);
-        reactor->Finish(grpc::Status::OK);
+        ticket->Finish(reactor, absl::OkStatus());
       });
   return reactor;
 }
@@ -173,7 +217,8 @@ grpc::ServerWriteReactor<v1::LogsResponse>* ResourceServiceImpl::Logs(
   auto feed = std::make_shared<StreamFeed<v1::LogsResponse>>(kLogQueue);
   const auto view = context_.reconciler.View();
   const auto id = resources::ResourceId::Parse(request->resource());
-  absl::Status status = CheckPerson(*call);
+  const TicketPointer ticket = Admit(context_.access, *call, "ResourceService.Logs", *request);
+  absl::Status status = ticket->status();
   if (status.ok() && (!id.has_value() || !view->result.decisions.contains(*id))) {
     status = absl::NotFoundError(absl::StrCat("no resource ", request->resource()));
   }

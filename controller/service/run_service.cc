@@ -25,9 +25,12 @@ uint32_t LimitOf(uint32_t asked) { return asked == 0 ? kDefaultRuns : std::min(a
 // Past runs before their changes; what comes meanwhile is held back. Thread-safe.
 class RunRelay {
  public:
-  RunRelay(std::shared_ptr<StreamFeed<v1::WatchRunsResponse>> feed,
+  RunRelay(std::shared_ptr<StreamFeed<v1::WatchRunsResponse>> feed, TicketPointer ticket,
            const v1::WatchRunsRequest& request)
-      : feed_(std::move(feed)), id_(request.id()), resource_(request.resource()) {}
+      : feed_(std::move(feed)),
+        ticket_(std::move(ticket)),
+        id_(request.id()),
+        resource_(request.resource()) {}
 
   void Begin(const std::vector<v1::Run>& newest_first) {
     base::MutexLock lock(mutex_);
@@ -66,6 +69,7 @@ class RunRelay {
 
  private:
   void SendLocked(const v1::Run& run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!ticket_->MayRead(run.resource())) return;
     v1::WatchRunsResponse response;
     *response.mutable_run() = run;
     feed_->Send(std::move(response));
@@ -75,6 +79,7 @@ class RunRelay {
   }
 
   const std::shared_ptr<StreamFeed<v1::WatchRunsResponse>> feed_;
+  const TicketPointer ticket_;
   const std::string id_;
   const std::string resource_;
   base::Mutex mutex_;
@@ -161,57 +166,61 @@ absl::StatusOr<std::vector<v1::Run>> Past(store::Store& store,
 grpc::ServerUnaryReactor* ExecutionServiceImpl::Run(grpc::CallbackServerContext* call,
                                                     const v1::RunRequest* request,
                                                     v1::RunResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket = Admit(context_.access, *call, "ExecutionService.Run", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   actions::RunOrder order{.resource = request->resource(),
                           .trigger = v1::RUN_TRIGGER_USER,
-                          .who = CallerOf(*call),
+                          .who = ticket->who(),
                           .why = request->why(),
                           .parent = "",
                           .execution = ExecutionOf(*request)};
-  context_.reconciler.Post(
-      [this, reactor, response, order = std::move(order)](loop::Core& core, absl::Time now) {
-        absl::StatusOr<v1::Run> run = context_.runs.engine().Start(order, *core.view(), now);
-        if (!run.ok()) {
-          reactor->Finish(ToGrpc(run.status()));
-          return;
-        }
-        *response->mutable_run() = *std::move(run);
-        // Durable by then.
-        context_.reconciler.Post(
-            [reactor](loop::Core&, absl::Time) { reactor->Finish(grpc::Status::OK); });
-      });
+  ticket->SetWhy(request->why());
+  context_.reconciler.Post([this, ticket, reactor, response, order = std::move(order)](
+                               loop::Core& core, absl::Time now) {
+    absl::StatusOr<v1::Run> run = context_.runs.engine().Start(order, *core.view(), now);
+    if (!run.ok()) {
+      ticket->Finish(reactor, run.status());
+      return;
+    }
+    ticket->AddChange({.after = absl::StrCat("run ", run->id())});
+    *response->mutable_run() = *std::move(run);
+    // Durable by then.
+    context_.reconciler.Post(
+        [ticket, reactor](loop::Core&, absl::Time) { ticket->Finish(reactor, absl::OkStatus()); });
+  });
   return reactor;
 }
 
 grpc::ServerUnaryReactor* ExecutionServiceImpl::ListRuns(grpc::CallbackServerContext* call,
                                                          const v1::ListRunsRequest* request,
                                                          v1::ListRunsResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket = Admit(context_.access, *call, "ExecutionService.ListRuns", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   absl::StatusOr<std::vector<v1::Run>> runs = context_.store.ListRuns(
       {.id = request->id(), .resource = request->resource(), .limit = LimitOf(request->limit())});
   if (runs.ok()) {
     for (v1::Run& run : *runs) {
+      if (!ticket->MayRead(run.resource())) continue;
       // With the output of builds the logs of many are long.
       if (request->id().empty()) run.clear_log();
       *response->add_runs() = std::move(run);
     }
   }
-  return FinishWith(call, runs.status());
+  return FinishWith(call, ticket, runs.status());
 }
 
 grpc::ServerWriteReactor<v1::WatchRunsResponse>* ExecutionServiceImpl::WatchRuns(
     grpc::CallbackServerContext* call, const v1::WatchRunsRequest* request) {
   auto feed = std::make_shared<StreamFeed<v1::WatchRunsResponse>>(kRunQueue);
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) {
-    feed->Close(ToGrpc(allowed));
+  const TicketPointer ticket =
+      Admit(context_.access, *call, "ExecutionService.WatchRuns", *request);
+  if (!ticket->ok()) {
+    feed->Close(ToGrpc(ticket->status()));
     return new StreamReactor<v1::WatchRunsResponse>(feed, nullptr);
   }
   // Subscribed before the past is read, so that nothing falls between.
-  auto relay = std::make_shared<RunRelay>(feed, *request);
+  auto relay = std::make_shared<RunRelay>(feed, ticket, *request);
   const uint64_t subscription =
       context_.reconciler.Subscribe([relay](const loop::WatchItem& item) { relay->Pass(item); });
   const absl::StatusOr<std::vector<v1::Run>> past = Past(context_.store, *request);
@@ -227,9 +236,9 @@ grpc::ServerWriteReactor<v1::WatchRunsResponse>* ExecutionServiceImpl::WatchRuns
 grpc::ServerWriteReactor<v1::RunLogResponse>* ExecutionServiceImpl::RunLog(
     grpc::CallbackServerContext* call, const v1::RunLogRequest* request) {
   auto feed = std::make_shared<StreamFeed<v1::RunLogResponse>>(kRunQueue);
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) {
-    feed->Close(ToGrpc(allowed));
+  const TicketPointer ticket = Admit(context_.access, *call, "ExecutionService.RunLog", *request);
+  if (!ticket->ok()) {
+    feed->Close(ToGrpc(ticket->status()));
     return new StreamReactor<v1::RunLogResponse>(feed, nullptr);
   }
   auto subscription = std::make_shared<std::atomic<uint64_t>>(0);
@@ -267,19 +276,23 @@ grpc::ServerWriteReactor<v1::RunLogResponse>* ExecutionServiceImpl::RunLog(
 grpc::ServerUnaryReactor* ExecutionServiceImpl::CancelRun(grpc::CallbackServerContext* call,
                                                           const v1::CancelRunRequest* request,
                                                           v1::ExecutionResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket =
+      Admit(context_.access, *call, "ExecutionService.CancelRun", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.reconciler.Post([this, reactor, response, id = request->id(), why = request->why(),
-                            who = CallerOf(*call)](loop::Core&, absl::Time now) {
-    const absl::StatusOr<std::string> text = context_.runs.engine().Cancel(id, who, why, now);
+  ticket->SetWhy(request->why());
+  context_.reconciler.Post([this, ticket, reactor, response, id = request->id(),
+                            why = request->why()](loop::Core&, absl::Time now) {
+    const absl::StatusOr<std::string> text =
+        context_.runs.engine().Cancel(id, ticket->who(), why, now);
     if (!text.ok()) {
-      reactor->Finish(ToGrpc(text.status()));
+      ticket->Finish(reactor, text.status());
       return;
     }
     response->set_message(*text);
+    ticket->AddChange({.after = absl::StrCat("run ", id, ": ", *text)});
     context_.reconciler.Post(
-        [reactor](loop::Core&, absl::Time) { reactor->Finish(grpc::Status::OK); });
+        [ticket, reactor](loop::Core&, absl::Time) { ticket->Finish(reactor, absl::OkStatus()); });
   });
   return reactor;
 }
@@ -287,14 +300,21 @@ grpc::ServerUnaryReactor* ExecutionServiceImpl::CancelRun(grpc::CallbackServerCo
 grpc::ServerUnaryReactor* ExecutionServiceImpl::ListSchedules(
     grpc::CallbackServerContext* call, const v1::ListSchedulesRequest* request,
     v1::ListSchedulesResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket =
+      Admit(context_.access, *call, "ExecutionService.ListSchedules", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.reconciler.Post(
-      [this, reactor, response, resource = request->resource()](loop::Core&, absl::Time now) {
-        *response = context_.runs.scheduler().List(resource, now);
-        reactor->Finish(grpc::Status::OK);
-      });
+  context_.reconciler.Post([this, ticket, reactor, response, resource = request->resource()](
+                               loop::Core&, absl::Time now) {
+    *response = context_.runs.scheduler().List(resource, now);
+    auto& schedules = *response->mutable_schedules();
+    schedules.erase(std::remove_if(schedules.begin(), schedules.end(),
+                                   [&ticket](const v1::ListSchedulesResponse::Schedule& schedule) {
+                                     return !ticket->MayRead(schedule.resource());
+                                   }),
+                    schedules.end());
+    reactor->Finish(grpc::Status::OK);
+  });
   return reactor;
 }
 

@@ -7,9 +7,11 @@
 #include <string>
 
 #include "base/clock.h"
+#include "controller/access/access.h"
 #include "controller/actions/run_driver.h"
 #include "controller/loop/reconciler.h"
 #include "controller/loop/sync_poller.h"
+#include "controller/service/call.h"
 #include "controller/service/status_view.h"
 #include "controller/store/store.h"
 #include "fairlead/v1/service.grpc.pb.h"
@@ -34,6 +36,7 @@ struct ServiceContext {
   base::Clock& clock;
   LogSource& logs;
   actions::RunDriver& runs;
+  access::Access& access;
   std::function<std::map<std::string, AgentView>()> agents;
 };
 
@@ -121,8 +124,8 @@ class ExecutionServiceImpl final : public v1::ExecutionService::CallbackService 
                                           v1::ListSchedulesResponse* response) override;
 
  private:
-  grpc::ServerUnaryReactor* Request(grpc::CallbackServerContext* call, loop::OperatorRequest wish,
-                                    v1::ExecutionResponse* response);
+  grpc::ServerUnaryReactor* Request(grpc::CallbackServerContext* call, const TicketPointer& ticket,
+                                    loop::OperatorRequest wish, v1::ExecutionResponse* response);
   ServiceContext& context_;
 };
 

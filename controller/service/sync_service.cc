@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,8 @@
 
 namespace fairlead::service {
 namespace {
+
+constexpr char kSyncPrefix[] = "resource_sync/";
 
 // The syncs that a request means: the one named, or all.
 absl::StatusOr<std::vector<std::string>> SyncsOf(const loop::LoopView& view,
@@ -42,14 +45,58 @@ absl::StatusOr<sync::PlanResult> PreviewPlan(loop::Core& core,
   return result;
 }
 
-void AnswerPlan(ServiceContext& context, grpc::ServerUnaryReactor* reactor,
-                v1::PlanResponse* response, loop::SnapshotPointer snapshot) {
-  context.reconciler.Post(
-      [&context, reactor, response, snapshot = std::move(snapshot)](loop::Core& core, absl::Time) {
-        absl::StatusOr<sync::PlanResult> result = PreviewPlan(core, snapshot, context.clock);
-        if (result.ok()) *response->mutable_plan() = std::move(result->plan);
-        reactor->Finish(ToGrpc(result.status()));
-      });
+// Leaves out what the caller may not see.
+void KeepReadable(const Ticket& ticket, v1::Plan& plan) {
+  auto& steps = *plan.mutable_steps();
+  steps.erase(
+      std::remove_if(steps.begin(), steps.end(),
+                     [&ticket](const v1::Step& step) { return !ticket.MayRead(step.resource()); }),
+      steps.end());
+  auto& syncs = *plan.mutable_syncs();
+  syncs.erase(std::remove_if(syncs.begin(), syncs.end(),
+                             [&ticket](const v1::PlanSync& sync) {
+                               return !ticket.MayRead(absl::StrCat(kSyncPrefix, sync.name()));
+                             }),
+              syncs.end());
+}
+
+void AnswerPlan(ServiceContext& context, const TicketPointer& ticket,
+                grpc::ServerUnaryReactor* reactor, v1::PlanResponse* response,
+                loop::SnapshotPointer snapshot) {
+  context.reconciler.Post([&context, ticket, reactor, response, snapshot = std::move(snapshot)](
+                              loop::Core& core, absl::Time) {
+    absl::StatusOr<sync::PlanResult> result = PreviewPlan(core, snapshot, context.clock);
+    if (result.ok()) {
+      *response->mutable_plan() = std::move(result->plan);
+      KeepReadable(*ticket, *response->mutable_plan());
+    }
+    ticket->Finish(reactor, result.status());
+  });
+}
+
+// An approval lets all start that waits for one.
+absl::Status CheckApproval(const Ticket& ticket, const v1::Plan& plan) {
+  for (const v1::Step& step : plan.steps()) {
+    if (step.gate().kind() != v1::Gate::KIND_APPROVAL) continue;
+    const absl::Status allowed = ticket.Check(v1::PERMISSION_LEVEL_EXECUTE, step.resource());
+    if (!allowed.ok()) return allowed;
+  }
+  return absl::OkStatus();
+}
+
+void KeepReadable(const Ticket& ticket, v1::GetStatusResponse& status) {
+  const auto drop = [](auto& list, const auto& is_hidden) {
+    list.erase(std::remove_if(list.begin(), list.end(), is_hidden), list.end());
+  };
+  drop(*status.mutable_syncs(), [&ticket](const v1::SyncStatus& sync) {
+    return !ticket.MayRead(absl::StrCat(kSyncPrefix, sync.name()));
+  });
+  drop(*status.mutable_servers(), [&ticket](const v1::ServerStatus& server) {
+    return !ticket.MayRead(absl::StrCat("server/", server.name()));
+  });
+  drop(*status.mutable_not_ok(), [&ticket](const v1::ResourceStatus& resource) {
+    return !ticket.MayRead(resource.resource());
+  });
 }
 
 // Puts the snapshot in force, and answers with the state after the pass that follows.
@@ -71,27 +118,31 @@ StatusInput InputOf(const ServiceContext& context, const loop::LoopView& view) {
 grpc::ServerUnaryReactor* SyncServiceImpl::GetStatus(grpc::CallbackServerContext* call,
                                                      const v1::GetStatusRequest* request,
                                                      v1::GetStatusResponse* response) {
-  absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket = Admit(context_.access, *call, "SyncService.GetStatus", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   const auto view = context_.reconciler.View();
   absl::StatusOr<v1::GetStatusResponse> status =
       ComputeStatusResponse(InputOf(context_, *view), request->sync());
-  if (status.ok()) *response = std::move(*status);
-  return FinishWith(call, status.status());
+  if (status.ok()) {
+    *response = std::move(*status);
+    KeepReadable(*ticket, *response);
+  }
+  return FinishWith(call, ticket, status.status());
 }
 
 grpc::ServerUnaryReactor* SyncServiceImpl::Plan(grpc::CallbackServerContext* call,
                                                 const v1::PlanRequest* request,
                                                 v1::PlanResponse* response) {
-  absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket = Admit(context_.access, *call, "SyncService.Plan", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   const auto view = context_.reconciler.View();
   const absl::StatusOr<std::vector<std::string>> names = SyncsOf(*view, request->sync());
-  if (!names.ok() && !request->use_files()) return FinishWith(call, names.status());
+  if (!names.ok() && !request->use_files()) return FinishWith(call, ticket, names.status());
   const bool one = names.ok() && names->size() == 1;
   if (!one && (!request->revision().empty() || (request->use_files() && names.ok()))) {
-    return FinishWith(call, absl::InvalidArgumentError(absl::StrCat("name one of the syncs: ",
-                                                                    absl::StrJoin(*names, ", "))));
+    return FinishWith(call, ticket,
+                      absl::InvalidArgumentError(
+                          absl::StrCat("name one of the syncs: ", absl::StrJoin(*names, ", "))));
   }
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   if (request->use_files()) {
@@ -104,20 +155,21 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Plan(grpc::CallbackServerContext* cal
     if (declared != view->input.desired->resources.end() && declared->second->spec != nullptr) {
       spec = declared->second->spec->resource_sync();
     }
-    AnswerPlan(context_, reactor, response,
+    AnswerPlan(context_, ticket, reactor, response,
                loop::SnapshotOfFiles(absl::StrCat("resource_sync/", name), name, spec,
                                      {request->files().begin(), request->files().end()}));
   } else if (one) {
-    context_.poller.Read(names->front(), request->revision(),
-                         [this, reactor, response](absl::StatusOr<loop::SnapshotPointer> read) {
-                           if (!read.ok()) {
-                             reactor->Finish(ToGrpc(read.status()));
-                             return;
-                           }
-                           AnswerPlan(context_, reactor, response, *std::move(read));
-                         });
+    context_.poller.Read(
+        names->front(), request->revision(),
+        [this, ticket, reactor, response](absl::StatusOr<loop::SnapshotPointer> read) {
+          if (!read.ok()) {
+            ticket->Finish(reactor, read.status());
+            return;
+          }
+          AnswerPlan(context_, ticket, reactor, response, *std::move(read));
+        });
   } else {
-    AnswerPlan(context_, reactor, response, nullptr);
+    AnswerPlan(context_, ticket, reactor, response, nullptr);
   }
   return reactor;
 }
@@ -125,15 +177,15 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Plan(grpc::CallbackServerContext* cal
 grpc::ServerUnaryReactor* SyncServiceImpl::Sync(grpc::CallbackServerContext* call,
                                                 const v1::SyncRequest* request,
                                                 v1::SyncResponse* response) {
-  absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket = Admit(context_.access, *call, "SyncService.Sync", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   const auto view = context_.reconciler.View();
   const absl::StatusOr<std::vector<std::string>> names = SyncsOf(*view, request->sync());
-  if (!names.ok()) return FinishWith(call, names.status());
+  if (!names.ok()) return FinishWith(call, ticket, names.status());
   if (!request->plan_id().empty() && names->size() != 1) {
-    return FinishWith(
-        call, absl::InvalidArgumentError(absl::StrCat("a plan belongs to one sync; name it: ",
-                                                      absl::StrJoin(*names, ", "))));
+    return FinishWith(call, ticket,
+                      absl::InvalidArgumentError(absl::StrCat(
+                          "a plan belongs to one sync; name it: ", absl::StrJoin(*names, ", "))));
   }
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   struct Collected {
@@ -146,7 +198,8 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Sync(grpc::CallbackServerContext* cal
     base::MutexLock lock(collected->mutex);
     collected->left = names->size();
   }
-  const auto finish_one = [this, reactor, response, collected,
+  ticket->SetWhy(request->plan_id().empty() ? "" : absl::StrCat("plan ", request->plan_id()));
+  const auto finish_one = [this, ticket, reactor, response, collected,
                            sync = request->sync()](const absl::Status& status) {
     absl::Status failure;
     {
@@ -158,7 +211,11 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Sync(grpc::CallbackServerContext* cal
     const auto now = context_.reconciler.View();
     const auto all = ComputeStatusResponse(InputOf(context_, *now), sync);
     if (all.ok()) *response->mutable_statuses() = all->syncs();
-    reactor->Finish(ToGrpc(failure));
+    for (const v1::SyncStatus& one : response->statuses()) {
+      ticket->AddChange(
+          {.resource = absl::StrCat(kSyncPrefix, one.name()), .revision = one.revision()});
+    }
+    ticket->Finish(reactor, failure);
   };
   for (const std::string& name : *names) {
     response->add_syncs(name);
@@ -198,21 +255,30 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Sync(grpc::CallbackServerContext* cal
 grpc::ServerUnaryReactor* SyncServiceImpl::Approve(grpc::CallbackServerContext* call,
                                                    const v1::ApproveRequest* request,
                                                    v1::ApproveResponse* response) {
-  const absl::Status allowed = CheckPerson(*call);
-  if (!allowed.ok()) return FinishWith(call, allowed);
+  const TicketPointer ticket = Admit(context_.access, *call, "SyncService.Approve", *request);
+  if (!ticket->ok()) return Refuse(call, ticket);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.reconciler.Post([this, reactor, response, who = CallerOf(*call),
-                            plan_id = request->plan_id(),
+  ticket->SetWhy(request->why());
+  context_.reconciler.Post([this, ticket, reactor, response, plan_id = request->plan_id(),
                             why = request->why()](loop::Core& core, absl::Time now) {
-    const absl::StatusOr<std::vector<std::string>> granted = core.OnApprove(plan_id, who, why, now);
-    if (!granted.ok()) {
-      reactor->Finish(ToGrpc(granted.status()));
+    const absl::Status allowed = CheckApproval(*ticket, core.view()->result.plan);
+    if (!allowed.ok()) {
+      ticket->Finish(reactor, allowed);
       return;
     }
-    for (const std::string& resource : *granted) response->add_resources(resource);
+    const absl::StatusOr<std::vector<std::string>> granted =
+        core.OnApprove(plan_id, ticket->who(), why, now);
+    if (!granted.ok()) {
+      ticket->Finish(reactor, granted.status());
+      return;
+    }
+    for (const std::string& resource : *granted) {
+      response->add_resources(resource);
+      ticket->AddChange({.resource = resource, .revision = absl::StrCat("plan ", plan_id)});
+    }
     // Durable by then.
     context_.reconciler.Post(
-        [reactor](loop::Core&, absl::Time) { reactor->Finish(grpc::Status::OK); });
+        [ticket, reactor](loop::Core&, absl::Time) { ticket->Finish(reactor, absl::OkStatus()); });
   });
   return reactor;
 }

@@ -52,6 +52,19 @@ CREATE TABLE made (
   resource TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, record BLOB NOT NULL);
 )sql";
 
+// One table: of each identity there is one record, of the type of its kind.
+constexpr char kAccess[] = R"sql(
+CREATE TABLE access (
+  kind TEXT NOT NULL, key TEXT NOT NULL, record BLOB NOT NULL, PRIMARY KEY (kind, key));
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY NOT NULL, at INTEGER NOT NULL, record BLOB NOT NULL);
+)sql";
+
+constexpr char kAttempts[] = R"sql(
+CREATE TABLE attempts (
+  resource TEXT PRIMARY KEY NOT NULL, record BLOB NOT NULL);
+)sql";
+
 constexpr absl::string_view kTable = "migrations";
 
 absl::StatusOr<bool> HasTable(SqlSession& session, absl::string_view name) {
@@ -77,7 +90,9 @@ const std::vector<Migration>& Migrations() {
       new std::vector<Migration>{{.version = 1, .name = "records", .sql = kRecords},
                                  {.version = 2, .name = "history", .sql = kHistory},
                                  {.version = 3, .name = "runs", .sql = kRuns},
-                                 {.version = 4, .name = "made", .sql = kMade}};
+                                 {.version = 4, .name = "made", .sql = kMade},
+                                 {.version = 5, .name = "access", .sql = kAccess},
+                                 {.version = 6, .name = "attempts", .sql = kAttempts}};
   return *migrations;
 }
 

@@ -194,10 +194,7 @@ absl::Status PostgresConnection::Send(const std::string& sql, const OnRow* on_ro
         absl::StrCat(name_, ": the connection is lost: ", FirstLine(error.what())));
   }
   if (on_row == nullptr) return absl::OkStatus();
-  for (pqxx::result::size_type i = 0; i < result.size(); ++i) {
-    const pqxx::row row = result[i];
-    RETURN_IF_ERROR((*on_row)(PostgresRow(row)));
-  }
+  for (const pqxx::row& row : result) RETURN_IF_ERROR((*on_row)(PostgresRow(row)));
   return absl::OkStatus();
 }
 

@@ -137,12 +137,13 @@ class CutTest : public PostgresFaultTest {
     proxy_.reset();
   }
   // Each of the first so many batches came about once.
-  void ExpectBatches(uint64_t batches) {
+  void ExpectBatches(uint64_t batches, uint64_t of_others = 0) {
     const auto image = store_->Load();
     ASSERT_TRUE(image.ok()) << image.status();
     EXPECT_EQ(image->last_event_id, batches);
     EXPECT_EQ(image->inventory.size(), batches);
-    EXPECT_EQ(cluster_->Sql(database_, "SELECT batch FROM store_writer"), absl::StrCat(batches));
+    EXPECT_EQ(cluster_->Sql(database_, "SELECT batch FROM store_writer"),
+              absl::StrCat(batches + of_others));
   }
 
   std::unique_ptr<CuttingProxy> proxy_;
@@ -190,6 +191,20 @@ TEST_F(CutTest, DoubtOutlivesAServerThatIsAwayForAWhile) {
   status = store_->Apply(NumberedBatch(2));
   EXPECT_TRUE(status.ok()) << status;
   ExpectBatches(2);
+}
+
+TEST_F(CutTest, DoubtOutlivesTheBatchOfAnotherWriter) {
+  proxy_->Arm(Cut::kAfterServer, "COMMIT");
+  cluster_->Sql("postgres", absl::StrCat("ALTER DATABASE ", database_, " ALLOW_CONNECTIONS false"));
+  EXPECT_FALSE(store_->Apply(NumberedBatch(2)).ok());
+  cluster_->Sql("postgres", absl::StrCat("ALTER DATABASE ", database_, " ALLOW_CONNECTIONS true"));
+  clock_.Advance(absl::Minutes(1));
+  // Such as the audit log's, before the loop gives its own again.
+  absl::Status status = store_->Apply({.append_audit = {AuditOf(1)}});
+  EXPECT_TRUE(status.ok()) << status;
+  status = store_->Apply(NumberedBatch(2));
+  EXPECT_TRUE(status.ok()) << status;
+  ExpectBatches(2, /*of_others=*/1);
 }
 
 TEST_F(PostgresFaultTest, FullDiskIsResourceExhaustedAndSpaceHelps) {

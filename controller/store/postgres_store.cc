@@ -1,5 +1,6 @@
 #include "controller/store/postgres_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,8 @@ constexpr char kComeBack[] =
     "UPDATE store_writer SET epoch = epoch + 1 WHERE owner = $1 RETURNING epoch, batch";
 constexpr char kNoteBatch[] =
     "UPDATE store_writer SET epoch = CASE WHEN epoch = $1 THEN epoch END, batch = $2";
+
+constexpr std::size_t kMostDoubts = 16;
 
 absl::Status TakenOver(const std::string& name) {
   return absl::FailedPreconditionError(
@@ -52,9 +55,9 @@ absl::Status MakeWriterTable(SqlSession& session) {
   return session.Execute(std::string(kWriterRow));
 }
 
-PostgresStore::PostgresStore(const PostgresAddress& address, base::Clock& clock,
-                             base::Random& random, const PostgresStoreOptions& options)
-    : address_(address),
+PostgresStore::PostgresStore(PostgresAddress address, base::Clock& clock, base::Random& random,
+                             const PostgresStoreOptions& options)
+    : address_(std::move(address)),
       options_(options),
       clock_(clock),
       owner_(base::NewId(random)),
@@ -120,16 +123,25 @@ absl::Status PostgresStore::ConnectWriterLocked() {
   return claimed;
 }
 
-absl::Status PostgresStore::WriteLocked(const std::vector<SqlCall>& calls) {
+bool PostgresStore::CameAboutLocked(const std::vector<SqlCall>& calls) {
+  for (Doubt& doubt : doubts_) {
+    // No batch has come between it and this connection.
+    if (!doubt.came_about.has_value()) doubt.came_about = doubt.number == batch_;
+  }
+  const auto same = std::find_if(doubts_.begin(), doubts_.end(),
+                                 [&calls](const Doubt& doubt) { return doubt.calls == calls; });
+  if (same == doubts_.end()) return false;
+  const bool came_about = *same->came_about;
+  doubts_.erase(same);
+  return came_about;
+}
+
+absl::Status PostgresStore::WriteLocked(const std::vector<SqlCall>& calls, bool appends) {
   absl::Status status;
   // A second time after the loss of a connection that was there.
   for (int attempt = 0; attempt < 2; ++attempt) {
     RETURN_IF_ERROR(ConnectWriterLocked());
-    if (doubt_.has_value()) {
-      const bool came_about = doubt_->number == batch_ && doubt_->calls == calls;
-      doubt_.reset();
-      if (came_about) return absl::OkStatus();
-    }
+    if (CameAboutLocked(calls)) return absl::OkStatus();
     const int64_t number = batch_ + 1;
     std::vector<SqlCall> all;
     all.reserve(calls.size() + 1);
@@ -145,7 +157,8 @@ absl::Status PostgresStore::WriteLocked(const std::vector<SqlCall>& calls) {
                  ? TakenOver(writer_.connection->name())
                  : status;
     }
-    doubt_ = Doubt{number, calls};
+    if (appends) doubts_.push_back({number, calls, std::nullopt});
+    if (doubts_.size() > kMostDoubts) doubts_.pop_front();
   }
   return status;
 }
@@ -156,7 +169,7 @@ absl::Status PostgresStore::Apply(const StoreBatch& batch) {
   const std::size_t appends = batch.append_events.size();
   SqlCalls calls;
   RETURN_IF_ERROR(WriteBatch(calls, batch, trim_.IsDue(appends)));
-  RETURN_IF_ERROR(WriteLocked(calls.calls));
+  RETURN_IF_ERROR(WriteLocked(calls.calls, appends > 0 || !batch.append_audit.empty()));
   trim_.Note(appends);
   return absl::OkStatus();
 }
@@ -207,6 +220,15 @@ absl::StatusOr<std::vector<v1::SpecRecord>> PostgresStore::ListHistory(
   std::vector<v1::SpecRecord> records;
   RETURN_IF_ERROR(Read([&records, &resource](SqlSession& session) -> absl::Status {
     ASSIGN_OR_RETURN(records, ReadHistory(session, resource));
+    return absl::OkStatus();
+  }));
+  return records;
+}
+
+absl::StatusOr<std::vector<v1::AuditRecord>> PostgresStore::ListAudit(const AuditFilter& filter) {
+  std::vector<v1::AuditRecord> records;
+  RETURN_IF_ERROR(Read([&records, &filter](SqlSession& session) -> absl::Status {
+    ASSIGN_OR_RETURN(records, ReadAudit(session, filter));
     return absl::OkStatus();
   }));
   return records;

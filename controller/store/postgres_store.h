@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -58,6 +59,8 @@ class PostgresStore final : public Store {
       ABSL_LOCKS_EXCLUDED(read_mutex_);
   absl::StatusOr<std::vector<v1::SpecRecord>> ListHistory(const std::string& resource) override
       ABSL_LOCKS_EXCLUDED(read_mutex_);
+  absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const AuditFilter& filter) override
+      ABSL_LOCKS_EXCLUDED(read_mutex_);
 
  private:
   // A connection and when it may be made again.
@@ -67,13 +70,15 @@ class PostgresStore final : public Store {
     std::unique_ptr<PostgresConnection> connection;
     ReconnectGate gate;
   };
-  // A batch of which is not known whether it came about.
+  // A batch with appends whose answer was lost. Their ids are of no other batch.
   struct Doubt {
     int64_t number = 0;
     std::vector<SqlCall> calls;
+    // Told by the next connection.
+    std::optional<bool> came_about;
   };
 
-  PostgresStore(const PostgresAddress& address, base::Clock& clock, base::Random& random,
+  PostgresStore(PostgresAddress address, base::Clock& clock, base::Random& random,
                 const PostgresStoreOptions& options);
 
   absl::Status Start() ABSL_LOCKS_EXCLUDED(write_mutex_);
@@ -84,7 +89,11 @@ class PostgresStore final : public Store {
   absl::Status ClaimLocked(PostgresConnection& connection)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status ConnectWriterLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status WriteLocked(const std::vector<SqlCall>& calls)
+  // Whether these calls came about at an attempt before.
+  bool CameAboutLocked(const std::vector<SqlCall>& calls)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // `appends`: done twice it would fail, where others are the same.
+  absl::Status WriteLocked(const std::vector<SqlCall>& calls, bool appends)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Runs `read`, once more when the connection turns out to be lost.
   absl::Status Read(const std::function<absl::Status(SqlSession&)>& read)
@@ -102,7 +111,8 @@ class PostgresStore final : public Store {
   int64_t epoch_ ABSL_GUARDED_BY(write_mutex_) = 0;
   // Of the last batch that came about.
   int64_t batch_ ABSL_GUARDED_BY(write_mutex_) = 0;
-  std::optional<Doubt> doubt_ ABSL_GUARDED_BY(write_mutex_);
+  // Several where others write before it is sent again; the oldest go.
+  std::deque<Doubt> doubts_ ABSL_GUARDED_BY(write_mutex_);
   EventTrim trim_ ABSL_GUARDED_BY(write_mutex_);
 
   base::Mutex read_mutex_;

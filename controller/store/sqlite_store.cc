@@ -1,12 +1,9 @@
 #include "controller/store/sqlite_store.h"
 
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
-#include "base/file.h"
 #include "base/status.h"
 #include "controller/store/migrations.h"
 
@@ -71,24 +68,9 @@ absl::StatusOr<std::vector<v1::SpecRecord>> SqliteStore::ListHistory(const std::
   return ReadHistory(*connection_, resource);
 }
 
-absl::Status SqliteStore::CopyTo(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::exists(path, error)) {
-    return absl::AlreadyExistsError(absl::StrCat(path, " is there already"));
-  }
-  const std::string part = path + ".part";
-  // SQLite takes an empty file, and leaves it its mode.
-  RETURN_IF_ERROR(base::WriteFileAtomically(part, "", 0600));
+absl::StatusOr<std::vector<v1::AuditRecord>> SqliteStore::ListAudit(const AuditFilter& filter) {
   base::MutexLock lock(mutex_);
-  absl::Status copied = connection_->Run("VACUUM INTO $1", {SqlValue::Text(part)});
-  if (copied.ok()) {
-    std::filesystem::rename(part, path, error);
-    if (error) {
-      copied = absl::UnavailableError(absl::StrCat("rename ", part, ": ", error.message()));
-    }
-  }
-  if (!copied.ok()) std::filesystem::remove(part, error);
-  return copied;
+  return ReadAudit(*connection_, filter);
 }
 
 }  // namespace fairlead::store

@@ -39,7 +39,8 @@ class SqliteStore final : public Store {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::vector<v1::SpecRecord>> ListHistory(const std::string& resource) override
       ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status CopyTo(const std::string& path) override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const AuditFilter& filter) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   explicit SqliteStore(std::unique_ptr<SqliteConnection> connection);

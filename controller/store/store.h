@@ -9,8 +9,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
+#include "fairlead/v1/access.pb.h"
+#include "fairlead/v1/secret.pb.h"
 #include "fairlead/v1/state.pb.h"
 
 namespace fairlead::store {
@@ -27,12 +29,18 @@ struct StoreImage {
   std::vector<v1::SyncRecord> syncs;
   std::vector<v1::OriginRecord> origins;
   std::vector<v1::Approval> approvals;
+  std::vector<v1::AttemptRecord> attempts;
   // Those that have not ended, in order of creation.
   std::vector<v1::Run> runs;
   std::vector<v1::ScheduleRecord> schedules;
   std::vector<v1::BuildRecord> builds;
   std::vector<v1::RepoRecord> repos;
   std::vector<v1::ProcedureRecord> procedures;
+  std::vector<v1::JoinToken> join_tokens;
+  std::vector<v1::AgentCertificate> agent_certificates;
+  std::vector<v1::LocalUser> users;
+  std::vector<v1::ApiKey> api_keys;
+  std::vector<v1::SecretRecord> secrets;
   // Of the newest event; 0 when there is none.
   uint64_t last_event_id = 0;
 };
@@ -59,6 +67,9 @@ struct StoreBatch {
   std::vector<v1::Approval> put_approvals;
   // By resource.
   std::vector<std::string> delete_approvals;
+  std::vector<v1::AttemptRecord> put_attempts;
+  // By resource.
+  std::vector<std::string> delete_attempts;
   // One for each resource and spec hash; of a resource the newest kSpecsKept stay.
   std::vector<v1::SpecRecord> put_history;
   // By resource.
@@ -73,6 +84,23 @@ struct StoreBatch {
   std::vector<v1::ProcedureRecord> put_procedures;
   // By resource ("build/api", "repo/site", "procedure/nightly"): what a job or run left of it.
   std::vector<std::string> delete_made;
+  // By id, serial, name and id.
+  std::vector<v1::JoinToken> put_join_tokens;
+  std::vector<std::string> delete_join_tokens;
+  std::vector<v1::AgentCertificate> put_agent_certificates;
+  std::vector<std::string> delete_agent_certificates;
+  std::vector<v1::LocalUser> put_users;
+  std::vector<std::string> delete_users;
+  std::vector<v1::ApiKey> put_api_keys;
+  std::vector<std::string> delete_api_keys;
+  std::vector<v1::SecretRecord> put_secrets;
+  // By name.
+  std::vector<std::string> delete_secrets;
+  // Removes audit records up to this id; before the appends.
+  uint64_t trim_audit_through = 0;
+  // Ids are given by the caller, rising; one that is there is AlreadyExists. There is no way to
+  // change a record.
+  std::vector<v1::AuditRecord> append_audit;
   // Ids are given by the caller, rising.
   std::vector<v1::Event> append_events;
 
@@ -82,9 +110,14 @@ struct StoreBatch {
            delete_holds.empty() && put_actions.empty() && delete_actions.empty() &&
            put_syncs.empty() && delete_syncs.empty() && put_origins.empty() &&
            delete_origins.empty() && put_approvals.empty() && delete_approvals.empty() &&
-           put_history.empty() && delete_history.empty() && put_runs.empty() &&
-           put_schedules.empty() && delete_schedules.empty() && put_builds.empty() &&
-           put_repos.empty() && put_procedures.empty() && delete_made.empty() &&
+           put_attempts.empty() && delete_attempts.empty() && put_history.empty() &&
+           delete_history.empty() && put_runs.empty() && put_schedules.empty() &&
+           delete_schedules.empty() && put_builds.empty() && put_repos.empty() &&
+           put_procedures.empty() && delete_made.empty() && put_join_tokens.empty() &&
+           delete_join_tokens.empty() && put_agent_certificates.empty() &&
+           delete_agent_certificates.empty() && put_users.empty() && delete_users.empty() &&
+           put_api_keys.empty() && delete_api_keys.empty() && trim_audit_through == 0 &&
+           append_audit.empty() && put_secrets.empty() && delete_secrets.empty() &&
            append_events.empty();
   }
 };
@@ -109,6 +142,16 @@ struct RunFilter {
   uint32_t limit = 50;
 };
 
+struct AuditFilter {
+  // Only records with a greater id.
+  uint64_t after_id = 0;
+  // Only those of this time or later.
+  absl::Time since = absl::InfinitePast();
+  uint32_t limit = 1000;
+  // The newest so many instead of the oldest.
+  bool newest = false;
+};
+
 // Thread-safe. Every method blocks on the disk; ResourceExhausted when it is full, Unavailable
 // when the database does not answer: both may be tried again.
 class Store {
@@ -123,12 +166,8 @@ class Store {
   virtual absl::StatusOr<std::vector<v1::SpecRecord>> ListHistory(const std::string& resource) = 0;
   // Newest first.
   virtual absl::StatusOr<std::vector<v1::Run>> ListRuns(const RunFilter& filter) = 0;
-  // Makes a copy, as of one moment, at `path`, which must not be there; readable by its owner only.
-  // Unimplemented where the database has tools of its own for that.
-  virtual absl::Status CopyTo(const std::string& path) {
-    return absl::UnimplementedError(
-        absl::StrCat("no copy at ", path, ": this database is backed up with its own tools"));
-  }
+  // In order of id.
+  virtual absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const AuditFilter& filter) = 0;
 };
 
 }  // namespace fairlead::store

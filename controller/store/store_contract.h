@@ -75,6 +75,13 @@ inline v1::Approval ApprovalOf(const std::string& resource, const std::string& w
   return approval;
 }
 
+inline v1::AttemptRecord AttemptOf(const std::string& resource, uint32_t attempts = 1) {
+  v1::AttemptRecord record;
+  record.set_resource(resource);
+  record.set_attempts(attempts);
+  return record;
+}
+
 inline v1::SpecRecord SpecOf(const std::string& resource, const std::string& hash, int64_t at,
                              const std::string& reason = "") {
   v1::SpecRecord record;
@@ -112,6 +119,52 @@ inline v1::Event EventOf(uint64_t id, const std::string& resource = "deployment/
   return event;
 }
 
+inline v1::JoinToken JoinTokenOf(const std::string& id, uint32_t uses = 0) {
+  v1::JoinToken token;
+  token.set_id(id);
+  token.set_secret_hash(std::string("\0\xff'", 3));
+  token.set_uses(uses);
+  return token;
+}
+
+inline v1::AgentCertificate CertificateOf(const std::string& serial, bool revoked = false) {
+  v1::AgentCertificate certificate;
+  certificate.set_serial(serial);
+  certificate.set_server("edge-1");
+  certificate.set_revoked(revoked);
+  return certificate;
+}
+
+inline v1::LocalUser UserOf(const std::string& name, bool disabled = false) {
+  v1::LocalUser user;
+  user.set_name(name);
+  user.set_disabled(disabled);
+  return user;
+}
+
+inline v1::SecretRecord SecretOf(const std::string& name, const std::string& ciphertext) {
+  v1::SecretRecord secret;
+  secret.set_name(name);
+  secret.set_key_id("k1");
+  secret.set_ciphertext(ciphertext);
+  return secret;
+}
+
+inline v1::ApiKey KeyOf(const std::string& id, const std::string& name = "ci") {
+  v1::ApiKey key;
+  key.set_id(id);
+  key.set_name(name);
+  return key;
+}
+
+inline v1::AuditRecord AuditOf(uint64_t id, int64_t at = 0) {
+  v1::AuditRecord record;
+  record.set_id(id);
+  record.mutable_at()->set_seconds(at);
+  record.set_hash(std::string("\0\xff'", 3));
+  return record;
+}
+
 // Records compared by their text, which gtest prints on a difference.
 template <typename Record>
 std::vector<std::string> Texts(const std::vector<Record>& records) {
@@ -120,9 +173,10 @@ std::vector<std::string> Texts(const std::vector<Record>& records) {
   return texts;
 }
 
-inline std::vector<uint64_t> Ids(const std::vector<v1::Event>& events) {
+template <typename Record>
+std::vector<uint64_t> Ids(const std::vector<Record>& records) {
   std::vector<uint64_t> ids;
-  for (const v1::Event& event : events) ids.push_back(event.id());
+  for (const Record& record : records) ids.push_back(record.id());
   return ids;
 }
 
@@ -145,6 +199,12 @@ class StoreContractTest : public ::testing::Test {
     const auto events = store_->ListEvents(filter);
     EXPECT_TRUE(events.ok()) << events.status();
     return events.ok() ? Ids(*events) : std::vector<uint64_t>();
+  }
+
+  std::vector<uint64_t> AuditIds(const AuditFilter& filter) {
+    const auto records = store_->ListAudit(filter);
+    EXPECT_TRUE(records.ok()) << records.status();
+    return records.ok() ? Ids(*records) : std::vector<uint64_t>();
   }
 
   std::vector<std::string> History(const std::string& resource) {
@@ -434,6 +494,75 @@ TYPED_TEST_P(StoreContractTest, KeepsOneRecordOfWhatWasMade) {
   EXPECT_TRUE(this->Load().procedures.empty());
 }
 
+TYPED_TEST_P(StoreContractTest, KeepsIdentitiesByKindAndKey) {
+  // The same key in each kind.
+  this->Apply({.put_join_tokens = {JoinTokenOf("b"), JoinTokenOf("a")},
+               .put_agent_certificates = {CertificateOf("b"), CertificateOf("a")},
+               .put_users = {UserOf("b"), UserOf("a")},
+               .put_api_keys = {KeyOf("b"), KeyOf("a")},
+               .put_secrets = {SecretOf("PW", std::string("\0\1", 2)), SecretOf("A", "x")}});
+  this->Apply({.put_join_tokens = {JoinTokenOf("a", 1)},
+               .put_agent_certificates = {CertificateOf("a", true)},
+               .put_users = {UserOf("a", true)},
+               .put_api_keys = {KeyOf("a", "cd")}});
+  StoreImage image = this->Load();
+  EXPECT_EQ(Texts(image.join_tokens),
+            Texts<v1::JoinToken>({JoinTokenOf("a", 1), JoinTokenOf("b")}));
+  EXPECT_EQ(Texts(image.agent_certificates),
+            Texts<v1::AgentCertificate>({CertificateOf("a", true), CertificateOf("b")}));
+  EXPECT_EQ(Texts(image.users), Texts<v1::LocalUser>({UserOf("a", true), UserOf("b")}));
+  EXPECT_EQ(Texts(image.api_keys), Texts<v1::ApiKey>({KeyOf("a", "cd"), KeyOf("b")}));
+
+  this->Apply({.delete_join_tokens = {"a"},
+               .delete_agent_certificates = {"b", "none"},
+               .put_users = {UserOf("b", true)},
+               .delete_users = {"b"}});
+  image = this->Load();
+  EXPECT_EQ(Texts(image.join_tokens), Texts<v1::JoinToken>({JoinTokenOf("b")}));
+  EXPECT_EQ(Texts(image.agent_certificates),
+            Texts<v1::AgentCertificate>({CertificateOf("a", true)}));
+  EXPECT_EQ(Texts(image.users), Texts<v1::LocalUser>({UserOf("a", true), UserOf("b", true)}));
+  EXPECT_EQ(image.api_keys.size(), 2u);
+  EXPECT_EQ(Texts(image.secrets),
+            Texts<v1::SecretRecord>({SecretOf("A", "x"), SecretOf("PW", std::string("\0\1", 2))}));
+  this->Apply({.delete_api_keys = {"a", "b"}, .delete_secrets = {"A"}});
+  EXPECT_EQ(this->Load().secrets.size(), 1u);
+  EXPECT_TRUE(this->Load().api_keys.empty());
+}
+
+TYPED_TEST_P(StoreContractTest, AppendsAuditRecordsAndNeverChangesOne) {
+  this->Apply({.append_audit = {AuditOf(1, 10), AuditOf(2, 20)}});
+  this->Apply({.append_audit = {AuditOf(3, 30), AuditOf(4, 40)}});
+  const absl::Status again =
+      this->store_->Apply({.put_users = {UserOf("ann")}, .append_audit = {AuditOf(5), AuditOf(2)}});
+  EXPECT_EQ(again.code(), absl::StatusCode::kAlreadyExists) << again;
+  EXPECT_TRUE(this->Load().users.empty());
+  EXPECT_EQ(Texts(*this->store_->ListAudit({.after_id = 1, .limit = 1})),
+            Texts<v1::AuditRecord>({AuditOf(2, 20)}));
+  EXPECT_THAT(this->AuditIds({}), ::testing::ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(this->AuditIds({.limit = 2}), ::testing::ElementsAre(1, 2));
+  EXPECT_THAT(this->AuditIds({.limit = 2, .newest = true}), ::testing::ElementsAre(3, 4));
+  EXPECT_THAT(this->AuditIds({.after_id = 1, .since = absl::FromUnixSeconds(30)}),
+              ::testing::ElementsAre(3, 4));
+}
+
+TYPED_TEST_P(StoreContractTest, RemovesOldAuditRecordsOnly) {
+  this->Apply({.append_audit = {AuditOf(1), AuditOf(2), AuditOf(3)}});
+  this->Apply({.trim_audit_through = 2, .append_audit = {AuditOf(4)}});
+  EXPECT_THAT(this->AuditIds({}), ::testing::ElementsAre(3, 4));
+  this->Apply({.trim_audit_through = 99});
+  EXPECT_THAT(this->AuditIds({}), ::testing::IsEmpty());
+}
+
+TYPED_TEST_P(StoreContractTest, KeepsOneFailedAttemptOfAResource) {
+  this->Apply({.put_attempts = {AttemptOf("stack/b"), AttemptOf("stack/a")}});
+  this->Apply({.put_attempts = {AttemptOf("stack/b", 2)}});
+  EXPECT_EQ(Texts(this->Load().attempts),
+            Texts<v1::AttemptRecord>({AttemptOf("stack/a"), AttemptOf("stack/b", 2)}));
+  this->Apply({.delete_attempts = {"stack/a", "stack/c"}});
+  EXPECT_EQ(Texts(this->Load().attempts), Texts<v1::AttemptRecord>({AttemptOf("stack/b", 2)}));
+}
+
 REGISTER_TYPED_TEST_SUITE_P(
     StoreContractTest, IsEmptyAtFirst, GivesBackWhatWasPutInOrderOfKey,
     PutReplacesTheRecordOfTheSameKey, DeletesByKeyAndNothingElse, DeletingWhatIsNotThereIsNoError,
@@ -443,6 +572,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
     KeepsABoundedNumberOfEventsAndTheNewestOnes, LoadsRunsThatHaveNotEndedAndListsAllNewestFirst,
     KeepsABoundedNumberOfEndedRunsAndAllOthers, KeepsOneRecordOfASchedule,
-    KeepsOneRecordOfWhatWasMade, TakesCallsFromSeveralThreads);
+    KeepsOneRecordOfWhatWasMade, KeepsIdentitiesByKindAndKey, AppendsAuditRecordsAndNeverChangesOne,
+    RemovesOldAuditRecordsOnly, KeepsOneFailedAttemptOfAResource, TakesCallsFromSeveralThreads);
 
 }  // namespace fairlead::store

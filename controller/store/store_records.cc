@@ -23,6 +23,13 @@ struct RecordTable {
   std::string payload = "record";
 };
 
+// Kinds of the table access.
+constexpr char kJoinToken[] = "join_token";
+constexpr char kAgentCertificate[] = "agent_certificate";
+constexpr char kUser[] = "user";
+constexpr char kApiKey[] = "api_key";
+constexpr char kSecret[] = "secret";
+
 // Of all that a batch deletes by one text.
 struct KeyedDelete {
   std::string table;
@@ -38,6 +45,7 @@ const std::vector<KeyedDelete>& KeyedDeletes() {
       {"syncs", "name", &StoreBatch::delete_syncs},
       {"origins", "resource", &StoreBatch::delete_origins},
       {"approvals", "resource", &StoreBatch::delete_approvals},
+      {"attempts", "resource", &StoreBatch::delete_attempts},
       {"spec_history", "resource", &StoreBatch::delete_history},
       {"schedules", "resource", &StoreBatch::delete_schedules},
       {"made", "resource", &StoreBatch::delete_made},
@@ -90,6 +98,56 @@ absl::Status PutMade(SqlWriter& writer, const std::string& kind,
                     [&kind](const Record& r) {
                       return SqlValues{SqlValue::Text(r.resource()), SqlValue::Text(kind)};
                     });
+}
+
+// `key_of` gives the key of a record, such as its name.
+template <typename Record, typename KeyOf>
+absl::Status PutAccess(SqlWriter& writer, const std::string& kind,
+                       const std::vector<Record>& records, KeyOf key_of) {
+  return PutRecords(writer, {.name = "access", .columns = {"kind", "key"}, .keys = 2}, records,
+                    [&kind, key_of](const Record& r) {
+                      return SqlValues{SqlValue::Text(kind), SqlValue::Text((r.*key_of)())};
+                    });
+}
+
+absl::Status DeleteAccess(SqlWriter& writer, const std::string& kind,
+                          const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    RETURN_IF_ERROR(writer.Run("DELETE FROM access WHERE kind = $1 AND key = $2",
+                               {SqlValue::Text(kind), SqlValue::Text(key)}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAccess(SqlWriter& writer, const StoreBatch& batch) {
+  RETURN_IF_ERROR(DeleteAccess(writer, kJoinToken, batch.delete_join_tokens));
+  RETURN_IF_ERROR(DeleteAccess(writer, kAgentCertificate, batch.delete_agent_certificates));
+  RETURN_IF_ERROR(DeleteAccess(writer, kUser, batch.delete_users));
+  RETURN_IF_ERROR(DeleteAccess(writer, kApiKey, batch.delete_api_keys));
+  RETURN_IF_ERROR(DeleteAccess(writer, kSecret, batch.delete_secrets));
+  RETURN_IF_ERROR(PutAccess(writer, kJoinToken, batch.put_join_tokens, &v1::JoinToken::id));
+  RETURN_IF_ERROR(PutAccess(writer, kAgentCertificate, batch.put_agent_certificates,
+                            &v1::AgentCertificate::serial));
+  RETURN_IF_ERROR(PutAccess(writer, kUser, batch.put_users, &v1::LocalUser::name));
+  RETURN_IF_ERROR(PutAccess(writer, kApiKey, batch.put_api_keys, &v1::ApiKey::id));
+  return PutAccess(writer, kSecret, batch.put_secrets, &v1::SecretRecord::name);
+}
+
+// No put: an id that is there already is an error.
+absl::Status WriteAudit(SqlWriter& writer, const StoreBatch& batch) {
+  if (batch.trim_audit_through > 0) {
+    RETURN_IF_ERROR(
+        writer.Run("DELETE FROM audit WHERE id <= $1",
+                   {SqlValue::Integer(static_cast<int64_t>(batch.trim_audit_through))}));
+  }
+  for (const v1::AuditRecord& record : batch.append_audit) {
+    RETURN_IF_ERROR(writer.Run("INSERT INTO audit (id, at, record) VALUES ($1, $2, $3)",
+                               {SqlValue::Integer(static_cast<int64_t>(record.id())),
+                                SqlValue::Integer(absl::ToUnixMicros(base::FromProto(record.at()))),
+                                SqlValue::Bytes(record.SerializeAsString())}),
+                    absl::StrCat("append audit record ", record.id()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DeleteFailedSpecs(SqlWriter& writer,
@@ -173,6 +231,7 @@ absl::Status WriteDeletes(SqlWriter& writer, const StoreBatch& batch) {
 absl::Status PutNamed(SqlWriter& writer, const StoreBatch& batch) {
   RETURN_IF_ERROR(PutByResource(writer, "holds", batch.put_holds));
   RETURN_IF_ERROR(PutByResource(writer, "approvals", batch.put_approvals));
+  RETURN_IF_ERROR(PutByResource(writer, "attempts", batch.put_attempts));
   RETURN_IF_ERROR(PutByResource(writer, "schedules", batch.put_schedules));
   RETURN_IF_ERROR(PutMade(writer, "build", batch.put_builds));
   RETURN_IF_ERROR(PutMade(writer, "repo", batch.put_repos));
@@ -237,6 +296,21 @@ absl::Status ReadMade(SqlSession& session, const std::string& kind, std::vector<
                      {SqlValue::Text(kind)}, records);
 }
 
+template <typename Record>
+absl::Status ReadAccess(SqlSession& session, const std::string& kind,
+                        std::vector<Record>& records) {
+  return ReadRecords(session, "SELECT record, key FROM access WHERE kind = $1 ORDER BY key",
+                     {SqlValue::Text(kind)}, records);
+}
+
+absl::Status ReadIdentities(SqlSession& session, StoreImage& image) {
+  RETURN_IF_ERROR(ReadAccess(session, kJoinToken, image.join_tokens));
+  RETURN_IF_ERROR(ReadAccess(session, kAgentCertificate, image.agent_certificates));
+  RETURN_IF_ERROR(ReadAccess(session, kUser, image.users));
+  RETURN_IF_ERROR(ReadAccess(session, kApiKey, image.api_keys));
+  return ReadAccess(session, kSecret, image.secrets);
+}
+
 absl::Status ReadTables(SqlSession& session, StoreImage& image) {
   RETURN_IF_ERROR(ReadTable(session, "inventory", "resource", image.inventory));
   RETURN_IF_ERROR(ReadTable(session, "failed_specs", "resource, spec_hash", image.failed_specs));
@@ -245,6 +319,7 @@ absl::Status ReadTables(SqlSession& session, StoreImage& image) {
   RETURN_IF_ERROR(ReadTable(session, "syncs", "name", image.syncs));
   RETURN_IF_ERROR(ReadTable(session, "origins", "resource", image.origins));
   RETURN_IF_ERROR(ReadTable(session, "approvals", "resource", image.approvals));
+  RETURN_IF_ERROR(ReadTable(session, "attempts", "resource", image.attempts));
   return ReadTable(session, "schedules", "resource", image.schedules);
 }
 
@@ -253,6 +328,8 @@ absl::Status ReadTables(SqlSession& session, StoreImage& image) {
 absl::Status WriteBatch(SqlWriter& writer, const StoreBatch& batch, bool trim) {
   RETURN_IF_ERROR(WriteDeletes(writer, batch));
   RETURN_IF_ERROR(WritePuts(writer, batch));
+  RETURN_IF_ERROR(WriteAccess(writer, batch));
+  RETURN_IF_ERROR(WriteAudit(writer, batch));
   RETURN_IF_ERROR(AppendEvents(writer, batch.append_events));
   if (!trim) return absl::OkStatus();
   return writer.Run(absl::StrCat("DELETE FROM events WHERE id <= (SELECT id FROM events ORDER BY ",
@@ -270,6 +347,7 @@ absl::StatusOr<StoreImage> ReadImage(SqlSession& session) {
   RETURN_IF_ERROR(ReadMade(session, "build", image.builds));
   RETURN_IF_ERROR(ReadMade(session, "repo", image.repos));
   RETURN_IF_ERROR(ReadMade(session, "procedure", image.procedures));
+  RETURN_IF_ERROR(ReadIdentities(session, image));
   RETURN_IF_ERROR(ReadRecords(
       session, "SELECT record, id FROM runs WHERE ended = 0 ORDER BY created, id", {}, image.runs));
   ASSIGN_OR_RETURN(const int64_t last,
@@ -301,6 +379,22 @@ absl::StatusOr<std::vector<v1::Run>> ReadRuns(SqlSession& session, const RunFilt
       {SqlValue::Text(filter.id), SqlValue::Text(filter.resource), SqlValue::Integer(filter.limit)},
       runs));
   return runs;
+}
+
+absl::StatusOr<std::vector<v1::AuditRecord>> ReadAudit(SqlSession& session,
+                                                       const AuditFilter& filter) {
+  std::vector<v1::AuditRecord> records;
+  const int64_t since =
+      filter.since == absl::InfinitePast() ? INT64_MIN : absl::ToUnixMicros(filter.since);
+  RETURN_IF_ERROR(ReadRecords(
+      session,
+      absl::StrCat("SELECT record, id FROM audit WHERE id > $1 AND at >= $2 ORDER BY id ",
+                   filter.newest ? "DESC" : "ASC", " LIMIT $3"),
+      {SqlValue::Integer(static_cast<int64_t>(filter.after_id)), SqlValue::Integer(since),
+       SqlValue::Integer(filter.limit)},
+      records));
+  if (filter.newest) std::reverse(records.begin(), records.end());
+  return records;
 }
 
 absl::StatusOr<std::vector<v1::SpecRecord>> ReadHistory(SqlSession& session,

@@ -24,6 +24,8 @@ absl::StatusOr<StoreImage> ReadImage(SqlSession& session);
 
 absl::StatusOr<std::vector<v1::Event>> ReadEvents(SqlSession& session, const EventFilter& filter);
 absl::StatusOr<std::vector<v1::Run>> ReadRuns(SqlSession& session, const RunFilter& filter);
+absl::StatusOr<std::vector<v1::AuditRecord>> ReadAudit(SqlSession& session,
+                                                       const AuditFilter& filter);
 absl::StatusOr<std::vector<v1::SpecRecord>> ReadHistory(SqlSession& session,
                                                         const std::string& resource);
 

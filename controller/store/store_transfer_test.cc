@@ -33,11 +33,18 @@ class StoreTransferTest : public PostgresTest {
       batch.put_syncs.push_back(SyncOf(name));
       batch.put_origins.push_back(OriginOf(name));
       batch.put_approvals.push_back(ApprovalOf(name));
+      batch.put_attempts.push_back(AttemptOf(name));
       batch.put_history.push_back(SpecOf(name, "h", -5));
       batch.put_runs.push_back(RunOf(name, 20, v1::RUN_STATE_FAILED));
+      batch.put_join_tokens.push_back(JoinTokenOf(name));
+      batch.put_agent_certificates.push_back(CertificateOf(name));
+      batch.put_users.push_back(UserOf(name));
+      batch.put_api_keys.push_back(KeyOf(name));
+      batch.put_secrets.push_back(SecretOf(name, "ciphertext"));
       batch.put_schedules.push_back(ScheduleOf(name, 3));
     }
     batch.put_builds.emplace_back().set_resource("build/api");
+    batch.append_audit = {AuditOf(1, -5), AuditOf(2)};
     for (uint64_t id = 1; id <= 2000; ++id) batch.append_events.push_back(EventOf(id));
     return batch;
   }
@@ -54,7 +61,7 @@ TEST_F(StoreTransferTest, MovesEverythingFromSqliteToPostgresAndBack) {
   const auto there = MoveStore(File("a.db"), Database(), TransferMode::kDo, clock_.Now());
   ASSERT_TRUE(there.ok()) << there.status();
   EXPECT_EQ(there->fingerprint, rehearsed->fingerprint);
-  EXPECT_EQ(there->records, 3u + 10 * 4 + 1 + 2000);
+  EXPECT_EQ(there->records, 3u + 16 * 4 + 1 + 2 + 2000);
   {
     // It is a store that can be written to, and then a source.
     const auto store = OpenAt(Database());

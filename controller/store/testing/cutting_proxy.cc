@@ -59,9 +59,11 @@ CuttingProxy::CuttingProxy(int server_port) : server_port_(server_port) {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = Loopback(0);
   socklen_t size = sizeof(address);
-  bind(listener_, reinterpret_cast<const sockaddr*>(&address), size);
-  listen(listener_, 16);
-  getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+  if (bind(listener_, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      listen(listener_, 16) != 0 ||
+      getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return;
+  }
   port_ = ntohs(address.sin_port);
   if (pipe2(stop_ends_, O_CLOEXEC) != 0) return;
   acceptor_ = std::thread([this] { Accept(); });

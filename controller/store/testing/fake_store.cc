@@ -71,11 +71,17 @@ absl::StatusOr<StoreImage> FakeStore::Load() {
                     .syncs = RecordsOf(syncs_),
                     .origins = RecordsOf(origins_),
                     .approvals = RecordsOf(approvals_),
+                    .attempts = RecordsOf(attempts_),
                     .runs = OpenRuns(runs_),
                     .schedules = RecordsOf(schedules_),
                     .builds = RecordsOf(builds_),
                     .repos = RecordsOf(repos_),
                     .procedures = RecordsOf(procedures_),
+                    .join_tokens = RecordsOf(join_tokens_),
+                    .agent_certificates = RecordsOf(agent_certificates_),
+                    .users = RecordsOf(users_),
+                    .api_keys = RecordsOf(api_keys_),
+                    .secrets = RecordsOf(secrets_),
                     .last_event_id = events_.empty() ? 0 : events_.rbegin()->first};
 }
 
@@ -88,7 +94,15 @@ absl::Status FakeStore::Apply(const StoreBatch& batch) {
       return absl::AlreadyExistsError(absl::StrCat("append event ", event.id()));
     }
   }
+  std::set<uint64_t> audit_ids;
+  for (const v1::AuditRecord& record : batch.append_audit) {
+    const bool is_there = audit_.contains(record.id()) && record.id() > batch.trim_audit_through;
+    if (is_there || !audit_ids.insert(record.id()).second) {
+      return absl::AlreadyExistsError(absl::StrCat("append audit record ", record.id()));
+    }
+  }
   DeleteLocked(batch);
+  WriteAccessLocked(batch);
   PutLocked(batch);
   while (events_.size() > kEventsKept) events_.erase(events_.begin());
   ++applied;
@@ -109,6 +123,7 @@ void FakeStore::DeleteLocked(const StoreBatch& batch) {
   for (const std::string& key : batch.delete_syncs) syncs_.erase(key);
   for (const std::string& key : batch.delete_origins) origins_.erase(key);
   for (const std::string& key : batch.delete_approvals) approvals_.erase(key);
+  for (const std::string& key : batch.delete_attempts) attempts_.erase(key);
   for (const std::string& key : batch.delete_history) history_.erase(key);
   for (const std::string& key : batch.delete_schedules) schedules_.erase(key);
   for (const std::string& key : batch.delete_made) {
@@ -116,6 +131,23 @@ void FakeStore::DeleteLocked(const StoreBatch& batch) {
     repos_.erase(key);
     procedures_.erase(key);
   }
+}
+
+void FakeStore::WriteAccessLocked(const StoreBatch& batch) {
+  for (const std::string& key : batch.delete_join_tokens) join_tokens_.erase(key);
+  for (const std::string& key : batch.delete_agent_certificates) agent_certificates_.erase(key);
+  for (const std::string& key : batch.delete_users) users_.erase(key);
+  for (const std::string& key : batch.delete_api_keys) api_keys_.erase(key);
+  for (const std::string& key : batch.delete_secrets) secrets_.erase(key);
+  for (const auto& record : batch.put_join_tokens) join_tokens_[record.id()] = record;
+  for (const auto& record : batch.put_agent_certificates) {
+    agent_certificates_[record.serial()] = record;
+  }
+  for (const auto& record : batch.put_users) users_[record.name()] = record;
+  for (const auto& record : batch.put_api_keys) api_keys_[record.id()] = record;
+  for (const auto& record : batch.put_secrets) secrets_[record.name()] = record;
+  audit_.erase(audit_.begin(), audit_.upper_bound(batch.trim_audit_through));
+  for (const auto& record : batch.append_audit) audit_[record.id()] = record;
 }
 
 void FakeStore::PutLocked(const StoreBatch& batch) {
@@ -129,6 +161,7 @@ void FakeStore::PutLocked(const StoreBatch& batch) {
   for (const auto& record : batch.put_syncs) syncs_[record.name()] = record;
   for (const auto& record : batch.put_origins) origins_[record.resource()] = record;
   for (const auto& record : batch.put_approvals) approvals_[record.resource()] = record;
+  for (const auto& record : batch.put_attempts) attempts_[record.resource()] = record;
   for (const auto& record : batch.put_history) PutHistory(record, history_[record.resource()]);
   for (const auto& record : batch.put_schedules) schedules_[record.resource()] = record;
   for (const auto& record : batch.put_builds) builds_[record.resource()] = record;
@@ -163,6 +196,24 @@ absl::StatusOr<std::vector<v1::Run>> FakeStore::ListRuns(const RunFilter& filter
   std::sort(runs.begin(), runs.end(), IsNewer);
   if (runs.size() > filter.limit) runs.resize(filter.limit);
   return runs;
+}
+
+absl::StatusOr<std::vector<v1::AuditRecord>> FakeStore::ListAudit(const AuditFilter& filter) {
+  base::MutexLock lock(mutex_);
+  std::vector<v1::AuditRecord> records;
+  for (const auto& [id, record] : audit_) {
+    if (id > filter.after_id && base::FromProto(record.at()) >= filter.since) {
+      records.push_back(record);
+    }
+  }
+  if (records.size() <= filter.limit) return records;
+  const auto surplus = static_cast<std::ptrdiff_t>(records.size() - filter.limit);
+  if (filter.newest) {
+    records.erase(records.begin(), records.begin() + surplus);
+  } else {
+    records.resize(filter.limit);
+  }
+  return records;
 }
 
 absl::StatusOr<std::vector<v1::SpecRecord>> FakeStore::ListHistory(const std::string& resource) {

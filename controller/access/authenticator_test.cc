@@ -1,0 +1,256 @@
+#include "controller/access/authenticator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/proto_time.h"
+#include "base/testing/simulated_clock.h"
+#include "controller/access/passwords.h"
+#include "controller/access/secret.h"
+#include "controller/store/testing/fake_store.h"
+
+namespace fairlead::access {
+namespace {
+
+using ::testing::HasSubstr;
+
+class AuthenticatorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto directory = Directory::Load({}, store_);
+    ASSERT_TRUE(directory.ok()) << directory.status();
+    directory_ = *std::move(directory);
+    authenticator_ =
+        std::make_unique<Authenticator>(*directory_, sessions_, clock_, AuthenticatorOptions{});
+  }
+  void AddUser(const std::string& name, bool admin = false) {
+    v1::LocalUser user;
+    user.set_name(name);
+    user.set_password_hash(*HashPassword(kPassword));
+    user.set_admin(admin);
+    const absl::Status status = directory_->AddUser(user);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  // The text of a new key.
+  std::string AddKey(v1::ApiKey key) {
+    const Secret secret = NewSecret(kKeyKind);
+    key.set_id(secret.id);
+    key.set_prefix("flk_" + secret.id);
+    key.set_secret_hash(Sha256(secret.secret));
+    if (key.name().empty()) key.set_name("ci");
+    const absl::Status status = directory_->AddKey(key);
+    EXPECT_TRUE(status.ok()) << status;
+    return secret.Text();
+  }
+  absl::StatusOr<Caller> WithBearer(const std::string& bearer,
+                                    const std::string& address = "10.0.0.1") {
+    return authenticator_->Authenticate({.bearer = bearer, .address = address});
+  }
+
+  static constexpr char kPassword[] = "correct horse";
+  store::FakeStore store_;
+  base::SimulatedClock clock_;
+  Sessions sessions_{absl::Hours(12)};
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Authenticator> authenticator_;
+};
+
+TEST_F(AuthenticatorTest, WithoutAnythingNobodyIsKnown) {
+  const auto caller = authenticator_->Authenticate({.address = "10.0.0.1"});
+  EXPECT_EQ(caller.status().code(), absl::StatusCode::kUnauthenticated);
+}
+
+TEST_F(AuthenticatorTest, CertificatesNameAgentsPeopleAndTheOperator) {
+  struct Case {
+    std::vector<std::string> names;
+    std::string expected;
+  };
+  for (const Case& each :
+       {Case{{"fairlead://server/edge-1"}, "agent/edge-1"},
+        Case{{"fairlead://user/ann"}, "certificate/ann"},
+        Case{{"127.0.0.1"}, "certificate/operator"}, Case{{}, "certificate/operator"},
+        Case{{"fairlead://user/ann", "fairlead://server/e"}, "agent/e"}}) {
+    const auto caller =
+        authenticator_->Authenticate({.has_certificate = true, .names = each.names});
+    ASSERT_TRUE(caller.ok()) << caller.status();
+    EXPECT_EQ(caller->Text(), each.expected);
+  }
+}
+
+TEST_F(AuthenticatorTest, DevNeedsNothingButAWrongBearerIsRefusedThereToo) {
+  Authenticator dev(*directory_, sessions_, clock_, {.dev = true});
+  EXPECT_EQ(dev.Authenticate({.address = "127.0.0.1"})->Text(), "dev");
+  EXPECT_EQ(dev.Authenticate({.address = "127.0.0.1"})->Who(), "operator");
+  EXPECT_EQ(dev.Authenticate({.bearer = "x"}).status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(dev.Authenticate({.bearer = NewSecret(kKeyKind).Text()}).status().code(),
+            absl::StatusCode::kUnauthenticated);
+}
+
+TEST_F(AuthenticatorTest, KeyIsItsUserUntilItEnds) {
+  AddUser("ann");
+  v1::ApiKey key;
+  key.set_user("ann");
+  *key.mutable_expires() = base::ToProto(clock_.Now() + absl::Hours(1));
+  const std::string text = AddKey(key);
+  const auto caller = WithBearer(text);
+  ASSERT_TRUE(caller.ok()) << caller.status();
+  EXPECT_EQ(caller->Text(), "key/ann/ci");
+  EXPECT_EQ(caller->Who(), "ann/ci");
+  EXPECT_EQ(caller->expires, clock_.Now() + absl::Hours(1));
+  clock_.Advance(absl::Hours(1));
+  EXPECT_THAT(WithBearer(text).status().message(), HasSubstr("revoked or expired"));
+}
+
+TEST_F(AuthenticatorTest, KeyEndsWithItsRevocationAndWithItsUser) {
+  AddUser("ann");
+  AddUser("root", true);
+  v1::ApiKey key;
+  key.set_user("ann");
+  const std::string first = AddKey(key);
+  key.set_name("other");
+  const std::string second = AddKey(key);
+  ASSERT_TRUE(directory_->RevokeKey(ParseSecret(first)->id).ok());
+  EXPECT_FALSE(WithBearer(first).ok());
+  EXPECT_TRUE(WithBearer(second).ok());
+  ASSERT_TRUE(directory_->ChangeUser("ann", [](v1::LocalUser& u) { u.set_disabled(true); }).ok());
+  EXPECT_FALSE(WithBearer(second).ok());
+}
+
+TEST_F(AuthenticatorTest, KeyWithAWrongSecretIsRefused) {
+  std::string text = AddKey({});
+  ASSERT_TRUE(WithBearer(text).ok());
+  text.back() = text.back() == '0' ? '1' : '0';
+  EXPECT_THAT(WithBearer(text).status().message(), HasSubstr("no such API key"));
+}
+
+TEST_F(AuthenticatorTest, WrongKeysLockNobodyOut) {
+  AddUser("ann");
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(WithBearer(NewSecret(kKeyKind).Text(), "10.0.0.1").ok());
+  }
+  EXPECT_TRUE(authenticator_->CheckPassword("ann", kPassword, "10.0.0.1").ok());
+}
+
+TEST_F(AuthenticatorTest, KeyKeepsToItsNetworks) {
+  v1::ApiKey key;
+  key.add_cidrs("10.0.0.0/8");
+  key.add_cidrs("::1");
+  const std::string text = AddKey(key);
+  EXPECT_TRUE(WithBearer(text, "10.9.9.9").ok());
+  EXPECT_TRUE(WithBearer(text, "::1").ok());
+  EXPECT_THAT(WithBearer(text, "192.168.0.1").status().message(),
+              HasSubstr("may not be used from 192.168.0.1"));
+  EXPECT_FALSE(WithBearer(text, "unix").ok());
+}
+
+TEST_F(AuthenticatorTest, SessionEndsByTimeByLogoutAndWithItsUser) {
+  AddUser("ann");
+  AddUser("root", true);
+  const auto open = [this] { return sessions_.Open("ann", clock_.Now()).token; };
+  std::string token = open();
+  EXPECT_EQ(WithBearer(token)->Text(), "user/ann");
+  clock_.Advance(absl::Hours(12));
+  EXPECT_THAT(WithBearer(token).status().message(), HasSubstr("fairlead login"));
+  token = open();
+  sessions_.End(ParseSecret(token)->id);
+  EXPECT_FALSE(WithBearer(token).ok());
+  token = open();
+  const std::string kept = open();
+  sessions_.EndAllOf("ann", ParseSecret(kept)->id);
+  EXPECT_FALSE(WithBearer(token).ok());
+  EXPECT_TRUE(WithBearer(kept).ok());
+  ASSERT_TRUE(directory_->ChangeUser("ann", [](v1::LocalUser& u) { u.set_disabled(true); }).ok());
+  EXPECT_FALSE(WithBearer(kept).ok());
+}
+
+TEST_F(AuthenticatorTest, PasswordsOfNobodyAndOfTheDisabledFailAlike) {
+  AddUser("ann");
+  AddUser("root", true);
+  EXPECT_TRUE(authenticator_->CheckPassword("ann", kPassword, "a").ok());
+  const absl::Status wrong = authenticator_->CheckPassword("ann", "wrong", "a").status();
+  EXPECT_EQ(wrong.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(authenticator_->CheckPassword("nobody", kPassword, "a").status(), wrong);
+  ASSERT_TRUE(directory_->ChangeUser("ann", [](v1::LocalUser& u) { u.set_disabled(true); }).ok());
+  EXPECT_EQ(authenticator_->CheckPassword("ann", kPassword, "a").status(), wrong);
+}
+
+TEST_F(AuthenticatorTest, TooManyWrongPasswordsLockOutEvenTheRightOne) {
+  AddUser("ann");
+  for (int i = 0; i < 6; ++i)
+    authenticator_->CheckPassword("ann", "wrong", "a").status().IgnoreError();
+  const absl::Status status = authenticator_->CheckPassword("ann", kPassword, "a").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(authenticator_->CheckPassword("ann", kPassword, "a").ok());
+}
+
+TEST_F(AuthenticatorTest, FirstTokenIsGoodForOneUser) {
+  const std::string first = *directory_->MakeFirstToken();
+  const std::string second = *directory_->MakeFirstToken();
+  EXPECT_FALSE(authenticator_->CheckFirstToken(first, "a").ok());
+  EXPECT_TRUE(authenticator_->CheckFirstToken(second, "a").ok());
+  // It is no session.
+  EXPECT_FALSE(WithBearer(second).ok());
+  AddUser("ann", true);
+  EXPECT_FALSE(authenticator_->CheckFirstToken(second, "a").ok());
+  EXPECT_FALSE(directory_->MakeFirstToken().ok());
+  EXPECT_EQ(directory_->AddFirstUser({}).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(AuthenticatorTest, WhatIsStoredIsThereAfterARestart) {
+  AddUser("ann", true);
+  v1::ApiKey key;
+  key.set_user("ann");
+  const std::string text = AddKey(key);
+  directory_ = *Directory::Load(*store_.Load(), store_);
+  Authenticator again(*directory_, sessions_, clock_, {});
+  EXPECT_EQ(again.Authenticate({.bearer = text})->Text(), "key/ann/ci");
+  EXPECT_TRUE(again.CheckPassword("ann", kPassword, "a").ok());
+  const store::StoreImage image = *store_.Load();
+  for (const auto& user : image.users) {
+    EXPECT_THAT(user.SerializeAsString(), ::testing::Not(HasSubstr(kPassword)));
+  }
+  for (const auto& stored : image.api_keys) {
+    EXPECT_THAT(stored.SerializeAsString(), ::testing::Not(HasSubstr(ParseSecret(text)->secret)));
+  }
+}
+
+TEST_F(AuthenticatorTest, LastAdminStays) {
+  AddUser("ann", true);
+  const auto disable = [](v1::LocalUser& user) { user.set_disabled(true); };
+  EXPECT_THAT(directory_->ChangeUser("ann", disable).message(), HasSubstr("only admin"));
+  EXPECT_TRUE(authenticator_->CheckPassword("ann", kPassword, "a").ok());
+  AddUser("root", true);
+  EXPECT_TRUE(directory_->ChangeUser("ann", disable).ok());
+}
+
+TEST_F(AuthenticatorTest, ChangeThatIsNotStoredDoesNotCount) {
+  AddUser("ann", true);
+  store_.apply_fails = true;
+  EXPECT_FALSE(directory_
+                   ->AddUser([] {
+                     v1::LocalUser user;
+                     user.set_name("bob");
+                     return user;
+                   }())
+                   .ok());
+  EXPECT_EQ(directory_->identities()->users.size(), 1u);
+}
+
+TEST_F(AuthenticatorTest, NamesAndKeysAreChecked) {
+  for (const std::string name : {"", "-a", "a b", "a/b", "\n"}) {
+    EXPECT_EQ(CheckUserName(name).code(), absl::StatusCode::kInvalidArgument) << name;
+  }
+  EXPECT_TRUE(CheckUserName("ann.b-c_d@example.org").ok());
+  AddKey({});
+  v1::ApiKey again;
+  again.set_id("x");
+  again.set_name("ci");
+  EXPECT_EQ(directory_->AddKey(again).code(), absl::StatusCode::kAlreadyExists);
+  again.set_name("other");
+  again.add_cidrs("nonsense");
+  EXPECT_EQ(directory_->AddKey(again).code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace fairlead::access

@@ -1,0 +1,66 @@
+// Who calls.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+namespace fairlead::access {
+
+// A value: an identity that was proven, not what it may do. That is looked up at each check, so
+// that a change counts at once.
+struct Caller {
+  enum class Kind {
+    // Not proven.
+    kNobody,
+    // Without TLS on loopback, nobody is asked.
+    kDev,
+    // A client certificate that is not an agent's.
+    kCertificate,
+    kUser,
+    kKey,
+    // The agent of a server.
+    kAgent,
+  };
+
+  // "user/ann", as the audit log has it.
+  std::string Text() const {
+    switch (kind) {
+      case Kind::kDev:
+        return "dev";
+      case Kind::kCertificate:
+        return absl::StrCat("certificate/", name);
+      case Kind::kUser:
+        return absl::StrCat("user/", name);
+      case Kind::kKey:
+        return absl::StrCat("key/", name.empty() ? "" : absl::StrCat(name, "/"), key_name);
+      case Kind::kAgent:
+        return absl::StrCat("agent/", name);
+      case Kind::kNobody:
+        break;
+    }
+    return "unknown";
+  }
+  // The short form that holds, approvals and runs keep.
+  std::string Who() const {
+    if (kind == Kind::kDev) return "operator";
+    if (kind != Kind::kKey) return name;
+    return name.empty() ? key_name : absl::StrCat(name, "/", key_name);
+  }
+
+  Kind kind = Kind::kNobody;
+  // Of the user, of a key's user, of the certificate or of the server.
+  std::string name;
+  // Of a key.
+  std::string key_id;
+  std::string key_name;
+  // Of a session.
+  std::string session_id;
+  // IP address without a port, or "unix".
+  std::string address;
+  // Of the session or key.
+  absl::Time expires = absl::InfiniteFuture();
+};
+
+}  // namespace fairlead::access

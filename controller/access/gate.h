@@ -1,0 +1,105 @@
+// The one place that says who may do what.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <google/protobuf/message.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "controller/access/audit_log.h"
+#include "controller/access/authenticator.h"
+#include "controller/access/caller.h"
+#include "controller/access/directory.h"
+#include "controller/access/permission.h"
+#include "controller/access/rules.h"
+
+namespace fairlead::access {
+
+// What one caller may do, at one moment. A value.
+class Rights {
+ public:
+  // Nothing.
+  Rights() = default;
+  static Rights Everything();
+  Rights(std::shared_ptr<const Policy> policy, std::vector<std::size_t> groups)
+      : policy_(std::move(policy)), groups_(std::move(groups)) {}
+  // No more than the key's own permissions.
+  void LimitTo(std::shared_ptr<const Policy> policy, std::shared_ptr<const Identities> identities,
+               const KnownKey* key);
+
+  // Of "stack/web".
+  Right Of(absl::string_view resource) const;
+  // Of all resources of a kind. "system" is the controller itself.
+  Right OfKind(absl::string_view kind) const;
+  bool nothing() const;
+
+ private:
+  bool everything_ = false;
+  std::shared_ptr<const Policy> policy_;
+  std::vector<std::size_t> groups_;
+  std::shared_ptr<const Identities> identities_;
+  const KnownKey* limit_ = nullptr;
+};
+
+// A call that was looked at.
+struct Admission {
+  // OK, Unauthenticated, PermissionDenied or ResourceExhausted.
+  absl::Status status;
+  Caller caller;
+  // Null when there is none.
+  const Rule* rule = nullptr;
+  // "stack/web"; empty when it is about none, or not about one.
+  std::string resource;
+};
+
+// Authenticates, finds the rule, decides. Thread-safe; a decision costs some look-ups.
+class Gate {
+ public:
+  // The resource of a run, or NotFound.
+  using FindRun = std::function<absl::StatusOr<std::string>(const std::string& id)>;
+
+  // All outlive the gate.
+  Gate(Authenticator& authenticator, Directory& directory, base::Clock& clock, FindRun find_run,
+       const Rules& rules = Rules::All());
+
+  // The user groups and resources that are declared now.
+  void SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  Admission Admit(const std::string& method, const google::protobuf::Message& request,
+                  const Credentials& credentials) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // As of now: who is disabled meanwhile has none.
+  Rights RightsOf(const Caller& caller) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // PermissionDenied names the caller, what is missing and who can give it.
+  absl::Status Check(const Caller& caller, Right needed, absl::string_view resource) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  bool MayRead(const Caller& caller, absl::string_view resource) const ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<std::string> GroupsOf(const Caller& caller) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // May do everything.
+  bool IsAdmin(const Caller& caller) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  absl::Status Decide(const Rule& rule, const Asked& asked, Admission& admission) const;
+  std::shared_ptr<const Policy> policy() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  Authenticator& authenticator_;
+  Directory& directory_;
+  base::Clock& clock_;
+  const FindRun find_run_;
+  const Rules& rules_;
+  mutable base::Mutex mutex_;
+  std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(mutex_);
+  // What the policy was made of.
+  std::vector<v1::Resource> user_groups_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Subject> subjects_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace fairlead::access

@@ -1,0 +1,194 @@
+// Secrets over gRPC against a whole controller: what goes in never comes out.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/testing/scratch_folder.h"
+#include "controller/controller.h"
+#include "fairlead/v1/secret_service.grpc.pb.h"
+#include "fairlead/v1/service.grpc.pb.h"
+
+namespace fairlead::controller {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kValue[] = "correct-horse-battery";
+
+constexpr char kBootstrap[] = R"(
+[[server]]
+name = "edge"
+[[variable]]
+name = "PW"
+is_secret = true
+[[variable]]
+name = "TOKEN"
+from = "files:token"
+[[deployment]]
+name = "db"
+config.server = "edge"
+config.image = "db:1"
+config.environment = "PASSWORD=[[PW]]"
+[[deployment]]
+name = "api"
+config.server = "edge"
+config.image = "api:1"
+config.environment = "TOKEN=[[TOKEN]]"
+)";
+
+class SecretRpcTest : public ::testing::Test {
+ protected:
+  SecretRpcTest() {
+    Write("bootstrap.toml", kBootstrap);
+    Write("secrets.toml",
+          "[[provider]]\nname = \"files\"\ntype = \"file\"\ndirectory = \"kept\"\nrefresh = 1\n");
+    std::filesystem::create_directories(folder_.path() + "/kept");
+    Start();
+  }
+
+  void Write(const std::string& name, const std::string& text) {
+    ASSERT_TRUE(base::WriteFileAtomically(folder_.path() + "/" + name, text).ok());
+  }
+  void Start() {
+    controller_.reset();
+    ControllerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.http_listen = "127.0.0.1:0";
+    options.data_dir = folder_.path() + "/data";
+    options.bootstrap = folder_.path() + "/bootstrap.toml";
+    options.secrets = folder_.path() + "/secrets.toml";
+    options.dev = true;
+    auto started = Controller::Start(options);
+    ASSERT_TRUE(started.ok()) << started.status();
+    controller_ = *std::move(started);
+    const auto channel =
+        grpc::CreateChannel(controller_->grpc_address(), grpc::InsecureChannelCredentials());
+    secrets_ = v1::SecretService::NewStub(channel);
+    resources_ = v1::ResourceService::NewStub(channel);
+  }
+
+  grpc::Status Set(const std::string& name, const std::string& value,
+                   v1::SetSecretResponse* response) {
+    grpc::ClientContext context;
+    v1::SetSecretRequest request;
+    request.set_name(name);
+    request.set_value(value);
+    return secrets_->SetSecret(&context, request, response);
+  }
+  v1::ListSecretsResponse::Secret Find(const std::string& name) {
+    grpc::ClientContext context;
+    v1::ListSecretsResponse response;
+    EXPECT_TRUE(secrets_->ListSecrets(&context, v1::ListSecretsRequest(), &response).ok());
+    for (const auto& secret : response.secrets()) {
+      if (secret.name() == name) return secret;
+    }
+    return {};
+  }
+  // Waits until the condition of the deployment is, or is not, INVALID.
+  v1::GetResourceResponse WaitUntilInvalid(const std::string& name, bool invalid) {
+    v1::GetResourceResponse response;
+    const absl::Time until = base::Clock::Real().Now() + absl::Seconds(30);
+    do {
+      grpc::ClientContext context;
+      v1::GetResourceRequest request;
+      request.set_kind("deployment");
+      request.set_name(name);
+      response.Clear();
+      EXPECT_TRUE(resources_->GetResource(&context, request, &response).ok());
+      const v1::Condition condition = response.resource().status().condition();
+      if (condition != v1::CONDITION_UNSPECIFIED &&
+          (condition == v1::CONDITION_INVALID) == invalid) {
+        return response;
+      }
+    } while (base::Clock::Real().Now() < until);
+    ADD_FAILURE() << response.ShortDebugString();
+    return response;
+  }
+  // Every file that the controller wrote but the keys.
+  std::string AllFiles() {
+    std::ostringstream all;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(folder_.path() + "/data")) {
+      if (entry.is_regular_file()) all << std::ifstream(entry.path()).rdbuf();
+    }
+    return all.str();
+  }
+
+  base::ScratchFolder folder_;
+  std::unique_ptr<Controller> controller_;
+  std::unique_ptr<v1::SecretService::Stub> secrets_;
+  std::unique_ptr<v1::ResourceService::Stub> resources_;
+};
+
+TEST_F(SecretRpcTest, AValueMakesWhatNeedsItValidAndStaysInside) {
+  const v1::GetResourceResponse before = WaitUntilInvalid("db", true);
+  EXPECT_THAT(before.ShortDebugString(), HasSubstr("fairlead secret set PW"));
+  v1::SetSecretResponse response;
+  ASSERT_TRUE(Set("PW", kValue, &response).ok());
+  EXPECT_EQ(response.version(), 1u);
+  EXPECT_THAT(response.used_by(), ElementsAre("deployment/db"));
+  const v1::GetResourceResponse after = WaitUntilInvalid("db", false);
+  EXPECT_THAT(after.SerializeAsString(), Not(HasSubstr(kValue)));
+  EXPECT_EQ(Find("PW").set_by(), "operator");
+  EXPECT_THAT(AllFiles(), Not(HasSubstr(kValue)));
+  // It survives the controller.
+  Start();
+  WaitUntilInvalid("db", false);
+  grpc::ClientContext context;
+  v1::RemoveSecretRequest request;
+  request.set_name("PW");
+  v1::RemoveSecretResponse removed;
+  ASSERT_TRUE(secrets_->RemoveSecret(&context, request, &removed).ok());
+  EXPECT_THAT(removed.used_by(), ElementsAre("deployment/db"));
+  WaitUntilInvalid("db", true);
+}
+
+TEST_F(SecretRpcTest, WhatSomebodyElseKeepsIsReadAndFollowed) {
+  const v1::GetResourceResponse before = WaitUntilInvalid("api", true);
+  EXPECT_THAT(before.ShortDebugString(), HasSubstr("files:token"));
+  Write("kept/token", kValue);
+  WaitUntilInvalid("api", false);
+  EXPECT_EQ(Find("TOKEN").from(), "files:token");
+  EXPECT_EQ(Find("TOKEN").problem(), "");
+  EXPECT_THAT(Find("TOKEN").used_by(), ElementsAre("deployment/api"));
+}
+
+TEST_F(SecretRpcTest, ALostKeyIsSaidAndNothingElseStops) {
+  v1::SetSecretResponse response;
+  ASSERT_TRUE(Set("PW", kValue, &response).ok());
+  controller_.reset();
+  std::filesystem::remove(folder_.path() + "/data/secret.key");
+  Write("kept/token", "t");
+  Start();
+  const v1::GetResourceResponse lost = WaitUntilInvalid("db", true);
+  EXPECT_THAT(lost.ShortDebugString(), HasSubstr("secret.key"));
+  WaitUntilInvalid("api", false);
+  EXPECT_THAT(Find("PW").problem(), HasSubstr("is missing"));
+  const grpc::Status refused = Set("OTHER", "x", &response);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(refused.error_message(), HasSubstr("lacks the keys of PW"));
+}
+
+TEST_F(SecretRpcTest, RotatesTheKeyWithoutTouchingWhatRuns) {
+  v1::SetSecretResponse response;
+  ASSERT_TRUE(Set("PW", kValue, &response).ok());
+  const std::string key = Find("PW").key_id();
+  grpc::ClientContext context;
+  v1::RotateSecretKeyResponse rotated;
+  ASSERT_TRUE(secrets_->RotateSecretKey(&context, v1::RotateSecretKeyRequest(), &rotated).ok());
+  EXPECT_EQ(rotated.secrets(), 1u);
+  EXPECT_NE(rotated.key_id(), key);
+  EXPECT_EQ(Find("PW").key_id(), rotated.key_id());
+  Start();
+  WaitUntilInvalid("db", false);
+}
+
+}  // namespace
+}  // namespace fairlead::controller
