@@ -45,7 +45,7 @@ class DriftTest : public testing::Test {
     }));
     EXPECT_OK(fleet_.WaitCondition("deployment/web", "CONVERGED"));
     EXPECT_OK(fleet_.WaitStory("deployment/quiet", story));
-    EXPECT_EQ(fleet_.Condition("deployment/quiet"), "DEGRADED");
+    EXPECT_OK(fleet_.WaitCondition("deployment/quiet", "DEGRADED"));
     const std::string healed = fleet_.engine().IdOf("web");
     EXPECT_OK(HoldsFor(
         "both are left alone", [&] { return fleet_.engine().IdOf("web") == healed; }, kRest));

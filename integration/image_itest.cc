@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "integration/testing/mini_fleet.h"
@@ -65,6 +66,25 @@ TEST_F(ImageTest, WhatADeploymentNeedsIsBuiltAndANewerImageReplacesIt) {
   const CommandResult again = fleet_.Cli({"build", "api", "--wait"});
   EXPECT_EQ(again.exit_code, 0) << again.out;
   EXPECT_THAT(again.out, HasSubstr("nothing has changed"));
+}
+
+TEST_F(ImageTest, ACommitOfABranchThatIsLookedAtIsBuiltByItself) {
+  ASSERT_OK(fleet_.Start());
+  WriteApp("one");
+  const std::string polled = absl::StrReplaceAll(
+      Declaration("redeploy_on_build = true\n"),
+      {{"build_path = \"app\"\n", "build_path = \"app\"\npoll_interval = \"1s\"\n"}});
+  ASSERT_OK(fleet_.WaitConverged(fleet_.PushFile("all.toml", polled), absl::Seconds(120)));
+  ASSERT_OK(fleet_.WaitRunning("deployment/web", "api:0.0.1"));
+  EXPECT_FALSE(absl::StrContains(fleet_.Cli({"runs", "build/api"}).out, "its branch"))
+      << "what was needed is of that commit";
+
+  WriteApp("two");
+  fleet_.Push("two");
+  ASSERT_OK(fleet_.WaitRunning("deployment/web", "api:0.0.2", 1, absl::Seconds(90)));
+  EXPECT_EQ(VersionInside(), "two");
+  EXPECT_THAT(fleet_.Cli({"runs", "build/api"}).out,
+              AllOf(HasSubstr("succeeded"), HasSubstr("its branch")));
 }
 
 TEST_F(ImageTest, OnATerminalABuildShowsItsSteps) {

@@ -43,11 +43,10 @@ class NameClient {
     const Engine& engine = fleet_.engine();
     engine.Docker({"run", "-d", "--name", "client", "--network", "apps", "fl/app:1"});
     const std::string pid = engine.Docker({"inspect", "--format", "{{.State.Pid}}", "client"});
-    return process_.Start(
-        engine.InNetwork({"nsenter", absl::StrCat("--net=/proc/", pid, "/ns/net"), "python3",
-                          FAIRLEAD_SOURCE_DIR "/integration/testing/name_client.py", "web",
-                          result_}),
-        absl::StrCat(fleet_.directory(), "/client.log"));
+    const std::string script = FAIRLEAD_SOURCE_DIR "/integration/testing/name_client.py";
+    return process_.Start(engine.InNetwork({"nsenter", absl::StrCat("--net=/proc/", pid, "/ns/net"),
+                                            "python3", script, "web", result_}),
+                          absl::StrCat(fleet_.directory(), "/client.log"));
   }
 
   // What it saw until now; it ends.

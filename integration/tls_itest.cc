@@ -1,6 +1,7 @@
 // Mutual TLS between controller, agent and CLI, with certificates made by openssl.
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -86,6 +87,63 @@ TEST_F(TlsTest, AnotherServersCertificateIsRefused) {
                              "fairlead://person/anna");
   }));
   EXPECT_FALSE(absl::StrContains(Status("person").out, "online"));
+}
+
+// The whole way of a host: a token, its certificate, and a container on it.
+TEST_F(TlsTest, AnAgentJoinsWithATokenAndIsDeployedTo) {
+  std::vector<std::string> argv = authority_->WithTls({ProgramPath("fairlead")}, "person");
+  const auto run = [&argv, this](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--controller", grpc_});
+    arguments.insert(arguments.begin(), argv.begin(), argv.end());
+    return RunCommand(arguments);
+  };
+  const CommandResult token = run({"agent", "token", "--server", "host-1"});
+  ASSERT_EQ(token.exit_code, 0) << token.err;
+  ASSERT_OK(base::WriteFileAtomically(File("token"), token.out));
+  const std::vector<std::string> agent = {ProgramPath("fairlead-agent"),
+                                          "--controller",
+                                          grpc_,
+                                          "--name",
+                                          "host-1",
+                                          "--data-dir",
+                                          File("joined"),
+                                          "--docker-host",
+                                          engine_.host()};
+  std::vector<std::string> joining = agent;
+  joining.insert(joining.end(), {"--join", "@" + File("token"), "--allow-mount", "/srv"});
+  ASSERT_OK(agent_.Start(joining, File("agent.log")));
+  ASSERT_OK(
+      WaitFor("host-1 online", [&] { return absl::StrContains(run({"status"}).out, "online"); }));
+  EXPECT_THAT(run({"agent", "list"}).out, HasSubstr("host-1"));
+
+  ASSERT_OK(base::WriteFileAtomically(
+      File("deployments.toml"),
+      absl::StrCat("[[deployment]]\nname = \"good\"\n[deployment.config]\nserver = \"host-1\"\n",
+                   "image = { type = \"Image\", params = { image = \"fl/app:1\" } }\n",
+                   "[[deployment]]\nname = \"bad\"\n[deployment.config]\nserver = \"host-1\"\n",
+                   "image = { type = \"Image\", params = { image = \"fl/app:1\" } }\n",
+                   "volumes = \"/etc:/host-etc\"\n")));
+  const CommandResult applied = run({"apply", "-f", File("deployments.toml")});
+  ASSERT_EQ(applied.exit_code, 0) << applied.out << applied.err;
+  EXPECT_OK(WaitFor("good to run", [&] {
+    return absl::StrContains(run({"describe", "deployment/good"}).out, "converged");
+  }));
+  EXPECT_OK(WaitFor("bad to be refused by the host", [&] {
+    return absl::StrContains(run({"describe", "deployment/bad"}).out, "--allow-mount");
+  })) << run({"describe", "deployment/bad"}).out;
+
+  // Another host with the same token, and this one once it is revoked.
+  std::vector<std::string> thief = joining;
+  thief[6] = File("thief");
+  const CommandResult stolen = RunCommand(thief);
+  EXPECT_EQ(stolen.exit_code, 1);
+  EXPECT_THAT(stolen.err, HasSubstr("was used already"));
+  EXPECT_EQ(run({"agent", "revoke", "host-1", "--why", "test"}).exit_code, 0);
+  EXPECT_OK(WaitFor("the agent to know why", [&] {
+    return absl::StrContains(base::ReadFile(File("agent.log")).value_or(""), "was revoked");
+  }));
+  EXPECT_OK(WaitFor("host-1 offline",
+                    [&] { return absl::StrContains(run({"agent", "list"}).out, "revoked"); }));
 }
 
 TEST_F(TlsTest, WithoutACertificateNothingAnswers) {

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/proto_time.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/util/json_util.h"
@@ -34,11 +35,14 @@ class HostJobTest : public ::testing::Test {
   std::string Foreign(const std::string& name) const {
     return host_.engine().Docker({"run", "--detach", "--name", name, "fl/app:1"});
   }
-  v1::ActionOutcome Act(v1::ActOnContainer::Verb verb, const std::string& container) {
+  // `containers` with a blank between.
+  v1::ActionOutcome Act(v1::ActOnContainer::Verb verb, const std::string& containers) {
     v1::Action action;
     action.set_resource("server/host-1");
     action.mutable_act_on_container()->set_verb(verb);
-    action.mutable_act_on_container()->set_container(container);
+    for (const auto name : absl::StrSplit(containers, ' ', absl::SkipEmpty())) {
+      action.mutable_act_on_container()->add_container(std::string(name));
+    }
     return host_.Run(action);
   }
   v1::ActionOutcome Prune(v1::PruneHost::What what) {

@@ -14,8 +14,10 @@ namespace fairlead::integration {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
@@ -82,6 +84,25 @@ TEST_F(PushTest, PushesToSeveralRegistriesAndPullsBack) {
   *apply.mutable_apply_container()->mutable_login() = action.build_image().targets(0).login();
   const v1::ActionOutcome applied = host_.Run(apply);
   EXPECT_EQ(applied.status(), v1::ACTION_STATUS_SUCCEEDED) << applied.message();
+}
+
+TEST_F(PushTest, AClassicBuildTellsTheLayersItBeginsFrom) {
+  const Registry open(host_.engine(), host_.Folder("open"), 5001);
+  open.Fill("base");
+  v1::Action action = ActionFor("itest");
+  v1::BuildImage& request = *action.mutable_build_image();
+  request.mutable_targets(0)->set_push(false);
+  const std::string from = absl::StrCat("FROM ", open.domain(), "/team/app:base");
+  request.set_dockerfile(from + "\nRUN true\n");
+  const v1::ActionOutcome outcome = host_.Run(action);
+  ASSERT_EQ(outcome.status(), v1::ACTION_STATUS_SUCCEEDED) << outcome.message();
+  EXPECT_THAT(host_.Output(), HasSubstr(": Pull complete")) << "by the classic builder";
+  // Of fl/app:1, which the engine has, and the one of Fill.
+  EXPECT_THAT(host_.progress(),
+              Contains(MatchesRegex(absl::StrCat("building step 1/2: ", from,
+                                                 ", [1-9] of [2-9] done\n[0-9a-f]+: .*"))));
+  EXPECT_THAT(host_.progress(), Contains(HasSubstr("building step 2/2: RUN true")));
+  Forget(open.domain() + "/team/app:base");
 }
 
 TEST_F(PushTest, ARefusedLoginIsClearAndFinal) {

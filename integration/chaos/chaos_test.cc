@@ -199,6 +199,18 @@ TEST(EventTest, ARestartMoreThanAskedForIsFound) {
               ElementsAre(HasSubstr("restarted 2 times, asked for 1")));
 }
 
+TEST(EventTest, ARestartOfWhatDoesNotAnswerItsHealthCheckIsAHeal) {
+  EngineEvent first = EventOf("restart", "one");
+  EngineEvent second = first;
+  second.nanoseconds = absl::ToInt64Nanoseconds(kHealthTimeout);
+  const ByHand once = {.removed = {}, .restarts = {{"deployment/web", 1}}};
+  EXPECT_THAT(CheckEvents({first, second}, once), IsEmpty());
+  EngineEvent answer = EventOf("health_status: healthy", "one");
+  EXPECT_THAT(CheckEvents({first, answer, second}, once), SizeIs(1));
+  --second.nanoseconds;
+  EXPECT_THAT(CheckEvents({first, second}, once), SizeIs(1));
+}
+
 TEST(EventTest, EventsOfDockerAreRead) {
   const auto event =
       ParseEvent(2, R"({"Type":"container","Action":"create","Actor":{"ID":"c1","Attributes":)"

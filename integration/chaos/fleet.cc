@@ -47,7 +47,7 @@ std::string Emptied(const std::string& directory) {
 
 }  // namespace
 
-Fleet::Fleet(std::string directory, const std::string& network)
+Fleet::Fleet(const std::string& directory, const std::string& network)
     : directory_(Emptied(directory)),
       links_(network, kServers),
       authority_(directory_),

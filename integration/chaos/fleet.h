@@ -71,7 +71,7 @@ struct Host {
 class Fleet {
  public:
   // `network` names its namespaces, at most 8 characters. The directory is emptied first.
-  Fleet(std::string directory, const std::string& network);
+  Fleet(const std::string& directory, const std::string& network);
   ~Fleet();
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;

@@ -246,10 +246,19 @@ Violations CheckEvents(const std::vector<EngineEvent>& events, const ByHand& by_
   std::map<std::tuple<int, std::string, std::string>, std::vector<const EngineEvent*>> made;
   std::map<std::string, int> restarts;
   std::set<std::string> unhealthy;
+  // When the containers began whose health check has not answered since.
+  std::map<std::string, absl::Time> unanswered;
   for (const EngineEvent& event : events) {
     if (event.resource.empty()) continue;
     if (event.what == "create") made[{event.server, event.action, event.service}].push_back(&event);
-    if (event.what == "restart") ++restarts[event.resource];
+    const absl::Time time = absl::FromUnixNanos(event.nanoseconds);
+    if (event.what == "restart") {
+      const auto silent = unanswered.find(event.id);
+      const bool is_heal = silent != unanswered.end() && time - silent->second >= kHealthTimeout;
+      if (!is_heal) ++restarts[event.resource];
+    }
+    if (event.what == "create" || event.what == "restart") unanswered[event.id] = time;
+    if (absl::StartsWith(event.what, "health_status")) unanswered.erase(event.id);
     if (event.what == "health_status: unhealthy") unhealthy.insert(event.resource);
   }
   Violations violations;
@@ -264,7 +273,7 @@ Violations CheckEvents(const std::vector<EngineEvent>& events, const ByHand& by_
   for (const auto& [resource, count] : restarts) {
     const auto asked = by_hand.restarts.find(resource);
     const int most = asked == by_hand.restarts.end() ? 0 : asked->second;
-    // An unhealthy container is healed by the same call.
+    // An unhealthy container is healed by the same call, as is one whose check never answered.
     if (count <= most || unhealthy.contains(resource)) continue;
     violations.push_back(absl::StrCat(resource, ": restarted ", count, " times, asked for ", most));
   }

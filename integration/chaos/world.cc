@@ -23,10 +23,11 @@ std::string HeadOf(const std::string& name, const Item& item) {
   return text;
 }
 
-// A flawed one is given up soon; a good one must not be given up in a storm.
+// A flawed one is given up soon.
 std::string TimesOf(const Item& item) {
-  return absl::StrCat("health_timeout = \"", item.flaw == Flaw::kNone ? 8 : 2,
-                      "s\"\nmin_ready = \"300ms\"\n");
+  const absl::Duration timeout = item.flaw == Flaw::kNone ? kHealthTimeout : absl::Seconds(2);
+  return absl::StrCat("health_timeout = \"", absl::FormatDuration(timeout),
+                      "\"\nmin_ready = \"300ms\"\n");
 }
 
 std::string DeploymentText(const std::string& name, const Item& item) {

@@ -6,9 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
+
 namespace fairlead::chaos {
 
 inline constexpr int kServers = 3;
+// What a good spec has to become healthy; it must not be given up in a storm.
+inline constexpr absl::Duration kHealthTimeout = absl::Seconds(8);
 // In every value that is secret, and in nothing else.
 inline constexpr char kSecretMark[] = "fl-s3cret-";
 

@@ -56,9 +56,9 @@ std::string Describe(const v1::AgentMessage& message) {
 
 }  // namespace
 
-AgentProcess::AgentProcess(Surroundings surroundings, const std::string& server)
+AgentProcess::AgentProcess(Surroundings surroundings, std::string server)
     : in_(std::move(surroundings)),
-      server_(server),
+      server_(std::move(server)),
       life_(std::make_shared<Life>()),
       secrets_(StorageOf(in_.disk.secrets)),
       records_(StorageOf(in_.disk.records)),

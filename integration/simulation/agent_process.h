@@ -50,7 +50,7 @@ class AgentProcess {
     // The process dies by itself at such a point.
     std::function<void(const std::string& when)> crash;
   };
-  AgentProcess(Surroundings surroundings, const std::string& server);
+  AgentProcess(Surroundings surroundings, std::string server);
   ~AgentProcess();
   AgentProcess(const AgentProcess&) = delete;
   AgentProcess& operator=(const AgentProcess&) = delete;

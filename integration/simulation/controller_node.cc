@@ -64,7 +64,7 @@ void ControllerNode::Serve(Link& link) {
 bool ControllerNode::OnOpened(StreamId stream, Link& link) {
   if (process_ == nullptr) return false;
   process_->links[stream] = &link;
-  process_->table.OnOpened(stream, "", clock_.Now());
+  process_->table.OnOpened(stream, {}, clock_.Now());
   return true;
 }
 

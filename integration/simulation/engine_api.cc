@@ -238,8 +238,9 @@ Engine::Answer Engine::StartRequest(Container& container) {
     for (const auto& [id, other] : containers_) {
       if (other.status != "running" && other.status != "paused") continue;
       const std::vector<std::string> taken = HostPorts(other);
-      if (id == container.id || std::find(taken.begin(), taken.end(), port) == taken.end())
+      if (id == container.id || std::find(taken.begin(), taken.end(), port) == taken.end()) {
         continue;
+      }
       return Refuse(500, absl::StrCat("driver failed: Bind for 0.0.0.0:", port,
                                       " failed: port is already allocated"));
     }

@@ -87,6 +87,27 @@ Engine::Answer EngineWire::Perform(const agent::HttpRequest& request,
   return answer;
 }
 
+absl::StatusOr<agent::HttpResponse> EngineWire::FinishLate(const agent::HttpRequest& request,
+                                                           const std::string& action,
+                                                           const agent::CallLimits& limits) const {
+  stage_.Fault(host_.server, "engine finishes late", " ", request.target);
+  const absl::Duration late = stage_.random.Between(absl::Seconds(5), absl::Minutes(1));
+  const auto answer = std::make_shared<Engine::Answer>();
+  const uint64_t asked = host_.engine.process();
+  stage_.timeline.After(late, [this_copy = *this, request, action, answer, asked] {
+    if (this_copy.host_.engine.process() != asked) return;
+    this_copy.host_.engine.GiveName(request);
+    *answer = this_copy.Perform(request, action);
+    if (answer->status == 201) {
+      const boost::json::value made = boost::json::parse(answer->body);
+      this_copy.host_.engine.MarkDeceptive(agent::TextAt(made.as_object(), {"Id"}));
+    }
+  });
+  RETURN_IF_ERROR(Wait(stage_.timeline.now() + late + absl::Milliseconds(1), limits));
+  if (host_.engine.process() != asked) return Gone();
+  return agent::HttpResponse{answer->status, answer->body};
+}
+
 absl::StatusOr<agent::HttpResponse> EngineWire::Exchange(const agent::HttpRequest& request,
                                                          const agent::CallLimits& limits) const {
   const std::string action = Fiber::Current()->label();
@@ -112,24 +133,7 @@ absl::StatusOr<agent::HttpResponse> EngineWire::Exchange(const agent::HttpReques
         stage_.timeline.now() + stage_.random.Between(absl::Seconds(5), absl::Minutes(2)), limits));
     return Gone();
   }
-  if (kind == 2 && host_.engine.TakeName(request)) {
-    stage_.Fault(host_.server, "engine finishes late", " ", request.target);
-    const absl::Duration late = stage_.random.Between(absl::Seconds(5), absl::Minutes(1));
-    const auto answer = std::make_shared<Engine::Answer>();
-    const uint64_t asked = host_.engine.process();
-    stage_.timeline.After(late, [this_copy = *this, request, action, answer, asked] {
-      if (this_copy.host_.engine.process() != asked) return;
-      this_copy.host_.engine.GiveName(request);
-      *answer = this_copy.Perform(request, action);
-      if (answer->status == 201) {
-        const boost::json::value made = boost::json::parse(answer->body);
-        this_copy.host_.engine.MarkDeceptive(agent::TextAt(made.as_object(), {"Id"}));
-      }
-    });
-    RETURN_IF_ERROR(Wait(stage_.timeline.now() + late + absl::Milliseconds(1), limits));
-    if (host_.engine.process() != asked) return Gone();
-    return agent::HttpResponse{answer->status, answer->body};
-  }
+  if (kind == 2 && host_.engine.TakeName(request)) return FinishLate(request, action, limits);
   Engine::Answer answer = Perform(request, action);
   if (kind == 3) {
     stage_.Fault(host_.server, "engine breaks off", " after ", request.target);

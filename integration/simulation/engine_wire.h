@@ -64,6 +64,10 @@ class EngineWire final : public agent::EngineTransport {
                                              const agent::CallLimits& limits) const;
   absl::StatusOr<agent::HttpResponse> Exchange(const agent::HttpRequest& request,
                                                const agent::CallLimits& limits) const;
+  // Answers when the caller may have gone, as an engine under load does.
+  absl::StatusOr<agent::HttpResponse> FinishLate(const agent::HttpRequest& request,
+                                                 const std::string& action,
+                                                 const agent::CallLimits& limits) const;
   Engine::Answer Perform(const agent::HttpRequest& request, const std::string& action) const;
   // Until then, or until the limits end the call.
   absl::Status Wait(absl::Time until, const agent::CallLimits& limits) const;

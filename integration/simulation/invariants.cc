@@ -183,9 +183,10 @@ void CheckWish(World& world, const loop::LoopView& view, const Wish& wish) {
   }
   if (!excuse.empty()) return;
   if (wish.state == "running") {
-    if (!calm)
+    if (!calm) {
       stage.Violate(wish.name, " is ", condition, ": ", decision->reason, " ",
                     decision->gate.reason());
+    }
     if (calm) CheckServes(world, wish, *decision);
   } else if (decision->condition != v1::CONDITION_STOPPED) {
     stage.Violate(wish.name, " is wanted ", wish.state, ", but is ", condition, ": ",

@@ -36,6 +36,7 @@ void DurableStore::CheckSecrets(const store::StoreBatch& batch) {
   check(batch.put_inventory, "the inventory");
   check(batch.put_failed_specs, "failed specs");
   check(batch.put_actions, "actions");
+  check(batch.put_attempts, "failed attempts");
   check(batch.append_events, "events");
 }
 

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/file.h"
@@ -48,8 +50,8 @@ std::string GitHttpServer::UrlOf(const std::string& repository) const {
   return absl::StrCat("http://", authority_, "/", repository);
 }
 
-GitSshServer::GitSshServer(const std::string& directory)
-    : directory_(directory), port_(FreePort()) {
+GitSshServer::GitSshServer(std::string directory)
+    : directory_(std::move(directory)), port_(FreePort()) {
   EXPECT_OK(base::MakeDirectories(directory_));
   // Where sshd keeps its unprivileged part; a service manager would make it.
   EXPECT_OK(base::MakeDirectories("/run/sshd", 0755));

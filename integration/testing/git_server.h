@@ -30,7 +30,7 @@ class GitHttpServer {
 class GitSshServer {
  public:
   // Keys and configuration go below `directory`.
-  explicit GitSshServer(const std::string& directory);
+  explicit GitSshServer(std::string directory);
 
   // "" when it runs, else why it cannot: no sshd, or not root.
   static std::string WhyNot();

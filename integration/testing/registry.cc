@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -27,13 +28,15 @@ bool Answers(const Engine& engine, int port) {
 
 }  // namespace
 
-Registry::Registry(const Engine& engine, const std::string& directory, int port,
-                   const std::string& password)
-    : engine_(engine), directory_(directory), port_(port), password_(password) {
+Registry::Registry(const Engine& engine, std::string directory, int port, std::string password)
+    : engine_(engine),
+      directory_(std::move(directory)),
+      port_(port),
+      password_(std::move(password)) {
   EXPECT_OK(base::MakeDirectories(directory_));
   std::string access;
-  if (!password.empty()) {
-    MustRun({"htpasswd", "-B", "-b", "-c", directory_ + "/htpasswd", "test", password});
+  if (!password_.empty()) {
+    MustRun({"htpasswd", "-B", "-b", "-c", directory_ + "/htpasswd", "test", password_});
     access =
         absl::StrCat("auth:\n  htpasswd:\n    realm: test\n    path: ", directory_, "/htpasswd\n");
   }
@@ -95,9 +98,9 @@ FaultProxy::FaultProxy(const Engine& engine, const std::string& directory, int p
     : file_(directory + "/faults"), port_(port) {
   EXPECT_OK(base::MakeDirectories(directory));
   Fail("500", 0);
+  const std::string script = FAIRLEAD_SOURCE_DIR "/integration/testing/fault_proxy.py";
   EXPECT_OK(process_.Start(
-      engine.InNetwork({"python3", FAIRLEAD_SOURCE_DIR "/integration/testing/fault_proxy.py",
-                        absl::StrCat(port), absl::StrCat(target_port), file_}),
+      engine.InNetwork({"python3", script, absl::StrCat(port), absl::StrCat(target_port), file_}),
       directory + "/proxy.log"));
   EXPECT_OK(WaitFor("the proxy", [&] { return Answers(engine, port_); }))
       << TailOf(directory + "/proxy.log", 10);

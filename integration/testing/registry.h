@@ -13,8 +13,7 @@ class Registry {
  public:
   // Data and configuration go below `directory`; `port` is free in that network. With `password`
   // only the user "test" with it is let in.
-  Registry(const Engine& engine, const std::string& directory, int port,
-           const std::string& password = "");
+  Registry(const Engine& engine, std::string directory, int port, std::string password = {});
 
   // "" when it can run, else why not.
   static std::string WhyNot();
