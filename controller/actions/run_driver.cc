@@ -128,7 +128,7 @@ void RunDriver::OnProgress(const v1::ActionProgress& progress, absl::Time /*now*
 
 void RunDriver::BeforePass(loop::Core& core, absl::Time now) {
   // Before the first pass nothing is known.
-  if (core.view()->input.desired == nullptr) return;
+  if (core.view()->generation == 0) return;
   BeginDue(core, now);
   BeginNeeded(*core.view(), now);
   BeginAtHeads(core, now);

@@ -40,7 +40,7 @@ absl::StatusOr<const sync::DesiredResource*> FindRunnable(const loop::LoopView& 
     return absl::InvalidArgumentError(
         absl::StrCat(resource, " cannot be run; procedures, builds, repos and resource_syncs can"));
   }
-  if (view.input.desired == nullptr) return absl::UnavailableError("the controller is starting");
+  if (view.generation == 0) return absl::UnavailableError("the controller is starting");
   const auto desired = view.input.desired->resources.find(*id);
   if (desired == view.input.desired->resources.end()) {
     return absl::NotFoundError(absl::StrCat("no ", id->kind, " \"", id->name,

@@ -64,7 +64,11 @@ Core::Core(const store::StoreImage& image, const resources::SpecHasher& hasher,
     if (id.has_value() && record.origin() == "api") applied_[*id] = record.spec();
   }
   if (!applied_.empty()) PutApiSource();
-  view_ = std::make_shared<const LoopView>();
+  // Callers come before the first pass.
+  auto view = std::make_shared<LoopView>();
+  view->input.desired = input_.desired;
+  view->input.live = input_.live;
+  view_ = std::move(view);
 }
 
 void Core::OnSource(std::shared_ptr<const sync::SourceSnapshot> source) {

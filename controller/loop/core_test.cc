@@ -34,6 +34,15 @@ TEST(CoreTest, DeploysInOrderOfAfter) {
   EXPECT_TRUE(world.core->view()->converged);
 }
 
+TEST(CoreTest, CanBeLookedAtBeforeTheFirstPass) {
+  const CoreWorld world;
+  const auto view = world.core->view();
+  ASSERT_NE(view->input.desired, nullptr);
+  ASSERT_NE(view->input.live, nullptr);
+  EXPECT_FALSE(view->input.desired->complete);
+  EXPECT_FALSE(view->converged);
+}
+
 TEST(CoreTest, NothingToDoSendsNothing) {
   CoreWorld world;
   world.Connect("edge");

@@ -11,6 +11,7 @@ namespace fairlead::loop {
 struct LoopView {
   sync::PlanInput input;
   sync::PlanResult result;
+  // Raised with each pass; 0 before the first: nothing is declared then.
   uint64_t generation = 0;
   // Nothing to do and everything healthy.
   bool converged = false;

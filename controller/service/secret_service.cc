@@ -16,7 +16,6 @@ namespace {
 // Resources that [[name]] goes into.
 std::vector<std::string> UsersOf(const loop::LoopView& view, const std::string& name) {
   std::vector<std::string> users;
-  if (view.input.desired == nullptr) return users;
   for (const auto& [id, resource] : view.input.desired->resources) {
     const auto& names = resource->placeholders;
     if (std::find(names.begin(), names.end(), name) != names.end()) users.push_back(id.ToString());
