@@ -235,6 +235,7 @@ Reactor* AgentService::Connect(grpc::CallbackServerContext* context) {
     if (options_.on_refused) options_.on_refused(context->peer(), peer.status());
     return new Refusal(peer.status());
   }
+  if (options_.on_proven) options_.on_proven(context->peer());
   return AgentStream::Start(registry_, options_, context, *peer);
 }
 
