@@ -228,9 +228,8 @@ absl::Status Gate::CheckRate(const Caller& caller, bool* is_news) {
   if (events_.on_limited) events_.on_limited();
   if (is_news != nullptr) *is_news = answer.is_news;
   return absl::ResourceExhaustedError(absl::StrCat(
-      "too many calls by ",
-      caller.kind == Caller::Kind::kNobody ? caller.address : caller.Text(), ": at most ",
-      rates_.limits().per_second, " a second (--calls-per-second); try again in ",
+      "too many calls by ", caller.kind == Caller::Kind::kNobody ? caller.address : caller.Text(),
+      ": at most ", rates_.limits().per_second, " a second (--calls-per-second); try again in ",
       absl::FormatDuration(absl::Ceil(answer.wait, absl::Seconds(1)))));
 }
 

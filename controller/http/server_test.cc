@@ -7,11 +7,13 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <deque>
@@ -244,26 +246,75 @@ int OpenDescriptors() {
   return count;
 }
 
-TEST(ServerTest, ManyConnectionsAreBoundedAndAllServed) {
+TEST(ServerTest, WhoWaitsLongestMakesRoom) {
   constexpr int kClients = 200;
   constexpr int kLimit = 16;
-  const auto server = Started({.handler = Echo, .max_connections = kLimit});
+  std::atomic<int> evicted = 0;
+  std::atomic<std::size_t> most_open = 0;
+  Server::Options options;
+  options.handler = Echo;
+  options.connections.total = kLimit;
+  options.on_open = [&](std::size_t open) { most_open = std::max<std::size_t>(most_open, open); };
+  options.on_cut = [&](absl::string_view why) { evicted += why == "evicted" ? 1 : 0; };
+  const auto server = Started(std::move(options));
   const int before = OpenDescriptors();
-  std::deque<Client> clients;
+  std::deque<Client> slow;
   for (int i = 0; i < kClients; ++i) {
-    clients.emplace_back(server->port());
-    clients.back().Send("GET /x HTTP/1.1\r\n");
+    slow.emplace_back(server->port());
+    slow.back().Send("GET /x HTTP/1.1\r\n");
   }
-  // The first is accepted by now, or it could not have been answered.
-  clients.front().Send("\r\n");
-  EXPECT_THAT(clients.front().Receive(), StartsWith("HTTP/1.1 200 "));
-  EXPECT_LE(OpenDescriptors(), before + kClients + kLimit);
-  for (std::size_t i = 1; i < clients.size(); ++i) clients[i].Send("\r\n");
-  // A full server closes after each answer, so that the next gets its turn.
-  for (std::size_t i = 1; i < clients.size(); ++i) {
-    EXPECT_THAT(clients[i].Receive(), StartsWith("HTTP/1.1 200 ")) << i;
+  // One that says at once what it wants is served however many dally.
+  Client quick(server->port());
+  quick.Send(kGet);
+  EXPECT_THAT(quick.Receive(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_LE(OpenDescriptors(), before + kClients + 1 + kLimit + 1);
+  EXPECT_GE(evicted, kClients + 1 - kLimit);
+  // Those that were cut still end their sockets when the next ones are there.
+  EXPECT_LE(most_open, kClients);
+  EXPECT_TRUE(slow.front().IsClosed());
+  slow.back().Send("\r\n");
+  EXPECT_THAT(slow.back().Receive(), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST(ServerTest, OneAddressHasItsShare) {
+  Server::Options options;
+  options.handler = Echo;
+  options.connections.per_address = 1;
+  const auto server = Started(std::move(options));
+  Client first(server->port());
+  Client second(server->port());
+  second.Send(kGet);
+  EXPECT_THAT(second.Receive(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_TRUE(first.IsClosed());
+}
+
+TEST(ServerTest, AConnectionEndsAfterSoManyRequests) {
+  const auto server = Started({.handler = Echo, .max_requests = 2});
+  Client client(server->port());
+  client.Send(kGet);
+  EXPECT_THAT(client.Receive(), HasSubstr("Connection: keep-alive\r\n"));
+  client.Send(kGet);
+  EXPECT_THAT(client.Receive(), HasSubstr("Connection: close\r\n"));
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST(ServerTest, DripsAreCutAndTheirAddressIsKnown) {
+  const auto server = Started(
+      {.handler = [](const HttpRequest& request) { return HttpReply{.body = request.address}; },
+       .read_timeout = absl::Milliseconds(300)});
+  Client drip(server->port());
+  // Byte after byte until it is cut: each gains nothing.
+  const std::string head = "GET /x HTTP/1.1\r\nHost: h\r\nX-Long: ";
+  std::size_t sent = 0;
+  pollfd ended{.fd = drip.socket(), .events = POLLIN, .revents = 0};
+  while (::poll(&ended, 1, 10) == 0) {
+    drip.Send(sent < head.size() ? head.substr(sent, 1) : "x");
+    ++sent;
   }
-  EXPECT_LE(OpenDescriptors(), before + kClients + kLimit);
+  EXPECT_EQ(drip.Receive(), "");
+  Client client(server->port());
+  client.Send(kGet);
+  EXPECT_THAT(client.Receive(), HasSubstr("\r\n\r\n127.0.0.1"));
 }
 
 TEST(ServerTest, StopEndsIdleConnections) {
@@ -360,6 +411,20 @@ TEST(ServerTest, SpeaksTls) {
     reply.append(bytes.data(), static_cast<std::size_t>(n));
   }
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 OK"));
+  // Old versions, and ciphers without ephemeral keys or authenticated encryption.
+  for (const bool is_old : {true, false}) {
+    Client weak(server->port());
+    SSL_CTX* weak_context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_max_proto_version(weak_context, is_old ? TLS1_1_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_cipher_list(weak_context, is_old ? "ALL:@SECLEVEL=0"
+                                                 : "ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-"
+                                                   "SHA:AES128-GCM-SHA256:@SECLEVEL=0");
+    SSL* weak_tls = SSL_new(weak_context);
+    SSL_set_fd(weak_tls, weak.socket());
+    EXPECT_NE(SSL_connect(weak_tls), 1) << is_old;
+    SSL_free(weak_tls);
+    SSL_CTX_free(weak_context);
+  }
   // Plain text on this port gets no answer.
   Client plain(server->port());
   plain.Send(kGet);
