@@ -312,7 +312,7 @@ void GrpcPort::SetListening(bool listening) {
   is_listening_ = listening;
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     epoll_event event{};
-    event.events = listening ? EPOLLIN : 0;
+    event.events = listening ? uint32_t{EPOLLIN} : 0;
     event.data.u64 = kFirstListenerTag + i;
     if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, listeners_[i], &event) != 0) {
       base::LogError("grpc", "epoll: ", ::strerror(errno));
