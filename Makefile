@@ -80,7 +80,7 @@ chaos: configure ## Run a real fleet through ROUNDS=200 rounds of faults of SEED
 	@$(BUILD)/bin/chaos --seed $(SEED) --rounds $(ROUNDS) --report out/chaos.json
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
-	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench store_bench access_bench
+	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench store_bench access_bench handshake_bench
 	@tools/bench
 
 clean: ## Stop the demo and delete out/.

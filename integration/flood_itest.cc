@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <string>
@@ -29,6 +30,8 @@ namespace {
 
 constexpr int kConnections = 10'000;
 constexpr int kAddresses = 100;
+// Between two bytes of one connection.
+constexpr int kPauseMilliseconds = 300;
 constexpr int64_t kMostMemoryKib = int64_t{1} << 20;
 
 // Connections to one port from many addresses of this machine. A thread of its own sends each of
@@ -71,6 +74,8 @@ class Flood {
     while (!ending_) {
       for (std::size_t i = 0; i < sockets_.size() && !ending_; ++i) Drip(i);
       ++rounds_;
+      // Waits for nothing but the time.
+      ::poll(nullptr, 0, kPauseMilliseconds);
     }
   }
   void Drip(std::size_t i) {
