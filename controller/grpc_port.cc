@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <grpc/support/log.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,6 +27,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/access/address.h"
+#include "controller/access/lockout.h"
 
 namespace fairlead::controller {
 namespace {
@@ -401,6 +403,16 @@ void GrpcPort::TellOpen() {
     open = table_.size();
   }
   options_.on_open(open);
+}
+
+void BoundGrpcLog() {
+  ::gpr_set_log_function([](gpr_log_func_args* args) {
+    static auto* const lines = new access::RateLimit(/*per_minute=*/20, /*at_once=*/50);
+    if (!lines->Take(base::Clock::Real().Uptime())) return;
+    base::Log(args->severity == GPR_LOG_SEVERITY_ERROR ? base::LogLevel::kWarning
+                                                       : base::LogLevel::kDebug,
+              "grpc", args->message);
+  });
 }
 
 absl::StatusOr<std::unique_ptr<GrpcPort>> AddGrpcPort(

@@ -107,6 +107,10 @@ class GrpcPort {
   std::map<std::string, Id> by_key_ ABSL_GUARDED_BY(mutex_);
 };
 
+// From now on what gRPC itself logs of this process is in our log, some lines a minute at most: who
+// sends rubbish would fill the disk otherwise.
+void BoundGrpcLog();
+
 // Gives the server its port, and bounds what a connection may take of it. Null for "unix:PATH",
 // which gRPC serves by itself. Errors as of GrpcPort::Open; the references outlive the port.
 absl::StatusOr<std::unique_ptr<GrpcPort>> AddGrpcPort(

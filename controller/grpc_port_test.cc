@@ -5,6 +5,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <string>
 
 #include "base/testing/simulated_clock.h"
+#include "controller/limits.h"
 
 namespace fairlead::controller {
 namespace {
@@ -181,6 +183,22 @@ TEST_F(GrpcPortTest, WrongAddressesAreNamed) {
   const absl::Status taken = open("127.0.0.1:" + std::to_string(port_->port()));
   EXPECT_EQ(taken.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(taken.message()), HasSubstr("--listen"));
+}
+
+TEST(LimitsTest, NoMoreConnectionsThanDescriptors) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 2000;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  // Without 256 for files and 1024 for the HTTP port; two for each.
+  EXPECT_EQ(FitToDescriptors({}).connections, 360);
+  EXPECT_EQ(FitToDescriptors({.connections = 100}).connections, 100);
+  RaiseDescriptorLimit();
+  rlimit raised{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &raised), 0);
+  EXPECT_EQ(raised.rlim_cur, before.rlim_max);
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST(ConnectionKeyTest, IsAddressAndPort) {

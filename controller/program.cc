@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/controller.h"
+#include "controller/grpc_port.h"
 #include "controller/store/store_transfer.h"
 #include "sync/git/fetch.h"
 
@@ -226,6 +227,7 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
     return app.exit(error) == 0 ? 0 : 1;
   }
   RaiseDescriptorLimit();
+  BoundGrpcLog();
   options.audit_retention = absl::Hours(24) * audit_days;
   base::SetLogLevel(LevelOf(log_level));
   WarnOfPasswordInArguments(argc, argv);
