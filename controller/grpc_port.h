@@ -36,7 +36,8 @@ struct GrpcPortOptions {
   std::function<void(absl::string_view why)> on_cut;
 };
 
-// "ADDRESS PORT" of gRPC's peer text such as "ipv4:10.0.0.7:41234"; empty for sockets in folders.
+// "ADDRESS PORT" of gRPC's peer text such as "ipv4:10.0.0.7:41234"; of other peers a text that is
+// no connection's.
 std::string ConnectionKey(absl::string_view peer);
 
 // Thread-safe but for AddTo, Start and Stop, which belong to one thread.

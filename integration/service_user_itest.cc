@@ -67,6 +67,7 @@ class ServiceUserTest : public testing::Test {
   std::string Folder(const std::string& name, uid_t owner, mode_t mode) const {
     const std::string folder = File(name);
     EXPECT_EQ(mkdir(folder.c_str(), mode), 0);
+    EXPECT_EQ(chmod(folder.c_str(), mode), 0);
     EXPECT_EQ(chown(folder.c_str(), owner, owner), 0);
     return folder;
   }
