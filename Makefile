@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PRESET ?= release
+PREFIX ?= /usr/local
 BUILD := out/build/$(PRESET)
 PROGRAMS := fairlead fairlead-controller fairlead-agent
 JOBS ?= $(shell nproc)
@@ -14,7 +15,7 @@ FAULTS ?= 3
 SEED ?= 1
 ROUNDS ?= 200
 
-.PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz model chaos clean
+.PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz model chaos install clean
 
 help: ## This list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -36,10 +37,14 @@ test: configure check ## Build everything and run every test: unit, component, i
 	@cmake --build $(BUILD) -j $(JOBS)
 	@tools/run_tests $(BUILD)
 
-check: packages ## Include layers, banned calls, format, shell scripts. No build.
+install: build ## Install programs, systemd units, users and completion below PREFIX=/usr/local of DESTDIR.
+	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"
+
+check: packages ## Include layers, banned calls, format, shell scripts, systemd units. No build.
 	@tools/check_layers.py
 	@tools/format --check
 	@tools/check_scripts
+	@tools/check_units
 
 sanitize: packages ## Build with clang-tidy, and run unit and component tests under asan and tsan.
 	@JOBS="$(JOBS)" tools/check_presets
@@ -75,7 +80,7 @@ chaos: configure ## Run a real fleet through ROUNDS=200 rounds of faults of SEED
 	@$(BUILD)/bin/chaos --seed $(SEED) --rounds $(ROUNDS) --report out/chaos.json
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
-	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench store_bench access_bench
+	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench store_bench access_bench handshake_bench
 	@tools/bench
 
 clean: ## Stop the demo and delete out/.

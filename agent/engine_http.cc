@@ -117,8 +117,11 @@ class Exchange {
   absl::Status Unreachable(const error_code& error) const {
     absl::string_view path = address_;
     absl::ConsumePrefix(&path, "unix://");
-    return absl::UnavailableError(
-        absl::StrCat("docker does not answer at ", path, ": ", error.message()));
+    return absl::UnavailableError(absl::StrCat(
+        "docker does not answer at ", path, ": ", error.message(),
+        error == asio::error::access_denied
+            ? "; put the user of fairlead-agent into the group of that socket, mostly docker"
+            : ""));
   }
 
   // Starts a step with a completion and runs until it has completed, the deadline or a cancel.

@@ -31,6 +31,7 @@
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/agent_service.h"
 #include "controller/backup.h"
+#include "controller/grpc_port.h"
 #include "controller/identities.h"
 #include "controller/installation.h"
 #include "controller/kept_secrets.h"
@@ -52,7 +53,6 @@ namespace fairlead::controller {
 namespace {
 
 constexpr absl::Duration kHeartbeat = absl::Seconds(5);
-constexpr int kMessageLimit = 64 << 20;
 
 // The registry's log streams behind the services' interface.
 class RegistryLogs final : public service::LogSource {
@@ -240,7 +240,8 @@ struct Controller::Parts {
   std::unique_ptr<service::AccessServiceImpl> access_service;
   std::unique_ptr<agents::AgentService> agent_service;
   std::unique_ptr<grpc::Server> server;
-  int grpc_port = 0;
+  // Absent when a socket in a folder is listened on.
+  std::unique_ptr<GrpcPort> grpc_port;
   std::unique_ptr<Routes> routes;
   std::thread ticker;
   base::Mutex mutex;
@@ -289,7 +290,8 @@ absl::Status Controller::Parts::Build() {
                                           .tls_key = tls ? identities->key_file() : "",
                                           .webhook_secret = options.webhook_secret,
                                           .run = [this](const auto& order) { Run(order); },
-                                          .open_metrics = options.open_metrics},
+                                          .open_metrics = options.open_metrics,
+                                          .limits = options.limits},
                                          *reconciler, *poller, *metrics, access->gate()));
   StartTicker(clock);
   return absl::OkStatus();
@@ -351,9 +353,10 @@ absl::Status Controller::Parts::BuildIdentities(const store::StoreImage& image, 
 
 absl::Status Controller::Parts::BuildAccess(const store::StoreImage& image, base::Clock& clock) {
   const bool dev = options.dev && !options.require_login;
-  ASSIGN_OR_RETURN(access,
-                   access::Access::Load(image, *store, clock,
-                                        {.dev = dev, .audit_retention = options.audit_retention}));
+  ASSIGN_OR_RETURN(access, access::Access::Load(image, *store, clock,
+                                                {.dev = dev,
+                                                 .audit_retention = options.audit_retention,
+                                                 .rates = options.limits.OfCalls()}));
   if (dev || !image.users.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string token, access->directory().MakeFirstToken());
   if (options.on_first_token != nullptr) {
@@ -487,17 +490,18 @@ absl::Status Controller::Parts::BuildGrpc() {
   agents::AgentServiceOptions agent_options;
   agent_options.require_certificate = !options.dev || options.require_login;
   if (identities != nullptr) agent_options = identities->ServiceOptions();
+  const auto on_proven = [this](const std::string& peer) {
+    if (grpc_port != nullptr) grpc_port->Prove(peer);
+  };
+  agent_options.on_proven = on_proven;
+  access->gate().SetEvents(
+      {.on_proven = on_proven, .on_limited = [this] { metrics->OnCallLimited(); }});
   agent_service = std::make_unique<agents::AgentService>(*registry, agent_options);
   const auto credentials =
       identities == nullptr ? grpc::InsecureServerCredentials() : identities->Credentials();
   grpc::ServerBuilder builder;
-  // Two controllers on one port would each get half of the agents.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
-  builder.SetMaxReceiveMessageSize(kMessageLimit);
-  builder.AddListeningPort(options.listen, credentials, &grpc_port);
+  ASSIGN_OR_RETURN(grpc_port, AddGrpcPort(options.listen, options.limits, credentials,
+                                          context->clock, *metrics, builder));
   builder.RegisterService(resource_service.get());
   builder.RegisterService(sync_service.get());
   builder.RegisterService(execution_service.get());
@@ -507,12 +511,11 @@ absl::Status Controller::Parts::BuildGrpc() {
   builder.RegisterService(agent_service.get());
   if (identities != nullptr) identities->Register(builder);
   server = builder.BuildAndStart();
-  if (server == nullptr || grpc_port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", options.listen,
-        " for gRPC: the address is in use or not of this machine; choose another with --listen"));
+  if (server == nullptr) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot serve gRPC on ", options.listen, "; choose another with --listen"));
   }
-  return absl::OkStatus();
+  return grpc_port == nullptr ? absl::OkStatus() : grpc_port->Start();
 }
 
 void Controller::Parts::OnPass(const loop::LoopView& view) {
@@ -547,6 +550,7 @@ void Controller::Parts::Stop() {
   if (heads != nullptr) heads->Shutdown();
   if (secrets != nullptr) secrets->Shutdown();
   if (registry != nullptr) registry->Shutdown();
+  if (grpc_port != nullptr) grpc_port->Stop();
   // Streams that watch or follow end with the deadline.
   if (server != nullptr) {
     server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
@@ -584,7 +588,7 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(const ControllerOp
 std::string Controller::grpc_address() const {
   // A socket in a folder has no port.
   if (absl::StartsWith(parts_->options.listen, "unix:")) return parts_->options.listen;
-  return absl::StrCat(HostOf(parts_->options.listen), ":", parts_->grpc_port);
+  return absl::StrCat(HostOf(parts_->options.listen), ":", parts_->grpc_port->port());
 }
 
 std::string Controller::http_address() const { return parts_->routes->address(); }

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 
 #include "base/clock.h"
+#include "controller/limits.h"
 
 namespace fairlead::controller {
 
@@ -55,6 +56,7 @@ struct ControllerOptions {
   std::string secret_key_file;
   // This program's own path, for the fetch helper.
   std::string program;
+  Limits limits;
   // Outlives the controller; absent: the machine's.
   base::Clock* clock = nullptr;
 };

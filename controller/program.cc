@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/controller.h"
+#include "controller/grpc_port.h"
 #include "controller/store/store_transfer.h"
 #include "sync/git/fetch.h"
 
@@ -28,6 +29,22 @@ std::string OwnProgram() {
   char path[PATH_MAX];
   const ssize_t length = ::readlink("/proc/self/exe", path, sizeof(path));
   return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : "fairlead-controller";
+}
+
+void AddLimits(CLI::App& app, Limits& limits) {
+  const auto add = [&app](const char* name, uint32_t& value, uint32_t most, const char* help) {
+    app.add_option(name, value, help)->check(CLI::Range(uint32_t{1}, most))->capture_default_str();
+  };
+  add("--max-connections", limits.connections, 1'000'000, "Connections of the gRPC port");
+  add("--max-connections-per-address", limits.connections_per_address, 1'000'000,
+      "Of these from one address");
+  add("--http-max-connections", limits.http_connections, 100'000, "Connections of the HTTP port");
+  add("--http-max-connections-per-address", limits.http_connections_per_address, 100'000,
+      "Of these from one address");
+  add("--grpc-streams", limits.streams, 10'000, "Calls at a time on one gRPC connection");
+  add("--max-request-mib", limits.request_mib, 1024, "Of one message of gRPC, in MiB");
+  add("--calls-per-second", limits.calls_per_second, 1'000'000,
+      "Of one identity, or of one address where none is proven; ten times as many after a pause");
 }
 
 void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_secret_file,
@@ -51,6 +68,7 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
   app.add_option("--audit-days", audit_days, "Days that records of the audit log are kept")
       ->check(CLI::Range(1, 36500))
       ->capture_default_str();
+  AddLimits(app, options.limits);
   app.add_flag("--open-metrics", options.open_metrics,
                "Also beyond loopback /metrics asks nobody who they are");
   app.add_option("--tls-cert", options.tls_cert,
@@ -208,6 +226,8 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }
+  RaiseDescriptorLimit();
+  BoundGrpcLog();
   options.audit_retention = absl::Hours(24) * audit_days;
   base::SetLogLevel(LevelOf(log_level));
   WarnOfPasswordInArguments(argc, argv);

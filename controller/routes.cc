@@ -130,7 +130,16 @@ bool IsLoopback(const std::string& address) {
 absl::Status CheckMetrics(access::Gate& gate, const http::HttpRequest& request) {
   absl::string_view bearer = request.Header("authorization");
   if (absl::StartsWithIgnoreCase(bearer, "bearer ")) bearer.remove_prefix(sizeof("bearer ") - 1);
-  return gate.Admit("http.Metrics", v1::WhoAmIRequest(), {.bearer = std::string(bearer)}).status;
+  return gate
+      .Admit("http.Metrics", v1::WhoAmIRequest(),
+             {.bearer = std::string(bearer), .address = request.address})
+      .status;
+}
+
+absl::Status CheckRate(access::Gate& gate, const http::HttpRequest& request) {
+  access::Caller caller;
+  caller.address = request.address;
+  return gate.CheckRate(caller);
 }
 
 absl::Status Readiness(const loop::Reconciler& reconciler) {
@@ -159,6 +168,9 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
   http::Endpoints endpoints;
   endpoints.ready = [&reconciler] { return Readiness(reconciler); };
   endpoints.metrics = [&metrics] { return metrics.Text(); };
+  endpoints.check_rate = [&gate](const http::HttpRequest& request) {
+    return CheckRate(gate, request);
+  };
   if (!options.open_metrics && !IsLoopback(options.listen)) {
     endpoints.check_metrics = [&gate](const http::HttpRequest& request) {
       return CheckMetrics(gate, request);
@@ -182,6 +194,12 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
   server_options.port = static_cast<uint16_t>(port);
   server_options.tls_cert = options.tls_cert;
   server_options.tls_key = options.tls_key;
+  server_options.connections.total = options.limits.http_connections;
+  server_options.connections.per_address = options.limits.http_connections_per_address;
+  server_options.on_open = [&metrics](std::size_t open) { metrics.OnConnections("http", open); };
+  server_options.on_cut = [&metrics](absl::string_view why) {
+    metrics.OnConnectionCut("http", why);
+  };
   server_options.handler = [endpoints](const http::HttpRequest& request) {
     return http::Serve(endpoints, request);
   };

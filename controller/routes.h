@@ -11,6 +11,7 @@
 #include "controller/access/gate.h"
 #include "controller/actions/run_engine.h"
 #include "controller/http/server.h"
+#include "controller/limits.h"
 #include "controller/loop/reconciler.h"
 #include "controller/loop/sync_poller.h"
 #include "controller/metrics/prometheus_metrics.h"
@@ -26,6 +27,7 @@ struct RoutesOptions {
   std::function<void(const actions::RunOrder&)> run;
   // Beyond loopback too /metrics asks nobody who they are.
   bool open_metrics = false;
+  Limits limits;
 };
 
 // Lives as long as the port is open.

@@ -25,9 +25,9 @@ absl::StatusOr<std::unique_ptr<Access>> Access::Load(const store::StoreImage& im
   access->sessions_ = std::make_unique<Sessions>(options.session_life);
   access->authenticator_ = std::make_unique<Authenticator>(
       *access->directory_, *access->sessions_, clock, AuthenticatorOptions{.dev = options.dev});
-  access->gate_ =
-      std::make_unique<Gate>(*access->authenticator_, *access->directory_, clock,
-                             [&store](const std::string& id) { return ResourceOfRun(store, id); });
+  access->gate_ = std::make_unique<Gate>(
+      *access->authenticator_, *access->directory_, clock,
+      [&store](const std::string& id) { return ResourceOfRun(store, id); }, options.rates);
   ASSIGN_OR_RETURN(access->log_,
                    AuditLog::Load(image.settings, store, clock, options.audit_retention));
   access->audit_ = std::make_unique<CallAudit>(*access->log_, clock);

@@ -23,6 +23,7 @@ struct AccessOptions {
   bool dev = false;
   absl::Duration session_life = absl::Hours(12);
   absl::Duration audit_retention = absl::Hours(24 * 365);
+  CallRateLimits rates;
 };
 
 // Owns the parts, which know each other by reference. Thread-safe, as each of them is.

@@ -24,6 +24,8 @@ struct Credentials {
   std::vector<std::string> names;
   // IP address without a port, or "unix".
   std::string address;
+  // Of the connection, as the transport names it; may be empty.
+  std::string peer;
 };
 
 struct AuthenticatorOptions {

@@ -57,7 +57,7 @@ void CallAudit::Append(const std::vector<v1::AuditRecord>& records) {
 
 void CallAudit::NoteRefused(const std::string& method, const Admission& admission) {
   uint64_t left_out = 0;
-  if (!TakeRefusal(left_out)) return;
+  if (admission.is_told || !TakeRefusal(left_out)) return;
   v1::AuditRecord record = RecordOf(method, admission);
   record.set_outcome(v1::AUDIT_OUTCOME_REFUSED);
   record.set_reason(std::string(admission.status.message()));

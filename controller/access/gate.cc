@@ -103,12 +103,13 @@ bool Rights::nothing() const {
 }
 
 Gate::Gate(Authenticator& authenticator, Directory& directory, base::Clock& clock, FindRun find_run,
-           const Rules& rules)
+           const CallRateLimits& rates, const Rules& rules)
     : authenticator_(authenticator),
       directory_(directory),
       clock_(clock),
       find_run_(std::move(find_run)),
       rules_(rules),
+      rates_(rates),
       policy_(std::make_shared<const Policy>()) {}
 
 void Gate::SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects) {
@@ -202,15 +203,34 @@ Admission Gate::Admit(const std::string& method, const google::protobuf::Message
     return admission;
   }
   const Rule& rule = *admission.rule;
-  if (rule.target == Target::kOpen) return admission;
-  absl::StatusOr<Caller> caller = authenticator_.Authenticate(credentials);
-  if (!caller.ok()) {
-    admission.status = caller.status();
+  absl::Status unproven;
+  if (rule.target != Target::kOpen) {
+    absl::StatusOr<Caller> caller = authenticator_.Authenticate(credentials);
+    unproven = caller.status();
+    if (caller.ok()) admission.caller = *std::move(caller);
+  }
+  bool is_news = false;
+  admission.status = CheckRate(admission.caller, &is_news);
+  if (!admission.status.ok()) {
+    admission.is_told = !is_news;
     return admission;
   }
-  admission.caller = *std::move(caller);
+  admission.status = unproven;
+  if (!unproven.ok() || rule.target == Target::kOpen) return admission;
+  if (events_.on_proven) events_.on_proven(credentials.peer);
   admission.status = Decide(rule, AskedOf(rule, request), admission);
   return admission;
+}
+
+absl::Status Gate::CheckRate(const Caller& caller, bool* is_news) {
+  const CallRates::Answer answer = rates_.Take(RateIdentity(caller), clock_.Uptime());
+  if (answer.wait == absl::ZeroDuration()) return absl::OkStatus();
+  if (events_.on_limited) events_.on_limited();
+  if (is_news != nullptr) *is_news = answer.is_news;
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "too many calls by ", caller.kind == Caller::Kind::kNobody ? caller.address : caller.Text(),
+      ": at most ", rates_.limits().per_second, " a second (--calls-per-second); try again in ",
+      absl::FormatDuration(absl::Ceil(answer.wait, absl::Seconds(1)))));
 }
 
 absl::Status Gate::Decide(const Rule& rule, const Asked& asked, Admission& admission) const {

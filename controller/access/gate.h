@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "controller/access/audit_log.h"
 #include "controller/access/authenticator.h"
+#include "controller/access/call_rates.h"
 #include "controller/access/caller.h"
 #include "controller/access/directory.h"
 #include "controller/access/permission.h"
@@ -57,6 +58,16 @@ struct Admission {
   const Rule* rule = nullptr;
   // "stack/web"; empty when it is about none, or not about one.
   std::string resource;
+  // Refused because of too many calls, which the audit log tells of already.
+  bool is_told = false;
+};
+
+// Told of calls; each may be empty. Called on any thread, and returns at once.
+struct GateEvents {
+  // The peer of a call whose caller is proven.
+  std::function<void(const std::string& peer)> on_proven;
+  // A call was refused because of too many.
+  std::function<void()> on_limited;
 };
 
 // Authenticates, finds the rule, decides. Thread-safe; a decision costs some look-ups.
@@ -67,14 +78,20 @@ class Gate {
 
   // All outlive the gate.
   Gate(Authenticator& authenticator, Directory& directory, base::Clock& clock, FindRun find_run,
-       const Rules& rules = Rules::All());
+       const CallRateLimits& rates = {}, const Rules& rules = Rules::All());
 
+  // Before the first call.
+  void SetEvents(GateEvents events) { events_ = std::move(events); }
   // The user groups and resources that are declared now.
   void SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   Admission Admit(const std::string& method, const google::protobuf::Message& request,
                   const Credentials& credentials) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Counts a call of this caller, by address when it is not proven. ResourceExhausted with the
+  // time to wait when there are too many; `is_news` is then set as CallRates says, unless null.
+  absl::Status CheckRate(const Caller& caller, bool* is_news = nullptr);
 
   // As of now: who is disabled meanwhile has none.
   Rights RightsOf(const Caller& caller) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -95,6 +112,8 @@ class Gate {
   base::Clock& clock_;
   const FindRun find_run_;
   const Rules& rules_;
+  CallRates rates_;
+  GateEvents events_;
   mutable base::Mutex mutex_;
   std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(mutex_);
   // What the policy was made of.

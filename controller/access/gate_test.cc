@@ -128,7 +128,7 @@ TEST_F(GateTest, MethodWithoutARuleIsForNobody) {
   std::vector<Rule> table = RuleTable();
   std::erase_if(table, [](const Rule& rule) { return rule.method == kStop; });
   const Rules rules(table);
-  Gate gate(*authenticator_, *directory_, clock_, nullptr, rules);
+  Gate gate(*authenticator_, *directory_, clock_, nullptr, {}, rules);
   EXPECT_EQ(gate.Admit(kStop, StopOf("stack/db"), As("root")).status.code(),
             absl::StatusCode::kInternal);
 }
@@ -226,6 +226,40 @@ TEST_F(GateTest, GroupsOfAUserRecordCount) {
   EXPECT_TRUE(admission.status.ok()) << admission.status;
   EXPECT_THAT(gate_->GroupsOf(admission.caller), ElementsAre("ops"));
   EXPECT_FALSE(gate_->IsAdmin(admission.caller));
+}
+
+TEST_F(GateTest, TooManyCallsAreRefusedByIdentity) {
+  Gate gate(*authenticator_, *directory_, clock_, nullptr, {.per_second = 1, .at_once = 2});
+  int limited = 0;
+  std::vector<std::string> proven;
+  gate.SetEvents({.on_proven = [&proven](const std::string& peer) { proven.push_back(peer); },
+                  .on_limited = [&limited] { ++limited; }});
+  const auto call = [&](Credentials credentials) {
+    credentials.peer = "peer of " + credentials.address;
+    return gate.Admit("fairlead.v1.AccessService.WhoAmI", v1::WhoAmIRequest(), credentials);
+  };
+  const Credentials root = As("root");
+  EXPECT_TRUE(call(root).status.ok());
+  EXPECT_TRUE(call(root).status.ok());
+  const Admission refused = call(root);
+  EXPECT_EQ(refused.status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status.message()), HasSubstr("user/root"));
+  EXPECT_THAT(std::string(refused.status.message()), HasSubstr("try again in 1s"));
+  EXPECT_FALSE(refused.is_told);
+  EXPECT_TRUE(call(root).is_told);
+  EXPECT_EQ(limited, 2);
+  // Others are not concerned, from the same address neither.
+  EXPECT_TRUE(call(As("bob")).status.ok());
+  EXPECT_THAT(proven, ElementsAre("peer of 10.0.0.1", "peer of 10.0.0.1", "peer of 10.0.0.1"));
+  // Who is not proven shares what the address may.
+  for (const char* token : {"fl_key_wrong", "", "x"}) {
+    const Admission stranger = call({.bearer = token, .address = "10.0.0.9"});
+    EXPECT_EQ(stranger.status.code(), std::string(token) == "x"
+                                          ? absl::StatusCode::kResourceExhausted
+                                          : absl::StatusCode::kUnauthenticated);
+  }
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(call(root).status.ok());
 }
 
 TEST(RulesTest, EachMethodHasOneRule) {

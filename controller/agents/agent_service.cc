@@ -231,10 +231,15 @@ absl::StatusOr<PeerCertificate> AgentService::PeerOf(
 Reactor* AgentService::Connect(grpc::CallbackServerContext* context) {
   const absl::StatusOr<PeerCertificate> peer = PeerOf(*context);
   if (!peer.ok()) {
-    base::LogWarning("agents", "peer ", context->peer(), " refused: ", peer.status().message());
-    if (options_.on_refused) options_.on_refused(context->peer(), peer.status());
+    // Who is told says it in the log, and not for each of a flood.
+    if (options_.on_refused) {
+      options_.on_refused(context->peer(), peer.status());
+    } else {
+      base::LogWarning("agents", "peer ", context->peer(), " refused: ", peer.status().message());
+    }
     return new Refusal(peer.status());
   }
+  if (options_.on_proven) options_.on_proven(context->peer());
   return AgentStream::Start(registry_, options_, context, *peer);
 }
 

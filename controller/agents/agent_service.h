@@ -24,6 +24,8 @@ struct AgentServiceOptions {
   std::function<absl::Status(const std::string&)> check_certificate;
   // Told of each peer that is turned away: its address and why. May be empty.
   std::function<void(const std::string&, const absl::Status&)> on_refused;
+  // Told of the peer of each session that begins. May be empty.
+  std::function<void(const std::string&)> on_proven;
   // A session that has more than this unwritten is ended: its agent reads too slowly.
   std::size_t queue_messages = 10'000;
   std::size_t queue_bytes = std::size_t{64} << 20;

@@ -14,6 +14,10 @@ HttpReply Ready(const Endpoints& endpoints) {
 
 HttpReply Refusal(const absl::Status& why) {
   const std::string body = absl::StrCat(why.message(), "\n");
+  if (absl::IsResourceExhausted(why)) {
+    // At least one call a second is allowed to everybody.
+    return {.status = 429, .body = body, .headers = {{"Retry-After", "1"}}};
+  }
   if (!absl::IsUnauthenticated(why)) return {.status = 403, .body = body};
   return {.status = 401, .body = body, .headers = {{"WWW-Authenticate", "Bearer"}}};
 }
@@ -21,6 +25,10 @@ HttpReply Refusal(const absl::Status& why) {
 }  // namespace
 
 HttpReply Serve(const Endpoints& endpoints, const HttpRequest& request) {
+  if (endpoints.check_rate != nullptr) {
+    const absl::Status rate = endpoints.check_rate(request);
+    if (!rate.ok()) return Refusal(rate);
+  }
   if (IsWebhookTarget(request.target)) {
     WebhookDecision decision = DecideWebhook(request, endpoints.find_target);
     if (endpoints.on_webhook) endpoints.on_webhook(decision);

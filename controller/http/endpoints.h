@@ -17,6 +17,8 @@ struct Endpoints {
   std::function<absl::Status()> ready;
   // Prometheus text format. Empty: there is no /metrics.
   std::function<std::string()> metrics;
+  // ResourceExhausted when this client asks too often; empty: nobody does.
+  std::function<absl::Status(const HttpRequest&)> check_rate;
   // Whether the request may see /metrics; empty: everybody may.
   std::function<absl::Status(const HttpRequest&)> check_metrics;
   FindTarget find_target;

@@ -17,6 +17,8 @@ struct HttpRequest {
   // Names in lower case; values of a repeated header are joined by ", ".
   std::map<std::string, std::string> headers;
   std::string body;
+  // IP address of the client.
+  std::string address;
 
   // Empty when there is no such header. `name` in lower case.
   absl::string_view Header(const std::string& name) const {

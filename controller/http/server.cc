@@ -4,8 +4,8 @@
 
 #include <array>
 #include <chrono>
+#include <map>
 #include <optional>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -41,8 +41,27 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 // How long a refused client may go on sending before the connection is cut.
 constexpr std::chrono::seconds kDrainTime{1};
 
-HttpRequest RequestOf(const Parser::value_type& message) {
+// For TLS 1.2; those of 1.3 are all like that.
+constexpr char kCiphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+absl::Duration Uptime() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+// IPv4 in IPv6 is IPv4. Empty when the client is gone.
+std::string AddressOf(const tcp::socket& socket) {
+  ErrorCode gone;
+  const asio::ip::address address = socket.remote_endpoint(gone).address();
+  if (gone) return "";
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
+HttpRequest RequestOf(const Parser::value_type& message, const std::string& address) {
   HttpRequest request;
+  request.address = address;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
   for (const auto& field : message) {
@@ -96,13 +115,18 @@ class Connection {
 };
 
 struct Server::State {
-  explicit State(Options given) : options(std::move(given)) {}
+  explicit State(Options given) : options(std::move(given)), table(options.connections) {}
 
   void Accept();
   void Begin(tcp::socket socket);
-  void Remove(Connection* connection);
+  void Remove(base::ConnectionTable::Id id);
   void Stop();
-  bool IsFull() const { return connections.size() >= options.max_connections; }
+  void TellOpen() const {
+    if (options.on_open) options.on_open(connections.size());
+  }
+  void TellCut(absl::string_view why) const {
+    if (options.on_cut) options.on_cut(why);
+  }
 
   Options options;
   asio::io_context io{1};
@@ -112,7 +136,8 @@ struct Server::State {
   asio::steady_timer stop_deadline{io};
   uint16_t port = 0;
   // Below: the server's thread only.
-  std::set<Connection*> connections;
+  base::ConnectionTable table;
+  std::map<base::ConnectionTable::Id, Connection*> connections;
   bool accepting = false;
   bool stopping = false;
   std::thread thread;
@@ -127,11 +152,16 @@ class Session final : public Connection,
                       public std::enable_shared_from_this<Session<Stream, ServerState>> {
  public:
   template <typename... Arguments>
-  explicit Session(ServerState& server, Arguments&&... arguments)
-      : server_(server), stream_(std::forward<Arguments>(arguments)...) {
-    server_.connections.insert(this);
+  explicit Session(ServerState& server, base::ConnectionTable::Id id, std::string address,
+                   Arguments&&... arguments)
+      : server_(server),
+        id_(id),
+        address_(std::move(address)),
+        stream_(std::forward<Arguments>(arguments)...) {
+    server_.connections[id_] = this;
+    server_.TellOpen();
   }
-  ~Session() override { server_.Remove(this); }
+  ~Session() override { server_.Remove(id_); }
 
   void Run() {
     if constexpr (std::is_same_v<Stream, TlsStream>) {
@@ -160,6 +190,7 @@ class Session final : public Connection,
 
   void Read() {
     if (server_.stopping) return;
+    server_.table.SetWaiting(id_, Uptime());
     parser_.emplace();
     parser_->header_limit(server_.options.header_limit);
     parser_->body_limit(server_.options.body_limit);
@@ -178,15 +209,16 @@ class Session final : public Connection,
       return;
     }
     const bool is_head = parser_->get().method() == beast::http::verb::head;
-    const HttpReply reply = server_.options.handler(RequestOf(parser_->get()));
-    // A full server gives the place to the next that waits.
-    const bool keep_alive = parser_->keep_alive() && !server_.IsFull() && !server_.stopping;
+    const HttpReply reply = server_.options.handler(RequestOf(parser_->get(), address_));
+    const bool keep_alive =
+        parser_->keep_alive() && ++requests_ < server_.options.max_requests && !server_.stopping;
     const bool has_unread = buffer_.size() > 0;
     Write(Serialize(reply, keep_alive, is_head), keep_alive   ? &Session::Read
                                                  : has_unread ? &Session::Drain
                                                               : &Session::Cut);
   }
   void Write(std::string text, void (Session::*next)()) {
+    server_.table.SetBusy(id_);
     out_ = std::move(text);
     writing_ = true;
     Expire(server_.options.read_timeout);
@@ -201,6 +233,7 @@ class Session final : public Connection,
     ErrorCode ignored;
     lowest().socket().shutdown(tcp::socket::shutdown_send, ignored);
     if (server_.stopping) return;
+    server_.table.SetWaiting(id_, Uptime());
     lowest().expires_after(kDrainTime);
     Discard();
   }
@@ -212,12 +245,15 @@ class Session final : public Connection,
   }
 
   ServerState& server_;
+  const base::ConnectionTable::Id id_;
+  const std::string address_;
   Stream stream_;
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   std::string out_;
   std::array<char, 4096> scratch_;
   bool writing_ = false;
+  int requests_ = 0;
 };
 
 absl::Status LoadTls(asio::ssl::context& context, const std::string& cert, const std::string& key) {
@@ -226,6 +262,11 @@ absl::Status LoadTls(asio::ssl::context& context, const std::string& cert, const
                           asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
                           asio::ssl::context::no_tlsv1_1,
                       error);
+  SSL_CTX_set_options(context.native_handle(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  if (SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION) != 1 ||
+      SSL_CTX_set_cipher_list(context.native_handle(), kCiphers) != 1) {
+    return absl::InternalError("TLS 1.2 with ephemeral keys is not to be had here");
+  }
   if (!error) context.use_certificate_chain_file(cert, error);
   if (error) {
     return absl::InvalidArgumentError(absl::StrCat("certificate ", cert, ": ", error.message()));
@@ -260,7 +301,7 @@ absl::Status Listen(tcp::acceptor& acceptor, const std::string& address, uint16_
 }  // namespace
 
 void Server::State::Accept() {
-  if (stopping || accepting || IsFull()) return;
+  if (stopping || accepting) return;
   accepting = true;
   acceptor.async_accept([this](const ErrorCode& error, tcp::socket socket) {
     accepting = false;
@@ -278,20 +319,30 @@ void Server::State::Accept() {
 void Server::State::Begin(tcp::socket socket) {
   ErrorCode ignored;
   socket.set_option(tcp::no_delay(true), ignored);
+  const std::string address = AddressOf(socket);
+  const base::ConnectionTable::Answer answer = table.Add(address, Uptime());
+  if (answer.evicted.has_value()) {
+    connections.at(*answer.evicted)->Cut();
+    TellCut("evicted");
+  }
+  if (!answer.id.has_value()) {
+    TellCut("full");
+    return;
+  }
   if (tls.has_value()) {
-    std::make_shared<Session<TlsStream, State>>(*this, std::move(socket), *tls)->Run();
+    std::make_shared<Session<TlsStream, State>>(*this, *answer.id, address, std::move(socket), *tls)
+        ->Run();
   } else {
-    std::make_shared<Session<PlainStream, State>>(*this, std::move(socket))->Run();
+    std::make_shared<Session<PlainStream, State>>(*this, *answer.id, address, std::move(socket))
+        ->Run();
   }
 }
 
-void Server::State::Remove(Connection* connection) {
-  connections.erase(connection);
-  if (!stopping) {
-    Accept();
-  } else if (connections.empty()) {
-    stop_deadline.cancel();
-  }
+void Server::State::Remove(base::ConnectionTable::Id id) {
+  connections.erase(id);
+  table.Remove(id);
+  TellOpen();
+  if (stopping && connections.empty()) stop_deadline.cancel();
 }
 
 void Server::State::Stop() {
@@ -303,9 +354,9 @@ void Server::State::Stop() {
   stop_deadline.expires_after(absl::ToChronoNanoseconds(options.stop_timeout));
   stop_deadline.async_wait([this](const ErrorCode& error) {
     if (error) return;
-    for (Connection* connection : connections) connection->Cut();
+    for (const auto& [id, connection] : connections) connection->Cut();
   });
-  for (Connection* connection : connections) connection->Stop();
+  for (const auto& [id, connection] : connections) connection->Stop();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Options options) {

@@ -3,12 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "base/connection_table.h"
 #include "controller/http/message.h"
 
 namespace fairlead::http {
@@ -24,11 +27,15 @@ class Server {
     // 0 lets the system choose.
     uint16_t port = 0;
     RequestFunction handler;
-    // Files in PEM format; both or none. With them the server speaks TLS 1.2 or later only.
+    // Files in PEM format; both or none. With them the server speaks TLS 1.2 or later only, with
+    // ephemeral keys and authenticated encryption.
     std::string tls_cert;
     std::string tls_key;
-    // Open at a time; others wait in the system's queue until one closes.
-    std::size_t max_connections = 256;
+    // Open at a time. Beyond, the connection that has waited longest for its client is cut.
+    base::ConnectionLimits connections{
+        .total = 1024, .per_address = 256, .patience = absl::InfiniteDuration()};
+    // On one connection, which then ends.
+    int max_requests = 1000;
     // Bytes; larger ones are answered with 431 and 413.
     uint32_t header_limit = 64u << 10;
     std::size_t body_limit = 1u << 20;
@@ -36,6 +43,10 @@ class Server {
     absl::Duration read_timeout = absl::Seconds(10);
     // What answers on their way get after Stop.
     absl::Duration stop_timeout = absl::Seconds(2);
+    // How many connections are open now; may be empty. Called on the server's thread.
+    std::function<void(std::size_t open)> on_open;
+    // One was refused or cut to make room: "full" or "evicted". May be empty. On that thread, too.
+    std::function<void(absl::string_view why)> on_cut;
   };
 
   // InvalidArgument: address, certificate or key is wrong. FailedPrecondition: cannot listen.

@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -244,26 +245,71 @@ int OpenDescriptors() {
   return count;
 }
 
-TEST(ServerTest, ManyConnectionsAreBoundedAndAllServed) {
+TEST(ServerTest, WhoWaitsLongestMakesRoom) {
   constexpr int kClients = 200;
   constexpr int kLimit = 16;
-  const auto server = Started({.handler = Echo, .max_connections = kLimit});
+  std::atomic<int> evicted = 0;
+  Server::Options options;
+  options.handler = Echo;
+  options.connections.total = kLimit;
+  options.on_cut = [&](absl::string_view why) { evicted += why == "evicted" ? 1 : 0; };
+  const auto server = Started(std::move(options));
   const int before = OpenDescriptors();
-  std::deque<Client> clients;
+  std::deque<Client> slow;
   for (int i = 0; i < kClients; ++i) {
-    clients.emplace_back(server->port());
-    clients.back().Send("GET /x HTTP/1.1\r\n");
+    slow.emplace_back(server->port());
+    slow.back().Send("GET /x HTTP/1.1\r\n");
   }
-  // The first is accepted by now, or it could not have been answered.
-  clients.front().Send("\r\n");
-  EXPECT_THAT(clients.front().Receive(), StartsWith("HTTP/1.1 200 "));
-  EXPECT_LE(OpenDescriptors(), before + kClients + kLimit);
-  for (std::size_t i = 1; i < clients.size(); ++i) clients[i].Send("\r\n");
-  // A full server closes after each answer, so that the next gets its turn.
-  for (std::size_t i = 1; i < clients.size(); ++i) {
-    EXPECT_THAT(clients[i].Receive(), StartsWith("HTTP/1.1 200 ")) << i;
+  // One that says at once what it wants is served however many dally.
+  Client quick(server->port());
+  quick.Send(kGet);
+  EXPECT_THAT(quick.Receive(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_LE(OpenDescriptors(), before + kClients + 1 + kLimit + 1);
+  EXPECT_GE(evicted, kClients + 1 - kLimit);
+  EXPECT_TRUE(slow.front().IsClosed());
+  slow.back().Send("\r\n");
+  EXPECT_THAT(slow.back().Receive(), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST(ServerTest, OneAddressHasItsShare) {
+  Server::Options options;
+  options.handler = Echo;
+  options.connections.per_address = 1;
+  const auto server = Started(std::move(options));
+  Client first(server->port());
+  Client second(server->port());
+  second.Send(kGet);
+  EXPECT_THAT(second.Receive(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_TRUE(first.IsClosed());
+}
+
+TEST(ServerTest, AConnectionEndsAfterSoManyRequests) {
+  const auto server = Started({.handler = Echo, .max_requests = 2});
+  Client client(server->port());
+  client.Send(kGet);
+  EXPECT_THAT(client.Receive(), HasSubstr("Connection: keep-alive\r\n"));
+  client.Send(kGet);
+  EXPECT_THAT(client.Receive(), HasSubstr("Connection: close\r\n"));
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST(ServerTest, DripsAreCutAndTheirAddressIsKnown) {
+  const auto server = Started(
+      {.handler = [](const HttpRequest& request) { return HttpReply{.body = request.address}; },
+       .read_timeout = absl::Milliseconds(300)});
+  Client drip(server->port());
+  // Byte after byte until it is cut: each gains nothing.
+  const std::string head = "GET /x HTTP/1.1\r\nHost: h\r\nX-Long: ";
+  std::size_t sent = 0;
+  pollfd ended{.fd = drip.socket(), .events = POLLIN, .revents = 0};
+  while (::poll(&ended, 1, 10) == 0) {
+    drip.Send(sent < head.size() ? head.substr(sent, 1) : "x");
+    ++sent;
   }
-  EXPECT_LE(OpenDescriptors(), before + kClients + kLimit);
+  EXPECT_EQ(drip.Receive(), "");
+  Client client(server->port());
+  client.Send(kGet);
+  EXPECT_THAT(client.Receive(), HasSubstr("\r\n\r\n127.0.0.1"));
 }
 
 TEST(ServerTest, StopEndsIdleConnections) {

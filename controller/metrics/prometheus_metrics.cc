@@ -117,6 +117,14 @@ struct PrometheusMetrics::Series {
                                    "Webhook calls, by provider and outcome.");
   Family<Counter>& events =
       Make(BuildCounter(), registry, "fairlead_events_total", "Events recorded, by type.");
+  Family<Gauge>& connections = Make(BuildGauge(), registry, "fairlead_connections",
+                                    "Open connections of a port of the controller.");
+  Family<Counter>& connections_cut =
+      Make(BuildCounter(), registry, "fairlead_connections_cut_total",
+           "Connections that were refused or cut, by port and reason.");
+  Family<Counter>& calls_limited =
+      Make(BuildCounter(), registry, "fairlead_calls_limited_total",
+           "Calls that were refused because their caller makes too many.");
   Family<Gauge>& build_info = Make(BuildGauge(), registry, "fairlead_build_info",
                                    "Always 1; the label tells the controller's version.");
 
@@ -125,6 +133,7 @@ struct PrometheusMetrics::Series {
   Gauge& open = open_steps.Add({});
   Gauge& queue = queue_depth.Add({});
   Gauge& agents = agents_connected.Add({});
+  Counter& limited = calls_limited.Add({});
 
   base::Mutex mutex;
   // Kinds that have series, each one for every state.
@@ -231,5 +240,16 @@ void PrometheusMetrics::OnWebhook(absl::string_view provider, absl::string_view 
 void PrometheusMetrics::OnEvent(const v1::Event& event) {
   series_->events.Add({{"type", event.type()}}).Increment();
 }
+
+void PrometheusMetrics::OnConnections(absl::string_view port, std::size_t open) {
+  series_->connections.Add({{"port", std::string(port)}}).Set(static_cast<double>(open));
+}
+
+void PrometheusMetrics::OnConnectionCut(absl::string_view port, absl::string_view why) {
+  series_->connections_cut.Add({{"port", std::string(port)}, {"reason", std::string(why)}})
+      .Increment();
+}
+
+void PrometheusMetrics::OnCallLimited() { series_->limited.Increment(); }
 
 }  // namespace fairlead::metrics

@@ -1,6 +1,7 @@
 // The controller's metrics in Prometheus' text format; docs/metrics.md lists them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -40,6 +41,10 @@ class PrometheusMetrics final : public loop::Observer {
   void OnAgentLag(const std::string& server, absl::Duration lag) override;
   void OnWebhook(absl::string_view provider, absl::string_view outcome) override;
   void OnEvent(const v1::Event& event) override;
+  // `port` is "grpc" or "http".
+  void OnConnections(absl::string_view port, std::size_t open);
+  void OnConnectionCut(absl::string_view port, absl::string_view why);
+  void OnCallLimited();
 
  private:
   struct Series;

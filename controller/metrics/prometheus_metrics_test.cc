@@ -36,6 +36,9 @@ void ReportEverything(PrometheusMetrics& metrics) {
   v1::Event event;
   event.set_type("rolled-back");
   metrics.OnEvent(event);
+  metrics.OnConnections("grpc", 3);
+  metrics.OnConnectionCut("grpc", "evicted");
+  metrics.OnCallLimited();
 }
 
 std::vector<std::string> NamesIn(const std::string& text) {
@@ -67,6 +70,9 @@ TEST(PrometheusMetricsTest, CountsWhatItIsTold) {
            "fairlead_drift_healed_total{kind=\"deployment\"} 1\n",
            "fairlead_events_total{type=\"rolled-back\"} 1\n",
            "fairlead_events_total{type=\"procedure-failed\"} 0\n",
+           "fairlead_connections{port=\"grpc\"} 3\n",
+           "fairlead_connections_cut_total{port=\"grpc\",reason=\"evicted\"} 1\n",
+           "fairlead_calls_limited_total 1\n",
            "fairlead_action_duration_seconds_sum{action=\"replace\"} 2\n",
        }) {
     EXPECT_THAT(text, HasSubstr(line));

@@ -34,7 +34,8 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 access::Credentials CredentialsOf(const grpc::CallbackServerContext& call) {
   access::Credentials credentials;
-  credentials.address = access::AddressOfPeer(call.peer());
+  credentials.peer = call.peer();
+  credentials.address = access::AddressOfPeer(credentials.peer);
   const auto header = call.client_metadata().find("authorization");
   if (header != call.client_metadata().end()) {
     const absl::string_view value(header->second.data(), header->second.size());
@@ -79,7 +80,8 @@ TicketPointer Admit(access::Access& access, const grpc::CallbackServerContext& c
     access.audit().NoteRefused(full_name, {.status = ticket->status(),
                                            .caller = ticket->caller(),
                                            .rule = nullptr,
-                                           .resource = ticket->resource()});
+                                           .resource = ticket->resource(),
+                                           .is_told = ticket->is_told()});
   }
   return ticket;
 }

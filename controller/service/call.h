@@ -35,6 +35,8 @@ class Ticket {
   bool ok() const { return admission_.status.ok(); }
   // Why it is refused.
   const absl::Status& status() const { return admission_.status; }
+  // The audit log tells of the refusal already.
+  bool is_told() const { return admission_.is_told; }
   const access::Caller& caller() const { return admission_.caller; }
   // "stack/web"; empty when the call is about none, or not about one.
   const std::string& resource() const { return admission_.resource; }

@@ -45,9 +45,17 @@ void EnrolmentServiceImpl::Answer(const std::string& certificate,
   *response->mutable_now() = base::ToProto(context_.identities.Now());
 }
 
+absl::Status EnrolmentServiceImpl::CheckRate(const grpc::CallbackServerContext& call) const {
+  access::Caller caller;
+  caller.address = access::AddressOfPeer(call.peer());
+  return context_.access.gate().CheckRate(caller);
+}
+
 grpc::ServerUnaryReactor* EnrolmentServiceImpl::Enrol(grpc::CallbackServerContext* call,
                                                       const v1::EnrolRequest* request,
                                                       v1::EnrolResponse* response) {
+  const absl::Status rate = CheckRate(*call);
+  if (!rate.ok()) return EndWith(call, rate);
   const absl::StatusOr<std::string> issued = context_.identities.Enrol(
       request->token(), request->request(), request->server(), call->peer());
   if (issued.ok()) Answer(*issued, response);
@@ -71,6 +79,8 @@ grpc::ServerUnaryReactor* EnrolmentServiceImpl::Renew(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* EnrolmentServiceImpl::Examine(grpc::CallbackServerContext* call,
                                                         const v1::ExamineRequest* request,
                                                         v1::ExamineResponse* response) {
+  const absl::Status rate = CheckRate(*call);
+  if (!rate.ok()) return EndWith(call, rate);
   const absl::Status good = context_.identities.CheckPeer(request->certificate());
   response->set_refusal(std::string(good.message()));
   response->set_renew(good.ok() && context_.identities.IsRotating(request->certificate()));

@@ -38,6 +38,8 @@ class EnrolmentServiceImpl final : public v1::EnrolmentService::CallbackService 
                                     v1::ExamineResponse* response) override;
 
  private:
+  // Joining asks nobody who they are: by address.
+  absl::Status CheckRate(const grpc::CallbackServerContext& call) const;
   void Answer(const std::string& certificate, v1::EnrolResponse* response) const;
   EnrolmentContext& context_;
 };

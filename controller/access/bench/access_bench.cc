@@ -63,7 +63,9 @@ double MicrosecondsOf(const Body& body) {
 
 int Measure() {
   store::FakeStore store;
-  auto access = Access::Load({}, store, base::Clock::Real(), {});
+  // Counted like any other call, but never one too many.
+  auto access = Access::Load({}, store, base::Clock::Real(),
+                             {.rates = {.per_second = 1e12, .at_once = 1e12}});
   if (!access.ok()) return EXIT_FAILURE;
   v1::LocalUser user;
   user.set_name("user-3");

@@ -1,0 +1,61 @@
+// How many calls each identity may make.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/time/time.h"
+
+#include "base/mutex.h"
+#include "controller/access/caller.h"
+
+namespace fairlead::access {
+
+struct CallRateLimits {
+  double per_second = 100;
+  // After a pause.
+  double at_once = 1000;
+  // Identities remembered; more share what one may.
+  std::size_t most = 10'000;
+};
+
+// Thread-safe. Times are `Clock::Uptime`.
+class CallRates {
+ public:
+  struct Answer {
+    // Zero when the call may go on; else after so long one may.
+    absl::Duration wait;
+    // Of a refusal: the first of this identity for a minute. The others are only counted.
+    bool is_news = false;
+  };
+
+  explicit CallRates(const CallRateLimits& limits) : limits_(limits) {}
+
+  // Counts a call.
+  Answer Take(const std::string& identity, absl::Duration uptime) ABSL_LOCKS_EXCLUDED(mutex_);
+  const CallRateLimits& limits() const { return limits_; }
+
+ private:
+  struct Bucket {
+    double left = 0;
+    absl::Duration last;
+    absl::Duration told = -absl::InfiniteDuration();
+  };
+
+  double Refilled(const Bucket& bucket, absl::Duration uptime) const;
+  // Forgets who could make as many calls as who was never here.
+  void Sweep(absl::Duration uptime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const CallRateLimits limits_;
+  base::Mutex mutex_;
+  std::map<std::string, Bucket> buckets_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration swept_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
+};
+
+// Whom a call counts for: who is proven by name, everybody else by address; of IPv6 by the 64 bits
+// that one site has.
+std::string RateIdentity(const Caller& caller);
+
+}  // namespace fairlead::access
