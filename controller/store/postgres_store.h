@@ -27,11 +27,18 @@ struct PostgresStoreOptions {
   PostgresOptions connection;
   base::BackoffPolicy reconnect = {.initial = absl::Milliseconds(200),
                                    .maximum = absl::Seconds(10)};
+  // Of the office in which it writes; 0 where no controllers are elected. A store of an office that
+  // is not the present one cannot be opened, nor written to.
+  int64_t term = 0;
 };
 
-// Makes what a writer needs: the table store_writer, beside those of the migrations. The caller
-// holds a transaction.
+// Makes what a writer and the lease need: store_writer, controller_lease and controller_terms,
+// beside the tables of the migrations. The caller holds a transaction.
 absl::Status MakeWriterTable(SqlSession& session);
+
+// The same with a transaction of its own, and all other tables when there are none. Those of an
+// older program stay as they are until this one holds the lease.
+absl::Status PrepareForLease(PostgresConnection& connection, absl::Time now);
 
 // Tables as in SQLite. Two connections: one writes, the other reads, so that a look does not wait
 // for a commit. Lost ones are made again by the next call, between failures with backoff; a call in
