@@ -28,8 +28,8 @@ bool Standing::has_other() const {
 std::string Standing::Text() const {
   if (!trouble.ok()) return absl::StrCat("the database does not answer: ", trouble.message());
   if (!sight.has_value() || sight->term == 0) return "no controller has been active yet";
-  return absl::StrCat(sight->claim.address, has_other() ? " is active" : " was active",
-                      " in term ", sight->term);
+  return absl::StrCat(sight->claim.address, has_other() ? " is active" : " was active", " in term ",
+                      sight->term);
 }
 
 Elector::Elector(std::unique_ptr<store::Lease> lease, ElectorOptions options)
@@ -75,6 +75,7 @@ void Elector::NoteEnded(int64_t term, absl::Duration pause) {
   if (pause > absl::ZeroDuration() || released) candidacy_.Withdraw(now + pause);
   PublishLocked(standing_.term);
   acting_ = 0;
+  standing_.ending = 0;
   ended_.push_back({term, released ? now : over_since_.value_or(now), released});
   over_since_.reset();
   changed_.SignalAll();
@@ -86,6 +87,7 @@ bool Elector::PublishLocked(int64_t before) {
   valid_until_ = term == 0 ? 0 : absl::ToInt64Nanoseconds(candidacy_.valid_until());
   term_ = term;
   standing_.term = term;
+  standing_.ending = term == 0 ? acting_ : 0;
   if (term == before) return false;
   if (before != 0 && acting_ == before && !over_since_.has_value()) {
     // A process that was stopped sees it late.
@@ -134,6 +136,7 @@ void Elector::ReportLocked() {
   }
   mutex_.Lock();
   ended_.erase(ended_.begin(), ended_.begin() + static_cast<std::ptrdiff_t>(told));
+  if (told < ended.size()) report_at_ = Uptime() + options_.terms.retry();
 }
 
 void Elector::CheckOverrunLocked() {
@@ -154,9 +157,9 @@ void Elector::Run() {
     candidacy_.Expire(Uptime());
     bool changed = PublishLocked(before);
     // Not before the last office has ended here, and its end is told.
+    if (!ended_.empty() && Uptime() >= report_at_) ReportLocked();
     const bool may_ask = candidacy_.term() != 0 || acting_ == 0;
     if (may_ask && candidacy_.IsDue(Uptime())) {
-      if (!ended_.empty()) ReportLocked();
       const int64_t asked = standing_.term;
       AskLocked();
       changed = PublishLocked(asked) || changed;
@@ -171,6 +174,7 @@ void Elector::Run() {
     }
     absl::Duration pause = candidacy_.NextAt() - Uptime();
     if (candidacy_.term() == 0 && acting_ != 0) pause = kLook;
+    if (!ended_.empty()) pause = std::min(pause, report_at_ - Uptime());
     if (!stopping_ && pause > absl::ZeroDuration()) changed_.WaitFor(mutex_, pause);
   }
   if (!ended_.empty()) ReportLocked();

@@ -23,6 +23,8 @@ namespace fairlead::election {
 struct Standing {
   // Of our own office; 0 when we are not in it.
   int64_t term = 0;
+  // Of our last office, while NoteEnded is awaited; 0 otherwise.
+  int64_t ending = 0;
   // The last look at the lease; absent before the first one.
   std::optional<store::LeaseSight> sight;
   // OK, or why the last question was not answered.
@@ -105,6 +107,7 @@ class Elector {
   // Since when it may not act.
   std::optional<absl::Duration> over_since_ ABSL_GUARDED_BY(mutex_);
   std::vector<Ended> ended_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration report_at_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -80,14 +80,13 @@ absl::StatusOr<KeyPair> IssueRelay(const KeyPair& authority, const std::string& 
                                    absl::Time now) {
   KeyPair made;
   ASSIGN_OR_RETURN(made.key, base::MakePrivateKey());
-  ASSIGN_OR_RETURN(
-      made.certificate,
-      base::IssueCertificate({.common_name = "fairlead-standby",
-                              .uris = {absl::StrCat(kControllerUri, "/", holder)},
-                              .not_before = now - kClockSlack,
-                              .not_after = now + kRelayLife,
-                              .use = base::CertificateUse::kClient},
-                             made.key, authority.certificate, authority.key));
+  ASSIGN_OR_RETURN(made.certificate,
+                   base::IssueCertificate({.common_name = "fairlead-standby",
+                                           .uris = {absl::StrCat(kControllerUri, "/", holder)},
+                                           .not_before = now - kClockSlack,
+                                           .not_after = now + kRelayLife,
+                                           .use = base::CertificateUse::kClient},
+                                          made.key, authority.certificate, authority.key));
   return made;
 }
 

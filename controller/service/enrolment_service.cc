@@ -63,8 +63,8 @@ grpc::ServerUnaryReactor* EnrolmentServiceImpl::Renew(grpc::CallbackServerContex
     return EndWith(call,
                    absl::UnauthenticatedError("only an agent with a certificate can renew it"));
   }
-  const absl::StatusOr<std::string> issued =
-      context_.identities.Renew(certificate, request->request(), agents::ReadCallPeer(*call).address);
+  const absl::StatusOr<std::string> issued = context_.identities.Renew(
+      certificate, request->request(), agents::ReadCallPeer(*call).address);
   if (issued.ok()) Answer(*issued, response);
   return EndWith(call, issued.status());
 }

@@ -32,8 +32,8 @@ struct LeaseSight {
   absl::Duration left;
 };
 
-// Confined to one thread. Each call takes at most `patience`, and leaves open after DeadlineExceeded
-// or Unavailable whether it was done.
+// Confined to one thread. Each call takes at most `patience`, and leaves open after
+// DeadlineExceeded or Unavailable whether it was done.
 class Lease {
  public:
   virtual ~Lease() = default;

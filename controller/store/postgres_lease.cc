@@ -111,8 +111,8 @@ class PostgresLease::Link {
 
  private:
   absl::Status Lost() const {
-    return absl::UnavailableError(absl::StrCat(
-        name_, ": ", absl::StripAsciiWhitespace(::PQerrorMessage(connection_))));
+    return absl::UnavailableError(
+        absl::StrCat(name_, ": ", absl::StripAsciiWhitespace(::PQerrorMessage(connection_))));
   }
 
   absl::Status Wait(int16_t events, absl::Duration end) const {
@@ -150,8 +150,8 @@ class PostgresLease::Link {
   absl::Status Take(const PGresult& result, Rows& rows) const {
     const ExecStatusType status = ::PQresultStatus(&result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-      return absl::UnavailableError(absl::StrCat(
-          name_, ": ", absl::StripAsciiWhitespace(::PQresultErrorMessage(&result))));
+      return absl::UnavailableError(
+          absl::StrCat(name_, ": ", absl::StripAsciiWhitespace(::PQresultErrorMessage(&result))));
     }
     for (int row = 0; row < ::PQntuples(&result); ++row) {
       Row& one = rows.emplace_back();
@@ -193,7 +193,7 @@ absl::StatusOr<PostgresLease::Rows> PostgresLease::Ask(const std::string& sql,
   return rows;
 }
 
-absl::StatusOr<LeaseSight> PostgresLease::Look(absl::Duration end) {
+absl::StatusOr<LeaseSight> PostgresLease::LookUntil(absl::Duration end) {
   ASSIGN_OR_RETURN(const Rows rows, Ask(kLook, {}, end));
   if (rows.empty()) {
     return absl::FailedPreconditionError(
@@ -206,18 +206,21 @@ absl::StatusOr<LeaseSight> PostgresLease::Look(absl::Duration end) {
       .left = absl::Microseconds(NumberOf(row[5]))};
 }
 
+absl::StatusOr<LeaseSight> PostgresLease::Look(absl::Duration patience) {
+  return LookUntil(Uptime() + patience);
+}
+
 absl::StatusOr<LeaseSight> PostgresLease::Acquire(const LeaseClaim& claim, absl::Duration life,
                                                   absl::Duration patience) {
   const absl::Duration end = Uptime() + patience;
-  ASSIGN_OR_RETURN(const LeaseSight sight, Look(end));
+  ASSIGN_OR_RETURN(const LeaseSight sight, LookUntil(end));
   if (sight.left > absl::ZeroDuration() && sight.claim.holder != claim.holder) return sight;
-  ASSIGN_OR_RETURN(const Rows won,
-                   Ask(kAcquire,
-                       {claim.holder, claim.address, claim.http_address, claim.authority,
-                        Microseconds(life)},
-                       end));
+  ASSIGN_OR_RETURN(const Rows won, Ask(kAcquire,
+                                       {claim.holder, claim.address, claim.http_address,
+                                        claim.authority, Microseconds(life)},
+                                       end));
   // Another one was quicker.
-  if (won.empty()) return Look(end);
+  if (won.empty()) return LookUntil(end);
   return LeaseSight{.term = NumberOf(won[0][0]), .claim = claim, .left = life};
 }
 
@@ -226,7 +229,7 @@ absl::StatusOr<LeaseSight> PostgresLease::Renew(const LeaseClaim& claim, int64_t
   const absl::Duration end = Uptime() + patience;
   ASSIGN_OR_RETURN(const Rows kept,
                    Ask(kRenew, {claim.holder, absl::StrCat(term), Microseconds(life)}, end));
-  if (kept.empty()) return Look(end);
+  if (kept.empty()) return LookUntil(end);
   return LeaseSight{.term = term, .claim = claim, .left = life};
 }
 

@@ -31,6 +31,7 @@ class PostgresLease final : public Lease {
                                    absl::Duration patience) override;
   absl::Status Release(int64_t term, absl::Duration patience) override;
   absl::Status NoteStopped(int64_t term, absl::Duration ago, absl::Duration patience) override;
+  absl::StatusOr<LeaseSight> Look(absl::Duration patience);
 
  private:
   class Link;
@@ -41,7 +42,7 @@ class PostgresLease final : public Lease {
   // `end` is of the machine's uptime. The link is dropped after a failure.
   absl::StatusOr<Rows> Ask(const std::string& sql, const std::vector<std::string>& values,
                            absl::Duration end);
-  absl::StatusOr<LeaseSight> Look(absl::Duration end);
+  absl::StatusOr<LeaseSight> LookUntil(absl::Duration end);
 
   const PostgresAddress address_;
   std::unique_ptr<Link> link_;

@@ -122,11 +122,11 @@ absl::Status PostgresStore::ClaimLocked(PostgresConnection& connection) {
   // Waits for a batch of an earlier session that is in the middle of its commit.
   SqlValues values = {SqlValue::Text(owner_)};
   if (!claimed_) values.push_back(SqlValue::Integer(options_.term));
-  RETURN_IF_ERROR(connection.Query(claimed_ ? kComeBack : kTakeOver, values,
-                                   [&row_of_ours](const SqlRow& row) {
-                                     row_of_ours = {row.Integer(0), row.Integer(1)};
-                                     return absl::OkStatus();
-                                   }));
+  RETURN_IF_ERROR(
+      connection.Query(claimed_ ? kComeBack : kTakeOver, values, [&row_of_ours](const SqlRow& row) {
+        row_of_ours = {row.Integer(0), row.Integer(1)};
+        return absl::OkStatus();
+      }));
   if (row_of_ours.empty()) return TakenOver(connection.name());
   epoch_ = row_of_ours[0];
   batch_ = row_of_ours[1];
