@@ -3,7 +3,6 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <map>
@@ -521,11 +520,8 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(const ControllerOp
     return built;
   }
   std::unique_ptr<Controller> controller(new Controller(std::move(parts)));
-  RETURN_IF_ERROR(base::WriteFileAtomically(
-      options.data_dir + "/endpoints.json",
-      absl::StrCat("{\"grpc\":\"", controller->grpc_address(), "\",\"http\":\"",
-                   controller->http_address(), "\",\"pid\":", ::getpid(), "}\n"),
-      0644));
+  RETURN_IF_ERROR(
+      WriteEndpoints(options.data_dir, controller->grpc_address(), controller->http_address()));
   return controller;
 }
 

@@ -171,7 +171,7 @@ absl::Status Member::Parts::BecomeStandby() {
     options.http_listen = standby->http_address();
   }
   base::LogInfo("controller", "standby: ", Look().Text());
-  return absl::OkStatus();
+  return WriteEndpoints(options.data_dir, options.listen, options.http_listen);
 }
 
 void Member::Parts::End(absl::Duration pause) {

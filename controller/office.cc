@@ -7,6 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "base/file.h"
+
 namespace fairlead::controller {
 
 v1::Event ElectedEvent(int64_t term, const std::string& name) {
@@ -22,6 +24,14 @@ std::string OfficeMetrics(bool active, int64_t term) {
       "# TYPE fairlead_controller_active gauge\n", "fairlead_controller_active ", active ? 1 : 0,
       "\n# HELP fairlead_controller_term Number of the present or last office\n",
       "# TYPE fairlead_controller_term gauge\n", "fairlead_controller_term ", term, "\n");
+}
+
+absl::Status WriteEndpoints(const std::string& data_dir, const std::string& grpc_address,
+                            const std::string& http_address) {
+  return base::WriteFileAtomically(data_dir + "/endpoints.json",
+                                   absl::StrCat("{\"grpc\":\"", grpc_address, "\",\"http\":\"",
+                                                http_address, "\",\"pid\":", ::getpid(), "}\n"),
+                                   0644);
 }
 
 bool IsLoopback(const std::string& address) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+
 #include "controller/loop/agent_link.h"
 #include "fairlead/v1/state.pb.h"
 
@@ -42,6 +44,10 @@ v1::Event ElectedEvent(int64_t term, const std::string& name);
 
 // fairlead_controller_active and fairlead_controller_term, as /metrics has them.
 std::string OfficeMetrics(bool active, int64_t term);
+
+// endpoints.json in the data directory: where this process listens.
+absl::Status WriteEndpoints(const std::string& data_dir, const std::string& grpc_address,
+                            const std::string& http_address);
 
 // "127.0.0.1:7400", "localhost:7400", "unix:/path"...
 bool IsLoopback(const std::string& address);
