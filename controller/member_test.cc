@@ -191,7 +191,7 @@ TEST_F(MemberTest, DeadlinesAndCancellationsGoThrough) {
   const auto standby = Begin("b");
   const auto stub = v1::EventService::NewStub(Dial(*standby, Issue("fairlead://user/ann")));
   v1::WatchRequest request;
-  request.set_follow(true);
+  request.set_watch(true);
   v1::WatchResponse response;
   {
     grpc::ClientContext context;
@@ -247,7 +247,7 @@ TEST_F(MemberTest, HttpSaysTheRoleAndWebhooksGoThrough) {
   EXPECT_THAT(ready.body, HasSubstr(active->grpc_address()));
   EXPECT_THAT(Http(*active, "GET", "/metrics").body, HasSubstr("fairlead_controller_active 1\n"));
   EXPECT_THAT(Http(*standby, "GET", "/metrics").body, HasSubstr("fairlead_controller_active 0\n"));
-  const std::string hook = "/listener/github/resource_sync/none";
+  const std::string hook = "/webhook/github/none";
   const http::HttpReply direct = Http(*active, "POST", hook);
   const http::HttpReply passed = Http(*standby, "POST", hook);
   EXPECT_EQ(passed.status, direct.status);
