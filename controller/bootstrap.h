@@ -5,8 +5,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "controller/loop/core.h"
-#include "controller/loop/repo_source.h"
+#include "controller/loop/sync_poller.h"
 
 namespace fairlead::controller {
 

@@ -488,6 +488,8 @@ void Controller::Parts::Stop() {
     stopping = true;
     stopped.SignalAll();
   }
+  // Whoever is not in office writes nothing, and a cut database would keep its threads.
+  if (store != nullptr && options.in_office != nullptr && !options.in_office()) store->Abandon();
   if (ticker.joinable()) ticker.join();
   if (routes != nullptr) routes->Stop();
   if (poller != nullptr) poller->Shutdown();

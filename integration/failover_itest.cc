@@ -103,18 +103,20 @@ class FailoverTest : public testing::Test {
     return WaitFor(absl::StrCat("host-1 online, seen through controller ", i),
                    [&] { return absl::StrContains(Cli(i, {"status"}).out, "online"); });
   }
+  bool IsActive(int i) const {
+    const auto answer = HttpGet(http_[At(i)], "/metrics");
+    return answer.ok() && absl::StrContains(answer->body, "fairlead_controller_active 1\n");
+  }
   // 0 or 1; -1 when neither says so.
   int Active() const {
     for (int i : {0, 1}) {
-      const auto answer = HttpGet(http_[At(i)], "/metrics");
-      if (answer.ok() && absl::StrContains(answer->body, "fairlead_controller_active 1\n"))
-        return i;
+      if (IsActive(i)) return i;
     }
     return -1;
   }
   absl::Status AwaitActive(int i) const {
     return WaitFor(absl::StrCat("controller ", i, " to be the active one"),
-                   [&] { return Active() == i; });
+                   [&] { return IsActive(i); });
   }
 
   std::vector<Office> Offices() const {

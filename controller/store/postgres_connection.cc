@@ -145,6 +145,8 @@ PostgresConnection::PostgresConnection(std::string name, std::unique_ptr<Link> l
 
 PostgresConnection::~PostgresConnection() = default;
 
+int PostgresConnection::socket() const { return link_->connection.sock(); }
+
 absl::Status PostgresConnection::Configure(const PostgresOptions& options) {
   RETURN_IF_ERROR(Execute(absl::StrCat(
       "SET client_min_messages = error; SET standard_conforming_strings = on; "

@@ -1,5 +1,7 @@
 #include "controller/store/postgres_store.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -102,7 +104,7 @@ absl::Status PostgresStore::Start() {
 absl::Status PostgresStore::Connect(
     Channel& channel, const std::function<absl::Status(PostgresConnection&)>& prepare) {
   if (channel.connection != nullptr && !channel.connection->lost()) return absl::OkStatus();
-  channel.connection.reset();
+  Drop(channel);
   RETURN_IF_ERROR(channel.gate.Check(clock_.Uptime()));
   absl::StatusOr<std::unique_ptr<PostgresConnection>> made =
       PostgresConnection::Connect(address_, options_.connection);
@@ -113,8 +115,25 @@ absl::Status PostgresStore::Connect(
     return status;
   }
   channel.gate.NoteSuccess();
+  base::MutexLock lock(sockets_mutex_);
+  if (abandoned_) return absl::UnavailableError(absl::StrCat(address_.Name(), " is given up"));
   channel.connection = *std::move(made);
+  sockets_.insert(channel.connection->socket());
   return absl::OkStatus();
+}
+
+void PostgresStore::Drop(Channel& channel) {
+  if (channel.connection == nullptr) return;
+  base::MutexLock lock(sockets_mutex_);
+  sockets_.erase(channel.connection->socket());
+  channel.connection.reset();
+}
+
+void PostgresStore::Abandon() {
+  base::MutexLock lock(sockets_mutex_);
+  abandoned_ = true;
+  // Whoever waits for an answer hears that there will be none.
+  for (const int socket : sockets_) ::shutdown(socket, SHUT_RDWR);
 }
 
 absl::Status PostgresStore::ClaimLocked(PostgresConnection& connection) {
@@ -141,7 +160,7 @@ absl::Status PostgresStore::ConnectWriterLocked() {
   }));
   absl::Status claimed = ClaimLocked(*writer_.connection);
   if (!claimed.ok()) {
-    writer_.connection.reset();
+    Drop(writer_);
     writer_.gate.NoteFailure(clock_.Uptime(), claimed);
   }
   return claimed;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,7 @@ class PostgresStore final : public Store {
       ABSL_LOCKS_EXCLUDED(read_mutex_);
   absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const AuditFilter& filter) override
       ABSL_LOCKS_EXCLUDED(read_mutex_);
+  void Abandon() override ABSL_LOCKS_EXCLUDED(sockets_mutex_);
 
  private:
   // A connection and when it may be made again.
@@ -92,6 +94,8 @@ class PostgresStore final : public Store {
   // The channel has a connection when it returns OK; `prepare` makes a new one fit.
   absl::Status Connect(Channel& channel,
                        const std::function<absl::Status(PostgresConnection&)>& prepare);
+  // Takes the channel's connection away.
+  void Drop(Channel& channel) ABSL_LOCKS_EXCLUDED(sockets_mutex_);
   // Raises the epoch and reads the number of the last batch that came about.
   absl::Status ClaimLocked(PostgresConnection& connection)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -124,6 +128,11 @@ class PostgresStore final : public Store {
 
   base::Mutex read_mutex_;
   Channel reader_ ABSL_GUARDED_BY(read_mutex_);
+
+  // Never held while the database is asked.
+  base::Mutex sockets_mutex_;
+  std::set<int> sockets_ ABSL_GUARDED_BY(sockets_mutex_);
+  bool abandoned_ ABSL_GUARDED_BY(sockets_mutex_) = false;
 };
 
 }  // namespace fairlead::store
