@@ -118,9 +118,9 @@ TEST(LoopbackTest, KnowsWhatStaysOnTheMachine) {
                               "unix:/run/fairlead.sock", "127.0.0.1:1,localhost:2"}) {
     EXPECT_TRUE(IsLoopback(address)) << address;
   }
-  for (const char* address : {"10.0.0.1:7400", "example.org:7400", "127.example.org:7400",
-                              "[::2]:7400", "0.0.0.0:7400", "", "localhost.example.org:7400",
-                              "127.0.0.1:1,10.0.0.1:1"}) {
+  for (const char* address :
+       {"10.0.0.1:7400", "example.org:7400", "127.example.org:7400", "[::2]:7400", "0.0.0.0:7400",
+        "", "localhost.example.org:7400", "127.0.0.1:1,10.0.0.1:1"}) {
     EXPECT_FALSE(IsLoopback(address)) << address;
   }
 }

@@ -228,7 +228,7 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Standby::Parts::Creden
 
 RelayWay Standby::Parts::FindWay() {
   const election::Standing now = standing();
-  if (!now.has_other()) {
+  if (!now.has_other) {
     return {.stub = nullptr,
             .why = absl::StrCat("this controller is a standby, and there is no active one: ",
                                 now.Text(), "; try again in some seconds")};
@@ -251,7 +251,7 @@ RelayWay Standby::Parts::FindWay() {
 http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) const {
   if (http::IsWebhookTarget(request.target)) return PassOn(request);
   const election::Standing now = standing();
-  if (request.target == "/readyz" && now.has_other()) {
+  if (request.target == "/readyz" && now.has_other) {
     return {.status = 200, .body = absl::StrCat("standby: ", now.Text(), "\n")};
   }
   http::Endpoints endpoints;
@@ -273,7 +273,7 @@ http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) const {
 http::HttpReply Standby::Parts::PassOn(const http::HttpRequest& request) const {
   const election::Standing now = standing();
   // The word of whoever passes it on; a second time it would go round.
-  if (!now.has_other() || !request.Header("x-fairlead-relayed").empty()) {
+  if (!now.has_other || !request.Header("x-fairlead-relayed").empty()) {
     return {.status = 503, .body = absl::StrCat("no active controller: ", now.Text(), "\n")};
   }
   http::HttpRequest onward = request;

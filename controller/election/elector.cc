@@ -21,14 +21,12 @@ absl::Duration Uptime() { return base::Clock::Real().Uptime(); }
 
 }  // namespace
 
-bool Standing::has_other() const {
-  return term == 0 && sight.has_value() && sight->left > absl::ZeroDuration();
-}
-
 std::string Standing::Text() const {
-  if (!trouble.ok()) return absl::StrCat("the database does not answer: ", trouble.message());
+  if (!has_other && !trouble.ok()) {
+    return absl::StrCat("the database does not answer: ", trouble.message());
+  }
   if (!sight.has_value() || sight->term == 0) return "no controller has been active yet";
-  return absl::StrCat(sight->claim.address, has_other() ? " is active" : " was active", " in term ",
+  return absl::StrCat(sight->claim.address, has_other ? " is active" : " was active", " in term ",
                       sight->term);
 }
 
@@ -54,13 +52,21 @@ void Elector::Stop() {
 
 Standing Elector::standing() const {
   base::MutexLock lock(mutex_);
-  return standing_;
+  return StandingLocked();
+}
+
+Standing Elector::StandingLocked() const {
+  Standing standing = standing_;
+  standing.has_other = standing.sight.has_value() &&
+                       standing.sight->claim.holder != options_.claim.holder &&
+                       Uptime() < seen_at_ + standing.sight->left;
+  return standing;
 }
 
 Standing Elector::AwaitFirst() {
   base::MutexLock lock(mutex_);
   while (!answered_) changed_.Wait(mutex_);
-  return standing_;
+  return StandingLocked();
 }
 
 bool Elector::InOffice(int64_t term) const {
@@ -116,6 +122,7 @@ void Elector::AskLocked() {
   if (answer.ok()) {
     if (!standing_.trouble.ok()) base::LogInfo("election", "the database answers again");
     standing_.sight = *answer;
+    seen_at_ = Uptime();
   } else if (standing_.trouble.ok()) {
     base::LogWarning("election", "the lease: ", answer.status().message());
   }
@@ -152,8 +159,6 @@ void Elector::Run() {
   base::MutexLock lock(mutex_);
   while (!stopping_) {
     const int64_t before = standing_.term;
-    const bool had_other = standing_.has_other();
-    const store::LeaseClaim seen = standing_.sight.value_or(store::LeaseSight{}).claim;
     candidacy_.Expire(Uptime());
     bool changed = PublishLocked(before);
     // Not before the last office has ended here, and its end is told.
@@ -164,8 +169,6 @@ void Elector::Run() {
       AskLocked();
       changed = PublishLocked(asked) || changed;
     }
-    changed = changed || had_other != standing_.has_other() ||
-              !(seen == standing_.sight.value_or(store::LeaseSight{}).claim);
     CheckOverrunLocked();
     if (changed && options_.on_change) {
       mutex_.Unlock();

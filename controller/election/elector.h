@@ -29,9 +29,9 @@ struct Standing {
   std::optional<store::LeaseSight> sight;
   // OK, or why the last question was not answered.
   absl::Status trouble;
+  // Another one is in office, as far as is known: what was seen of it is not over.
+  bool has_other = false;
 
-  // Whether another one was seen in office, as far as is known.
-  bool has_other() const;
   // Who is to be asked or blamed, in words.
   std::string Text() const;
 };
@@ -39,7 +39,7 @@ struct Standing {
 struct ElectorOptions {
   store::LeaseClaim claim;
   ElectionTerms terms;
-  // The standing is another. Called on the elector's thread; returns at once.
+  // The office began or ended. Called on the elector's thread; returns at once.
   std::function<void()> on_change;
   // What acted in an office that has ended must have ended itself after so long,
   absl::Duration longest_end = absl::Seconds(10);
@@ -86,6 +86,8 @@ class Elector {
   void AskLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells the database of offices that ended.
   void ReportLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // As of now.
+  Standing StandingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes what candidacy_ says known. True when the standing is another.
   bool PublishLocked(int64_t before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CheckOverrunLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -101,6 +103,8 @@ class Elector {
   base::CondVar changed_;
   Candidacy candidacy_ ABSL_GUARDED_BY(mutex_);
   Standing standing_ ABSL_GUARDED_BY(mutex_);
+  // When the sight was.
+  absl::Duration seen_at_ ABSL_GUARDED_BY(mutex_);
   bool answered_ ABSL_GUARDED_BY(mutex_) = false;
   // What acts, or has not ended yet; 0 when nothing does.
   int64_t acting_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -129,7 +129,7 @@ TEST_F(ElectorTest, TheFirstIsElectedAndTheSecondSeesIt) {
   second->Start();
   const Standing seen = second->AwaitFirst();
   EXPECT_EQ(seen.term, 0);
-  EXPECT_TRUE(seen.has_other());
+  EXPECT_TRUE(seen.has_other);
   EXPECT_EQ(seen.sight->claim.address, "a:1");
   EXPECT_EQ(seen.Text(), "a:1 is active in term 1");
 }
