@@ -96,8 +96,8 @@ bool Elector::PublishLocked(int64_t before) {
   standing_.ending = term == 0 ? acting_ : 0;
   if (term == before) return false;
   if (before != 0 && acting_ == before && !over_since_.has_value()) {
-    // A process that was stopped sees it late.
-    over_since_ = std::min(Uptime(), valid_until);
+    noticed_ = Uptime();
+    over_since_ = std::min(noticed_, valid_until);
     base::LogWarning("election", "no more acting in term ", before);
   }
   if (term != 0) {
@@ -147,7 +147,7 @@ void Elector::ReportLocked() {
 }
 
 void Elector::CheckOverrunLocked() {
-  if (!over_since_.has_value() || Uptime() - *over_since_ < options_.longest_end) return;
+  if (!over_since_.has_value() || Uptime() - noticed_ < options_.longest_end) return;
   over_since_.reset();
   base::LogError("election", "what acted in term ", acting_, " does not end; ending the process");
   mutex_.Unlock();

@@ -108,8 +108,9 @@ class Elector {
   bool answered_ ABSL_GUARDED_BY(mutex_) = false;
   // What acts, or has not ended yet; 0 when nothing does.
   int64_t acting_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Since when it may not act.
+  // Since when it may not act, and when that was seen: a process that was stopped sees it late.
   std::optional<absl::Duration> over_since_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration noticed_ ABSL_GUARDED_BY(mutex_);
   std::vector<Ended> ended_ ABSL_GUARDED_BY(mutex_);
   absl::Duration report_at_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
