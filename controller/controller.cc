@@ -62,23 +62,6 @@ class RegistryLogs final : public service::LogSource {
   agents::AgentRegistry& registry_;
 };
 
-absl::Status CheckOptions(const ControllerOptions& options) {
-  const bool any_tls =
-      !options.tls_cert.empty() || !options.tls_key.empty() || !options.tls_ca.empty();
-  if (options.dev) {
-    if (any_tls) return absl::InvalidArgumentError("--dev and --tls-* exclude each other");
-    for (const std::string& address : {options.listen, options.http_listen}) {
-      if (!IsLoopback(address)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--dev has no TLS and no login, so it listens on loopback only, not on ",
-                         address, "; use 127.0.0.1, or leave --dev out"));
-      }
-    }
-    return absl::OkStatus();
-  }
-  return absl::OkStatus();
-}
-
 std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
   std::map<std::string, v1::ResourceSync> syncs;
   const auto& resources = view.input.desired->resources;
@@ -501,6 +484,26 @@ void Controller::Parts::Stop() {
     server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
   }
   if (reconciler != nullptr) reconciler->Stop();
+}
+
+absl::Status CheckOptions(const ControllerOptions& options) {
+  const bool any_tls =
+      !options.tls_cert.empty() || !options.tls_key.empty() || !options.tls_ca.empty();
+  if (options.dev) {
+    if (any_tls) return absl::InvalidArgumentError("--dev and --tls-* exclude each other");
+    for (const std::string& address : {options.listen, options.http_listen}) {
+      if (!IsLoopback(address)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--dev has no TLS and no login, so it listens on loopback only, not on ",
+                         address, "; use 127.0.0.1, or leave --dev out"));
+      }
+    }
+    if (!options.advertise.empty() && !IsLoopback(options.advertise)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--dev has no TLS, so --advertise is on loopback too, not ", options.advertise));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::string StoreOf(const ControllerOptions& options) {

@@ -70,6 +70,9 @@ struct ControllerOptions {
   base::Clock* clock = nullptr;
 };
 
+// InvalidArgument when they do not go together.
+absl::Status CheckOptions(const ControllerOptions& options);
+
 // The address of the store that the options name.
 std::string StoreOf(const ControllerOptions& options);
 

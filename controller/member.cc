@@ -129,6 +129,7 @@ struct Member::Parts {
 };
 
 absl::Status Member::Parts::Begin() {
+  RETURN_IF_ERROR(CheckOptions(options));
   ASSIGN_OR_RETURN(const store::StoreAddress address,
                    store::ParseStoreAddress(options.store, options.store_password_file), "--store");
   RETURN_IF_ERROR(base::MakeDirectories(options.data_dir), "--data-dir");

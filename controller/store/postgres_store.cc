@@ -105,6 +105,7 @@ absl::Status PostgresStore::Connect(
     Channel& channel, const std::function<absl::Status(PostgresConnection&)>& prepare) {
   if (channel.connection != nullptr && !channel.connection->lost()) return absl::OkStatus();
   Drop(channel);
+  RETURN_IF_ERROR(CheckKept());
   RETURN_IF_ERROR(channel.gate.Check(clock_.Uptime()));
   absl::StatusOr<std::unique_ptr<PostgresConnection>> made =
       PostgresConnection::Connect(address_, options_.connection);
@@ -115,11 +116,18 @@ absl::Status PostgresStore::Connect(
     return status;
   }
   channel.gate.NoteSuccess();
+  {
+    base::MutexLock lock(sockets_mutex_);
+    channel.connection = *std::move(made);
+    sockets_.insert(channel.connection->socket());
+  }
+  return CheckKept();
+}
+
+absl::Status PostgresStore::CheckKept() {
   base::MutexLock lock(sockets_mutex_);
-  if (abandoned_) return absl::UnavailableError(absl::StrCat(address_.Name(), " is given up"));
-  channel.connection = *std::move(made);
-  sockets_.insert(channel.connection->socket());
-  return absl::OkStatus();
+  if (!abandoned_) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(address_.Name(), " is given up: no more in office"));
 }
 
 void PostgresStore::Drop(Channel& channel) {

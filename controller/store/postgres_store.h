@@ -94,6 +94,8 @@ class PostgresStore final : public Store {
   // The channel has a connection when it returns OK; `prepare` makes a new one fit.
   absl::Status Connect(Channel& channel,
                        const std::function<absl::Status(PostgresConnection&)>& prepare);
+  // Unavailable after Abandon.
+  absl::Status CheckKept() ABSL_LOCKS_EXCLUDED(sockets_mutex_);
   // Takes the channel's connection away.
   void Drop(Channel& channel) ABSL_LOCKS_EXCLUDED(sockets_mutex_);
   // Raises the epoch and reads the number of the last batch that came about.
