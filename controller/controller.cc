@@ -258,7 +258,8 @@ absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
   poller->SetRecords(image.syncs);
   logs = std::make_unique<RegistryLogs>(*registry);
   context = std::make_unique<service::ServiceContext>(service::ServiceContext{
-      *reconciler, *poller, *store, clock, *logs, *runs, *access, [this] { return AgentViews(); }});
+      *reconciler, *poller, *store, clock, *logs, *runs, *access, [this] { return AgentViews(); },
+      options.term == 0 ? "" : absl::StrCat(options.advertise, ", term ", options.term)});
   return absl::OkStatus();
 }
 

@@ -103,9 +103,9 @@ absl::Status PostgresStore::Start() {
 
 absl::Status PostgresStore::Connect(
     Channel& channel, const std::function<absl::Status(PostgresConnection&)>& prepare) {
+  RETURN_IF_ERROR(CheckKept());
   if (channel.connection != nullptr && !channel.connection->lost()) return absl::OkStatus();
   Drop(channel);
-  RETURN_IF_ERROR(CheckKept());
   RETURN_IF_ERROR(channel.gate.Check(clock_.Uptime()));
   absl::StatusOr<std::unique_ptr<PostgresConnection>> made =
       PostgresConnection::Connect(address_, options_.connection);
@@ -121,7 +121,9 @@ absl::Status PostgresStore::Connect(
     channel.connection = *std::move(made);
     sockets_.insert(channel.connection->socket());
   }
-  return CheckKept();
+  absl::Status kept = CheckKept();
+  if (!kept.ok()) Drop(channel);
+  return kept;
 }
 
 absl::Status PostgresStore::CheckKept() {
