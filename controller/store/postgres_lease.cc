@@ -23,11 +23,12 @@ namespace {
 constexpr char kNow[] = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 // One statement, so all of it or nothing. The writer's row is changed here, in the same commit:
-// from then on no batch of an earlier term comes about. A batch on its way is waited for.
+// from then on no batch of an earlier term comes about. A batch on its way is waited for. It is for
+// the term that was seen: a question that a cut network delivers late changes nothing.
 constexpr char kAcquire[] =
     "WITH won AS (UPDATE controller_lease SET holder = $1, address = $2, http_address = $3, "
     "authority = $4, term = term + 1, expires = NOW + $5::bigint "
-    "WHERE holder = $1 OR expires <= NOW RETURNING term, expires), "
+    "WHERE term = $6::bigint AND (holder = $1 OR expires <= NOW) RETURNING term, expires), "
     "fenced AS (UPDATE store_writer SET owner = '', epoch = epoch + 1, term = won.term FROM won), "
     "noted AS (INSERT INTO controller_terms (term, holder, address, began, expires, stopped) "
     "SELECT term, $1, $2, expires - $5::bigint, expires, 0 FROM won) "
@@ -43,8 +44,7 @@ constexpr char kRelease[] =
     "UPDATE controller_terms SET expires = ended.expires, stopped = ended.expires FROM ended "
     "WHERE controller_terms.term = ended.term";
 constexpr char kNoteStopped[] =
-    "UPDATE controller_terms SET stopped = NOW - $2::bigint WHERE term = $1::bigint AND "
-    "stopped = 0";
+    "UPDATE controller_terms SET stopped = $2::bigint WHERE term = $1::bigint AND stopped = 0";
 constexpr char kLook[] =
     "SELECT term, holder, address, http_address, authority, expires - NOW FROM controller_lease";
 
@@ -238,7 +238,11 @@ absl::Status PostgresLease::Release(int64_t term, absl::Duration patience) {
 }
 
 absl::Status PostgresLease::NoteStopped(int64_t term, absl::Duration ago, absl::Duration patience) {
-  return Ask(kNoteStopped, {absl::StrCat(term), Microseconds(ago)}, Uptime() + patience).status();
+  const absl::Duration end = Uptime() + patience;
+  // The moment itself, whenever the note arrives.
+  ASSIGN_OR_RETURN(const Rows now, Ask("SELECT NOW", {}, end));
+  const int64_t stopped = NumberOf(now.at(0).at(0)) - absl::ToInt64Microseconds(ago);
+  return Ask(kNoteStopped, {absl::StrCat(term), absl::StrCat(stopped)}, end).status();
 }
 
 }  // namespace fairlead::store
