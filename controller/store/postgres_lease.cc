@@ -215,10 +215,11 @@ absl::StatusOr<LeaseSight> PostgresLease::Acquire(const LeaseClaim& claim, absl:
   const absl::Duration end = Uptime() + patience;
   ASSIGN_OR_RETURN(const LeaseSight sight, LookUntil(end));
   if (sight.left > absl::ZeroDuration() && sight.claim.holder != claim.holder) return sight;
-  ASSIGN_OR_RETURN(const Rows won, Ask(kAcquire,
-                                       {claim.holder, claim.address, claim.http_address,
-                                        claim.authority, Microseconds(life)},
-                                       end));
+  ASSIGN_OR_RETURN(const Rows won,
+                   Ask(kAcquire,
+                       {claim.holder, claim.address, claim.http_address, claim.authority,
+                        Microseconds(life), absl::StrCat(sight.term)},
+                       end));
   // Another one was quicker.
   if (won.empty()) return LookUntil(end);
   return LeaseSight{.term = NumberOf(won[0][0]), .claim = claim, .left = life};

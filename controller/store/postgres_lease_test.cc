@@ -133,6 +133,26 @@ TEST_F(PostgresLeaseTest, TheEndOfAnOfficeIsNotedOnceInTheDatabasesTime) {
   EXPECT_EQ(cluster_->Sql(database_, "SELECT stopped FROM controller_terms"), noted);
 }
 
+TEST_F(PostgresLeaseTest, AQuestionThatArrivesLateIsForTheTermThatWasSeen) {
+  const auto lease = OpenLease();
+  const auto other = Connect(cluster_->Socket(database_));
+  // Our first question waits for somebody who sits on the row; its answer comes too late for us.
+  ASSERT_TRUE(other->Execute("BEGIN; UPDATE controller_lease SET holder = holder").ok());
+  EXPECT_EQ(lease->Acquire(ClaimOf("a"), kLong, absl::Milliseconds(200)).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  ASSERT_TRUE(other->Execute("COMMIT").ok());
+  // Whether it was done or not meanwhile: we are in one office, and it is the present one.
+  const auto held = lease->Acquire(ClaimOf("a"), kLong, kPatience);
+  ASSERT_TRUE(held.ok()) << held.status();
+  const auto renewed = lease->Renew(ClaimOf("a"), held->term, kLong, kPatience);
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_EQ(renewed->term, held->term);
+  EXPECT_EQ(cluster_->Sql(database_,
+                          "SELECT w.term = l.term FROM store_writer w, "
+                          "controller_lease l"),
+            "t");
+}
+
 TEST_F(PostgresLeaseTest, AStoreOfAnEarlierTermWritesNothingMore) {
   const auto first = OpenLease();
   ASSERT_TRUE(first->Acquire(ClaimOf("a"), kLong, kPatience).ok());
