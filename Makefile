@@ -14,6 +14,7 @@ FIRST ?= 1
 FAULTS ?= 3
 SEED ?= 1
 ROUNDS ?= 200
+CONTROLLERS ?= 1
 
 .PHONY: help packages configure build test check sanitize format docs demo demo-stop bench fuzz model chaos install clean
 
@@ -75,9 +76,9 @@ simulate: configure ## Run SEEDS=10000 simulated fleets from FIRST=1 on; writes 
 	@cmake --build $(BUILD) -j $(JOBS) --target simulate
 	@$(BUILD)/bin/simulate --first $(FIRST) --seeds $(SEEDS) --jobs $(JOBS) --report out/simulation.json
 
-chaos: configure ## Run a real fleet through ROUNDS=200 rounds of faults of SEED=1; writes out/chaos.json. As root.
+chaos: configure ## Run a real fleet through ROUNDS=200 rounds of faults of SEED=1, with CONTROLLERS=1; writes out/chaos.json. As root.
 	@cmake --build $(BUILD) -j $(JOBS) --target chaos chaos_controller fairlead fairlead-agent
-	@$(BUILD)/bin/chaos --seed $(SEED) --rounds $(ROUNDS) --report out/chaos.json
+	@$(BUILD)/bin/chaos --seed $(SEED) --rounds $(ROUNDS) --controllers $(CONTROLLERS) --report out/chaos.json
 
 bench: build ## Measure against the floor of the same machine; writes out/bench.json.
 	@cmake --build $(BUILD) -j $(JOBS) --target stub_fleet read_bench store_bench access_bench handshake_bench

@@ -6,9 +6,10 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/str_split.h"
 
 #include "agent/enrolment.h"
 #include "agent/tls_trust.h"
@@ -24,14 +25,16 @@ constexpr int kMessageLimit = 64 << 20;
 constexpr std::size_t kRoom = 1u << 20;
 // A stream that lived so long was a success: the backoff begins anew.
 constexpr absl::Duration kGoodStream = absl::Seconds(10);
+// Between rounds of several addresses.
+constexpr absl::Duration kLongestRound = absl::Seconds(1);
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeJoinedCredentials(
-    const ConnectionOptions& options, const base::Clock& clock,
+    const ConnectionOptions& options, const std::string& address, const base::Clock& clock,
     const std::shared_ptr<HandshakeVerdict>& verdict) {
   ASSIGN_OR_RETURN(const JoinedIdentity joined, LoadIdentity(*options.joined));
   return MakeTrustingCredentials(
-      {.authorities = joined.authorities, .fingerprint = "", .address = options.address},
-      joined.client, clock, verdict);
+      {.authorities = joined.authorities, .fingerprint = "", .address = address}, joined.client,
+      clock, verdict);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
@@ -46,7 +49,7 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
   return grpc::SslCredentials(options);
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const ConnectionOptions& options,
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
                                            const std::shared_ptr<grpc::ChannelCredentials>& with) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageLimit);
@@ -60,15 +63,11 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ConnectionOptions& options,
   // Also the time that one dial may take.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  if (IsLoopback(options.address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(options.address, with, arguments);
+  if (IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, with, arguments);
 }
 
-}  // namespace
-
-absl::Status CheckTlsFiles(const TlsFiles& files) { return MakeCredentials(files).status(); }
-
-bool IsLoopback(absl::string_view address) {
+bool IsOneLoopback(absl::string_view address) {
   if (absl::StartsWith(address, "unix:") || absl::StartsWith(address, "unix-abstract:")) {
     return true;
   }
@@ -80,8 +79,39 @@ bool IsLoopback(absl::string_view address) {
          host.find_first_not_of("0123456789.") == absl::string_view::npos;
 }
 
+// Who has several controllers looks for the next active one without long pauses.
+base::BackoffPolicy BackoffOf(const ConnectionOptions& options, std::size_t addresses) {
+  base::BackoffPolicy policy = options.backoff;
+  if (addresses > 1) policy.maximum = std::min(policy.maximum, kLongestRound);
+  return policy;
+}
+
+}  // namespace
+
+absl::Status CheckTlsFiles(const TlsFiles& files) { return MakeCredentials(files).status(); }
+
+std::vector<std::string> AddressesOf(absl::string_view list) {
+  std::vector<std::string> addresses;
+  for (const absl::string_view one : absl::StrSplit(list, ',')) {
+    const absl::string_view address = absl::StripAsciiWhitespace(one);
+    if (!address.empty()) addresses.emplace_back(address);
+  }
+  // What is nowhere is said by whoever dials it.
+  if (addresses.empty()) addresses.emplace_back();
+  return addresses;
+}
+
+bool IsLoopback(absl::string_view list) {
+  const std::vector<std::string> addresses = AddressesOf(list);
+  return std::all_of(addresses.begin(), addresses.end(),
+                     [](const std::string& address) { return IsOneLoopback(address); });
+}
+
 Connection::Connection(ConnectionOptions options, base::Clock& clock, base::Random& random)
-    : options_(std::move(options)), clock_(clock), random_(random) {}
+    : options_(std::move(options)),
+      addresses_(AddressesOf(options_.address)),
+      clock_(clock),
+      random_(random) {}
 
 Connection::~Connection() { Stop(); }
 
@@ -147,7 +177,14 @@ void Connection::Close(StreamId stream, absl::Duration delay) {
 
 void Connection::Redial() {
   base::MutexLock lock(mutex_);
-  if (context_ != nullptr) CancelStreamLocked();
+  if (context_ == nullptr) return;
+  redial_ = true;
+  CancelStreamLocked();
+}
+
+bool Connection::TakeRedial() {
+  base::MutexLock lock(mutex_);
+  return std::exchange(redial_, false);
 }
 
 void Connection::WaitForRoom() {
@@ -156,17 +193,27 @@ void Connection::WaitForRoom() {
 }
 
 void Connection::Run() {
+  const base::BackoffPolicy policy = BackoffOf(options_, addresses_.size());
   int attempt = 0;
   bool told = false;
+  // Of the address, and how many were tried since the last pause.
+  std::size_t at = 0;
+  std::size_t tried = 0;
   while (true) {
     const absl::Time began = clock_.Now();
-    const absl::Status why = Attempt();
+    const absl::Status why = Attempt(addresses_[at]);
     if (options_.on_lost) options_.on_lost();
     if (clock_.Now() - began >= kGoodStream) {
       attempt = 0;
+      tried = 0;
       told = false;
     }
-    const absl::Duration backoff = base::ComputeJitteredDelay(options_.backoff, ++attempt, random_);
+    absl::Duration backoff;
+    if (!TakeRedial()) at = (at + 1) % addresses_.size();
+    if (++tried >= addresses_.size()) {
+      backoff = base::ComputeJitteredDelay(policy, ++attempt, random_);
+      tried = 0;
+    }
     if (!why.ok()) {
       // The first failure is news, its repetitions are not.
       base::Log(told ? base::LogLevel::kDebug : base::LogLevel::kWarning, "agent",
@@ -209,12 +256,13 @@ void Connection::EndWriting() {
   changed_.SignalAll();
 }
 
-absl::Status Connection::Attempt() {
+absl::Status Connection::Attempt(const std::string& address) {
   const auto verdict = std::make_shared<HandshakeVerdict>();
-  ASSIGN_OR_RETURN(const auto credentials, options_.joined.has_value()
-                                               ? MakeJoinedCredentials(options_, clock_, verdict)
-                                               : MakeCredentials(options_.tls));
-  const auto stub = v1::AgentService::NewStub(MakeChannel(options_, credentials));
+  ASSIGN_OR_RETURN(const auto credentials,
+                   options_.joined.has_value()
+                       ? MakeJoinedCredentials(options_, address, clock_, verdict)
+                       : MakeCredentials(options_.tls));
+  const auto stub = v1::AgentService::NewStub(MakeChannel(address, credentials));
   grpc::ClientContext context;
   StreamId id = 0;
   if (!OpenStream(context, &id)) return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -45,11 +46,15 @@ struct IdentityFiles {
 // OK when the files can be read.
 absl::Status CheckTlsFiles(const TlsFiles& files);
 
-// Whether `address` ("host:port", "[::1]:7400", "unix:/path") never leaves this machine.
-bool IsLoopback(absl::string_view address);
+// Each of the addresses in "a:7400,b:7400".
+std::vector<std::string> AddressesOf(absl::string_view list);
+
+// Whether none of the addresses ("host:port", "[::1]:7400", "unix:/path") leaves this machine.
+bool IsLoopback(absl::string_view list);
 
 struct ConnectionOptions {
-  // As gRPC takes it: "host:port" or "unix:/path".
+  // As gRPC takes it: "host:port" or "unix:/path"; of several controllers all, separated by
+  // commas: they are tried in turn, and the backoff is between rounds.
   std::string address;
   // With neither: without encryption. At most one of both.
   std::optional<TlsFiles> tls;
@@ -103,7 +108,9 @@ class Connection {
  private:
   void Run();
   // One stream from dial to end; why it ended, OK when this end closed it.
-  absl::Status Attempt() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Attempt(const std::string& address) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of the stream that ended: another certificate was to be used, at the same place.
+  bool TakeRedial() ABSL_LOCKS_EXCLUDED(mutex_);
   template <typename Stream>
   void Write(Stream& stream) ABSL_LOCKS_EXCLUDED(mutex_);
   bool OpenStream(grpc::ClientContext& context, StreamId* stream) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -113,6 +120,7 @@ class Connection {
   void CancelStreamLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ConnectionOptions options_;
+  const std::vector<std::string> addresses_;
   base::Clock& clock_;
   base::Random& random_;
   Callbacks callbacks_;
@@ -123,6 +131,7 @@ class Connection {
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   // This end closed the stream.
   bool closed_here_ ABSL_GUARDED_BY(mutex_) = false;
+  bool redial_ ABSL_GUARDED_BY(mutex_) = false;
   StreamId stream_ ABSL_GUARDED_BY(mutex_) = 0;
   // Of the open stream; valid while not null.
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -93,6 +93,17 @@ absl::StatusOr<v1::ExamineResponse> Examine(ControllerTrust trust, const std::st
   return Enroller(trust, {}, clock).Call(&v1::EnrolmentService::Stub::Examine, request);
 }
 
+// The result of `call` with the first of the addresses that answers.
+template <typename Call>
+auto FirstAnswer(const std::string& addresses, const Call& call) {
+  const std::vector<std::string> all = AddressesOf(addresses);
+  auto answer = call(all.front());
+  for (std::size_t i = 1; i < all.size() && absl::IsUnavailable(answer.status()); ++i) {
+    answer = call(all[i]);
+  }
+  return answer;
+}
+
 // OK when the answer is for the key and the server that were asked for.
 absl::Status CheckAnswer(const v1::EnrolResponse& answer, const std::string& key,
                          const std::string& server) {
@@ -174,9 +185,12 @@ std::string ClockDifference(absl::Time here, absl::Time there) {
 }
 
 absl::Status Join(const JoinOptions& options, const base::Clock& clock) {
-  const ControllerTrust trust{
-      .authorities = "", .fingerprint = options.token.fingerprint, .address = options.controller};
-  ASSIGN_OR_RETURN(const v1::ExamineResponse there, Examine(trust, "", clock));
+  ControllerTrust trust{.authorities = "", .fingerprint = options.token.fingerprint, .address = ""};
+  ASSIGN_OR_RETURN(const v1::ExamineResponse there,
+                   FirstAnswer(options.controller, [&trust, &clock](const std::string& address) {
+                     trust.address = address;
+                     return Examine(trust, "", clock);
+                   }));
   const std::string difference = ClockDifference(clock.Now(), base::FromProto(there.now()));
   if (!difference.empty()) {
     return absl::FailedPreconditionError(
@@ -255,9 +269,12 @@ absl::Time IdentityKeeper::Attend() {
     return now + kRetry;
   }
   const absl::Time due = ComputeRenewal(joined->not_before, joined->not_after);
-  const absl::StatusOr<v1::ExamineResponse> there = Examine(
-      {.authorities = joined->authorities, .fingerprint = "", .address = options_.controller},
-      joined->client.certificate, clock_);
+  ControllerTrust trust{.authorities = joined->authorities, .fingerprint = "", .address = ""};
+  const absl::StatusOr<v1::ExamineResponse> there =
+      FirstAnswer(options_.controller, [this, &trust, &joined](const std::string& address) {
+        trust.address = address;
+        return Examine(trust, joined->client.certificate, clock_);
+      });
   // It is away, which the connection says already, or it is somebody else.
   if (!there.ok()) {
     if (!absl::IsUnavailable(there.status())) Tell(std::string(there.status().message()));
@@ -275,7 +292,7 @@ absl::Time IdentityKeeper::Attend() {
     told_.clear();
   }
   if (!there->renew() && now < due) return due;
-  const absl::Status renewed = Renew(*joined);
+  const absl::Status renewed = Renew(trust, *joined);
   if (!renewed.ok()) {
     Tell(absl::StrCat("the certificate is not renewed: ", renewed.message()));
     return now + kRetry;
@@ -283,14 +300,12 @@ absl::Time IdentityKeeper::Attend() {
   return now + kRetry;
 }
 
-absl::Status IdentityKeeper::Renew(const JoinedIdentity& identity) {
+absl::Status IdentityKeeper::Renew(const ControllerTrust& trust, const JoinedIdentity& identity) {
   ASSIGN_OR_RETURN(const std::string key, base::MakePrivateKey());
   v1::RenewRequest request;
   ASSIGN_OR_RETURN(*request.mutable_request(),
                    base::MakeRequest(key, absl::StrCat(kServerUri, identity.server)));
-  Enroller enroller(
-      {.authorities = identity.authorities, .fingerprint = "", .address = options_.controller},
-      identity.client, clock_);
+  Enroller enroller(trust, identity.client, clock_);
   ASSIGN_OR_RETURN(const v1::EnrolResponse answer,
                    enroller.Call(&v1::EnrolmentService::Stub::Renew, request));
   RETURN_IF_ERROR(CheckAnswer(answer, key, identity.server));

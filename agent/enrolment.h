@@ -43,7 +43,7 @@ absl::StatusOr<JoinToken> ParseJoinToken(absl::string_view text);
 
 struct JoinOptions {
   JoinToken token;
-  // "host:port".
+  // As ConnectionOptions::address.
   std::string controller;
   std::string server;
   IdentityFiles files;
@@ -88,7 +88,7 @@ class IdentityKeeper {
   bool Wait(absl::Time until) ABSL_LOCKS_EXCLUDED(mutex_);
   // The time of the next try.
   absl::Time Attend();
-  absl::Status Renew(const JoinedIdentity& identity);
+  absl::Status Renew(const ControllerTrust& trust, const JoinedIdentity& identity);
   // Warns once of the same.
   void Tell(const std::string& text);
 

@@ -115,13 +115,19 @@ TEST(InstanceTest, EndsMembersOfAGroupWithoutLeader) {
 
 TEST(LoopbackTest, KnowsWhatStaysOnTheMachine) {
   for (const char* address : {"127.0.0.1:7400", "127.1.2.3:1", "localhost:7400", "[::1]:7400",
-                              "unix:/run/fairlead.sock"}) {
+                              "unix:/run/fairlead.sock", "127.0.0.1:1,localhost:2"}) {
     EXPECT_TRUE(IsLoopback(address)) << address;
   }
-  for (const char* address : {"10.0.0.1:7400", "example.org:7400", "127.example.org:7400",
-                              "[::2]:7400", "0.0.0.0:7400", "", "localhost.example.org:7400"}) {
+  for (const char* address :
+       {"10.0.0.1:7400", "example.org:7400", "127.example.org:7400", "[::2]:7400", "0.0.0.0:7400",
+        "", "localhost.example.org:7400", "127.0.0.1:1,10.0.0.1:1"}) {
     EXPECT_FALSE(IsLoopback(address)) << address;
   }
+}
+
+TEST(LoopbackTest, AddressesAreSeparatedByCommas) {
+  EXPECT_EQ(AddressesOf("a:1"), std::vector<std::string>{"a:1"});
+  EXPECT_EQ(AddressesOf(" a:1 ,, b:2,"), (std::vector<std::string>{"a:1", "b:2"}));
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ struct Settings {
 void DescribeOptions(CLI::App& app, Settings& settings) {
   app.set_version_flag("--version", std::string("fairlead-agent ") + FAIRLEAD_VERSION);
   app.set_config("--config", "", "Read options from this file, as name = value lines");
-  app.add_option("--controller", settings.controller, "Controller address, host:port")
+  app.add_option("--controller", settings.controller,
+                 "Controller address, host:port; of several controllers all, separated by commas")
       ->envname("FAIRLEAD_CONTROLLER")
       ->capture_default_str();
   app.add_option("--name", settings.name,

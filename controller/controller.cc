@@ -3,13 +3,9 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <unistd.h>
 
-#include <array>
 #include <atomic>
-#include <cstdlib>
 #include <map>
-#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -17,7 +13,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -31,6 +26,7 @@
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/agent_service.h"
 #include "controller/backup.h"
+#include "controller/bootstrap.h"
 #include "controller/grpc_port.h"
 #include "controller/identities.h"
 #include "controller/installation.h"
@@ -39,15 +35,13 @@
 #include "controller/loop/reconciler.h"
 #include "controller/loop/sync_poller.h"
 #include "controller/metrics/prometheus_metrics.h"
+#include "controller/office.h"
 #include "controller/routes.h"
 #include "controller/service/access_service.h"
 #include "controller/service/secret_service.h"
 #include "controller/service/services.h"
 #include "controller/store/store_address.h"
 #include "resources/container_spec.h"
-#include "resources/problem_text.h"
-#include "resources/toml_reader.h"
-#include "sync/git/url.h"
 
 namespace fairlead::controller {
 namespace {
@@ -68,72 +62,6 @@ class RegistryLogs final : public service::LogSource {
   agents::AgentRegistry& registry_;
 };
 
-bool IsLoopback(const std::string& address) {
-  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
-         absl::StartsWith(address, "[::1]:") || absl::StartsWith(address, "unix:");
-}
-
-absl::Status CheckOptions(const ControllerOptions& options) {
-  const bool any_tls =
-      !options.tls_cert.empty() || !options.tls_key.empty() || !options.tls_ca.empty();
-  if (options.dev) {
-    if (any_tls) return absl::InvalidArgumentError("--dev and --tls-* exclude each other");
-    for (const std::string& address : {options.listen, options.http_listen}) {
-      if (!IsLoopback(address)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--dev has no TLS and no login, so it listens on loopback only, not on ",
-                         address, "; use 127.0.0.1, or leave --dev out"));
-      }
-    }
-    return absl::OkStatus();
-  }
-  return absl::OkStatus();
-}
-
-// The bootstrap file as a source. Its errors are fatal: nobody else would show them.
-absl::StatusOr<loop::SnapshotPointer> ReadBootstrap(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string content, base::ReadFile(path), "--bootstrap");
-  auto file = std::make_shared<const resources::ParsedFile>(
-      resources::ReadToml(path, content, v1::DIALECT_TOML));
-  std::string errors;
-  const auto collect = [&errors](const auto& problems) {
-    for (const v1::Problem& problem : problems) {
-      if (problem.severity() == v1::SEVERITY_ERROR) {
-        absl::StrAppend(&errors, "\n", resources::FormatProblem(problem));
-      }
-    }
-  };
-  collect(file->problems);
-  for (const auto& declaration : file->declarations) collect(declaration.problems);
-  if (!errors.empty()) return absl::InvalidArgumentError(absl::StrCat("--bootstrap:", errors));
-  auto source = std::make_shared<sync::SourceSnapshot>();
-  source->origin = "bootstrap";
-  source->name = "bootstrap";
-  source->files.push_back(std::move(file));
-  return source;
-}
-
-// FAIRLEAD_GIT_TOKEN is for the servers that the operator names: in FAIRLEAD_GIT_DOMAINS, else by
-// the syncs of the bootstrap file. What is declared in git names no more.
-void LimitGitToken(const sync::SourceSnapshot& bootstrap) {
-  if (std::getenv("FAIRLEAD_GIT_TOKEN") == nullptr ||
-      std::getenv("FAIRLEAD_GIT_DOMAINS") != nullptr) {
-    return;
-  }
-  std::set<std::string> domains;
-  for (const auto& declaration : bootstrap.files.front()->declarations) {
-    if (declaration.spec == nullptr || !declaration.spec->has_resource_sync()) continue;
-    const auto url = git::UrlOf(git::FieldsOf(declaration.spec->resource_sync()));
-    if (url.ok()) domains.insert(git::DomainOf(*url));
-  }
-  domains.erase("");
-  const std::string text = absl::StrJoin(domains, ",");
-  // Those who fetch are children of this process; no thread has begun yet.
-  ::setenv("FAIRLEAD_GIT_DOMAINS", text.c_str(), 1);
-  base::LogInfo("controller", "FAIRLEAD_GIT_TOKEN is for ", text.empty() ? "no server" : text,
-                "; FAIRLEAD_GIT_DOMAINS names others");
-}
-
 std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
   std::map<std::string, v1::ResourceSync> syncs;
   const auto& resources = view.input.desired->resources;
@@ -144,12 +72,6 @@ std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
     syncs[at->first.name] = at->second->spec->resource_sync();
   }
   return syncs;
-}
-
-// Empty when it cannot be told.
-std::string MachineName() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 // User groups as declared, even where a name in them is unknown: what they allow besides counts.
@@ -172,8 +94,6 @@ std::vector<access::Subject> SubjectsOf(const loop::LoopView& view) {
   }
   return subjects;
 }
-
-std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 agents::SessionTerms TermsOf(const Installation& installation) {
   agents::SessionTerms terms;
@@ -223,6 +143,7 @@ struct Controller::Parts {
   std::unique_ptr<resources::SpecHasher> hasher;
   std::unique_ptr<metrics::PrometheusMetrics> metrics;
   std::unique_ptr<agents::AgentRegistry> registry;
+  std::unique_ptr<OfficeLink> link;
   std::unique_ptr<actions::RunDriver> runs;
   std::unique_ptr<loop::Reconciler> reconciler;
   std::unique_ptr<loop::SyncPoller> poller;
@@ -253,6 +174,8 @@ struct Controller::Parts {
 };
 
 absl::Status Controller::Parts::LockData() {
+  // A member holds the lock through all its roles.
+  if (options.term != 0) return absl::OkStatus();
   RETURN_IF_ERROR(base::MakeDirectories(options.data_dir), "--data-dir");
   absl::StatusOr<base::FileLock> locked = base::FileLock::Acquire(options.data_dir + "/lock");
   RETURN_IF_ERROR(locked.status(), "another controller uses --data-dir");
@@ -264,7 +187,7 @@ absl::StatusOr<store::StoreImage> Controller::Parts::OpenStore(base::Clock& cloc
                                                                base::Random& random) {
   ASSIGN_OR_RETURN(address, store::ParseStoreAddress(StoreOf(options), options.store_password_file),
                    "--store");
-  ASSIGN_OR_RETURN(store, store::OpenStore(address, clock, random));
+  ASSIGN_OR_RETURN(store, store::OpenStore(address, clock, random, options.term));
   return store->Load();
 }
 
@@ -281,7 +204,10 @@ absl::Status Controller::Parts::Build() {
   RETURN_IF_ERROR(BuildAccess(image, clock));
   RETURN_IF_ERROR(BuildLoop(image, installation, clock, random));
   reconciler->Start();
-  reconciler->Post([](loop::Core&, absl::Time) {});
+  reconciler->Post(
+      [term = options.term, name = options.advertise](loop::Core& core, absl::Time now) {
+        if (term != 0) core.AddEvent(ElectedEvent(term, name), now);
+      });
   RETURN_IF_ERROR(BuildIdentities(image, clock, random));
   RETURN_IF_ERROR(BuildGrpc());
   const bool tls = identities != nullptr;
@@ -291,7 +217,8 @@ absl::Status Controller::Parts::Build() {
                                           .webhook_secret = options.webhook_secret,
                                           .run = [this](const auto& order) { Run(order); },
                                           .open_metrics = options.open_metrics,
-                                          .limits = options.limits},
+                                          .limits = options.limits,
+                                          .term = options.term},
                                          *reconciler, *poller, *metrics, access->gate()));
   StartTicker(clock);
   return absl::OkStatus();
@@ -303,13 +230,16 @@ absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
   hasher = std::make_unique<resources::SpecHasher>(installation.key_id, installation.key);
   metrics = std::make_unique<metrics::PrometheusMetrics>(FAIRLEAD_VERSION);
   registry = std::make_unique<agents::AgentRegistry>(TermsOf(installation), clock, metrics.get());
+  link = std::make_unique<OfficeLink>(*registry, options.in_office);
   ASSIGN_OR_RETURN(secrets, KeptSecrets::Open({.key_file = options.secret_key_file,
                                                .data_dir = options.data_dir,
                                                .providers = options.secrets},
                                               image, *store, clock, random));
-  loop::Core core(
-      image, *hasher, random,
-      {.installation = installation.id, .observer = metrics.get(), .accounts = &accounts});
+  loop::Core core(image, *hasher, random,
+                  {.installation = installation.id,
+                   .term = options.term,
+                   .observer = metrics.get(),
+                   .accounts = &accounts});
   core.OnSecrets(secrets->keeper().Current());
   if (!options.bootstrap.empty()) {
     ASSIGN_OR_RETURN(loop::SnapshotPointer bootstrap, ReadBootstrap(options.bootstrap));
@@ -322,7 +252,7 @@ absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
   runs->engine().SetAccounts(&accounts);
   runs->SetBackup([this](const std::string& request_id) { MakeBackup(request_id); });
   reconciler =
-      std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core), *runs,
+      std::make_unique<loop::Reconciler>(*store, clock, *link, *metrics, std::move(core), *runs,
                                          [this](const loop::LoopView& view) { OnPass(view); });
   registry->SetEvents(reconciler.get());
   secrets->Start(*reconciler);
@@ -330,7 +260,8 @@ absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
   poller->SetRecords(image.syncs);
   logs = std::make_unique<RegistryLogs>(*registry);
   context = std::make_unique<service::ServiceContext>(service::ServiceContext{
-      *reconciler, *poller, *store, clock, *logs, *runs, *access, [this] { return AgentViews(); }});
+      *reconciler, *poller, *store, clock, *logs, *runs, *access, [this] { return AgentViews(); },
+      options.term == 0 ? "" : absl::StrCat(options.advertise, ", term ", options.term)});
   return absl::OkStatus();
 }
 
@@ -501,7 +432,7 @@ absl::Status Controller::Parts::BuildGrpc() {
       identities == nullptr ? grpc::InsecureServerCredentials() : identities->Credentials();
   grpc::ServerBuilder builder;
   ASSIGN_OR_RETURN(grpc_port, AddGrpcPort(options.listen, options.limits, credentials,
-                                          context->clock, *metrics, builder));
+                                          context->clock, metrics.get(), builder));
   builder.RegisterService(resource_service.get());
   builder.RegisterService(sync_service.get());
   builder.RegisterService(execution_service.get());
@@ -544,6 +475,8 @@ void Controller::Parts::Stop() {
     stopping = true;
     stopped.SignalAll();
   }
+  // Whoever is not in office writes nothing, and a cut database would keep its threads.
+  if (store != nullptr && options.in_office != nullptr && !options.in_office()) store->Abandon();
   if (ticker.joinable()) ticker.join();
   if (routes != nullptr) routes->Stop();
   if (poller != nullptr) poller->Shutdown();
@@ -556,6 +489,26 @@ void Controller::Parts::Stop() {
     server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
   }
   if (reconciler != nullptr) reconciler->Stop();
+}
+
+absl::Status CheckOptions(const ControllerOptions& options) {
+  const bool any_tls =
+      !options.tls_cert.empty() || !options.tls_key.empty() || !options.tls_ca.empty();
+  if (options.dev) {
+    if (any_tls) return absl::InvalidArgumentError("--dev and --tls-* exclude each other");
+    for (const std::string& address : {options.listen, options.http_listen}) {
+      if (!IsLoopback(address)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--dev has no TLS and no login, so it listens on loopback only, not on ",
+                         address, "; use 127.0.0.1, or leave --dev out"));
+      }
+    }
+    if (!options.advertise.empty() && !IsLoopback(options.advertise)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--dev has no TLS, so --advertise is on loopback too, not ", options.advertise));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::string StoreOf(const ControllerOptions& options) {
@@ -577,11 +530,8 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(const ControllerOp
     return built;
   }
   std::unique_ptr<Controller> controller(new Controller(std::move(parts)));
-  RETURN_IF_ERROR(base::WriteFileAtomically(
-      options.data_dir + "/endpoints.json",
-      absl::StrCat("{\"grpc\":\"", controller->grpc_address(), "\",\"http\":\"",
-                   controller->http_address(), "\",\"pid\":", ::getpid(), "}\n"),
-      0644));
+  RETURN_IF_ERROR(
+      WriteEndpoints(options.data_dir, controller->grpc_address(), controller->http_address()));
   return controller;
 }
 

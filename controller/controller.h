@@ -4,6 +4,7 @@
 // ends, the store closes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,6 +28,16 @@ struct ControllerOptions {
   std::string store;
   // File with the password of the database; may be empty.
   std::string store_password_file;
+  // Where other controllers and agents reach the gRPC port, "host:port"; with PostgreSQL only.
+  // Empty: the name of this machine, or where it listens on loopback only that address.
+  std::string advertise;
+  // With PostgreSQL: how long an office lasts without renewal.
+  absl::Duration lease_duration = absl::Seconds(3);
+  // These two are set by Member. The office in which this controller acts; 0 where nobody is
+  // elected.
+  int64_t term = 0;
+  // Whether it may still act in it; absent: it may.
+  std::function<bool()> in_office;
   // TOML file whose resources are declared under the origin "bootstrap"; may be empty.
   std::string bootstrap;
   // Loopback only, no TLS, no login.
@@ -60,6 +71,9 @@ struct ControllerOptions {
   // Outlives the controller; absent: the machine's.
   base::Clock* clock = nullptr;
 };
+
+// InvalidArgument when they do not go together.
+absl::Status CheckOptions(const ControllerOptions& options);
 
 // The address of the store that the options name.
 std::string StoreOf(const ControllerOptions& options);

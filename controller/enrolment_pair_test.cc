@@ -229,6 +229,15 @@ TEST_F(EnrolmentPairTest, AnAgentJoinsAndConnects) {
   EXPECT_THAT(agents[0].address(), HasSubstr("127.0.0.1"));
 }
 
+TEST_F(EnrolmentPairTest, AnAgentTriesEachOfItsAddresses) {
+  const std::string token = Token("web-1");
+  // Nobody listens on the first one.
+  address_ = "127.0.0.1:1," + address_;
+  ASSERT_TRUE(Join(token, "web-1").ok());
+  StreamAgent agent(address_, Files("web-1"), "web-1", clock_);
+  EXPECT_EQ(agent.Until("welcome"), "welcome");
+}
+
 TEST_F(EnrolmentPairTest, TokensAreGoodOnceInTimeAndForTheirName) {
   const std::string token = Token("web-1");
   EXPECT_THAT(Join(token, "web-2").message(), HasSubstr("is for server \"web-1\""));

@@ -418,7 +418,7 @@ void BoundGrpcLog() {
 absl::StatusOr<std::unique_ptr<GrpcPort>> AddGrpcPort(
     const std::string& listen, const Limits& limits,
     const std::shared_ptr<grpc::ServerCredentials>& credentials, base::Clock& clock,
-    metrics::PrometheusMetrics& metrics, grpc::ServerBuilder& builder) {
+    metrics::PrometheusMetrics* metrics, grpc::ServerBuilder& builder) {
   Bound(limits, builder);
   if (absl::StartsWith(listen, "unix:")) {
     builder.AddListeningPort(listen, credentials);
@@ -427,8 +427,10 @@ absl::StatusOr<std::unique_ptr<GrpcPort>> AddGrpcPort(
   GrpcPortOptions options;
   options.listen = listen;
   options.limits = FitToDescriptors(limits).OfGrpc();
-  options.on_open = [&metrics](std::size_t open) { metrics.OnConnections("grpc", open); };
-  options.on_cut = [&metrics](absl::string_view why) { metrics.OnConnectionCut("grpc", why); };
+  if (metrics != nullptr) {
+    options.on_open = [metrics](std::size_t open) { metrics->OnConnections("grpc", open); };
+    options.on_cut = [metrics](absl::string_view why) { metrics->OnConnectionCut("grpc", why); };
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<GrpcPort> port, GrpcPort::Open(std::move(options), clock));
   port->AddTo(builder, credentials);
   return port;

@@ -113,10 +113,11 @@ class GrpcPort {
 void BoundGrpcLog();
 
 // Gives the server its port, and bounds what a connection may take of it. Null for "unix:PATH",
-// which gRPC serves by itself. Errors as of GrpcPort::Open; the references outlive the port.
+// which gRPC serves by itself. Errors as of GrpcPort::Open. `metrics` may be null; it and the clock
+// outlive the port.
 absl::StatusOr<std::unique_ptr<GrpcPort>> AddGrpcPort(
     const std::string& listen, const Limits& limits,
     const std::shared_ptr<grpc::ServerCredentials>& credentials, base::Clock& clock,
-    metrics::PrometheusMetrics& metrics, grpc::ServerBuilder& builder);
+    metrics::PrometheusMetrics* metrics, grpc::ServerBuilder& builder);
 
 }  // namespace fairlead::controller

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <climits>
 #include <iostream>
+#include <memory>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -19,6 +20,7 @@
 #include "base/status.h"
 #include "controller/controller.h"
 #include "controller/grpc_port.h"
+#include "controller/member.h"
 #include "controller/store/store_transfer.h"
 #include "sync/git/fetch.h"
 
@@ -48,7 +50,7 @@ void AddLimits(CLI::App& app, Limits& limits) {
 }
 
 void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_secret_file,
-                std::string& log_level, int& audit_days) {
+                std::string& log_level, int& audit_days, double& lease_seconds) {
   app.set_version_flag("--version", "fairlead-controller " FAIRLEAD_VERSION);
   app.set_config("--config", "", "Read options from a TOML file; the command line wins");
   app.add_option("--listen", options.listen, "gRPC address for agents and people")
@@ -61,6 +63,14 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
                  "--data-dir");
   app.add_option("--store-password-file", options.store_password_file,
                  "File with the password of the PostgreSQL database");
+  app.add_option("--advertise", options.advertise,
+                 "With PostgreSQL: host:port where agents and the other controllers on the same "
+                 "database reach this one; default: this machine's name and the port of --listen");
+  app.add_option("--lease-duration", lease_seconds,
+                 "With PostgreSQL: seconds without renewal after which another controller becomes "
+                 "the active one")
+      ->check(CLI::Range(1.0, 300.0))
+      ->capture_default_str();
   app.add_option("--bootstrap", options.bootstrap, "TOML file to begin with: a [[resource_sync]]");
   app.add_flag("--dev", options.dev, "Loopback only, no TLS, no login");
   app.add_flag("--require-login", options.require_login,
@@ -197,6 +207,20 @@ base::LogLevel LevelOf(const std::string& name) {
   return base::LogLevel::kInfo;
 }
 
+// Of a Controller or a Member.
+template <typename Running>
+absl::Status RunUntilSignal(const absl::StatusOr<std::unique_ptr<Running>>& running,
+                            const sigset_t& signals) {
+  RETURN_IF_ERROR(running.status());
+  base::LogInfo("controller", "fairlead-controller ", FAIRLEAD_VERSION, " ready: gRPC on ",
+                (*running)->grpc_address(), ", HTTP on ", (*running)->http_address());
+  int received = 0;
+  sigwait(&signals, &received);
+  base::LogInfo("controller", "stopping");
+  (*running)->Stop();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 int RunProgram(int argc, char** argv, base::Clock& clock) {
@@ -218,7 +242,8 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   std::string log_level = "info";
   CLI::App app("Keeps fleets of Docker hosts equal to what git says.", "fairlead-controller");
   int audit_days = 365;
-  AddOptions(app, options, webhook_secret_file, log_level, audit_days);
+  double lease_seconds = 3;
+  AddOptions(app, options, webhook_secret_file, log_level, audit_days, lease_seconds);
   StoreCommands commands;
   AddStoreCommands(app, commands);
   try {
@@ -229,6 +254,7 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   RaiseDescriptorLimit();
   BoundGrpcLog();
   options.audit_retention = absl::Hours(24) * audit_days;
+  options.lease_duration = absl::Seconds(lease_seconds);
   base::SetLogLevel(LevelOf(log_level));
   WarnOfPasswordInArguments(argc, argv);
   if (!app.get_subcommands().empty()) {
@@ -243,18 +269,15 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
     }
     options.webhook_secret = std::string(absl::StripAsciiWhitespace(*secret));
   }
-  const auto controller = Controller::Start(options);
-  if (!controller.ok()) {
-    std::cerr << "fairlead-controller: " << controller.status().message() << "\n";
-    return 1;
+  const absl::StatusOr<bool> shared = IsShared(options);
+  absl::Status ran = shared.status();
+  if (ran.ok()) {
+    ran = *shared ? RunUntilSignal(Member::Start(options, [] { ::_exit(1); }), signals)
+                  : RunUntilSignal(Controller::Start(options), signals);
   }
-  base::LogInfo("controller", "fairlead-controller ", FAIRLEAD_VERSION, " ready: gRPC on ",
-                (*controller)->grpc_address(), ", HTTP on ", (*controller)->http_address());
-  int received = 0;
-  sigwait(&signals, &received);
-  base::LogInfo("controller", "stopping");
-  (*controller)->Stop();
-  return 0;
+  if (ran.ok()) return 0;
+  std::cerr << "fairlead-controller: " << ran.message() << "\n";
+  return 1;
 }
 
 }  // namespace fairlead::controller

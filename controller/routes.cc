@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "controller/http/endpoints.h"
+#include "controller/office.h"
 #include "fairlead/v1/access_service.pb.h"
 #include "sync/git/url.h"
 
@@ -121,11 +122,6 @@ std::optional<actions::RunOrder> OrderOf(const loop::LoopView& view,
   return order;
 }
 
-bool IsLoopback(const std::string& address) {
-  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
-         absl::StartsWith(address, "[::1]:");
-}
-
 // As for a call of gRPC: the table of rules says what is needed.
 absl::Status CheckMetrics(access::Gate& gate, const http::HttpRequest& request) {
   absl::string_view bearer = request.Header("authorization");
@@ -167,7 +163,9 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
   }
   http::Endpoints endpoints;
   endpoints.ready = [&reconciler] { return Readiness(reconciler); };
-  endpoints.metrics = [&metrics] { return metrics.Text(); };
+  endpoints.metrics = [&metrics, term = options.term] {
+    return term == 0 ? metrics.Text() : absl::StrCat(metrics.Text(), OfficeMetrics(true, term));
+  };
   endpoints.check_rate = [&gate](const http::HttpRequest& request) {
     return CheckRate(gate, request);
   };

@@ -1,6 +1,7 @@
 // The HTTP port wired to the loop, the poller and the metrics.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,8 @@ struct RoutesOptions {
   // Beyond loopback too /metrics asks nobody who they are.
   bool open_metrics = false;
   Limits limits;
+  // Of the controller's office; 0 where nobody is elected.
+  int64_t term = 0;
 };
 
 // Lives as long as the port is open.

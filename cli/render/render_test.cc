@@ -219,6 +219,10 @@ stack/paperless   Invalid   stacks/paperless.toml:14:1 unknown key "enviroment"
 
 TEST(StatusTextTest, EmptyInstallationSaysHowToBegin) {
   EXPECT_THAT(RenderStatus({}, Plain()), HasSubstr("fairlead apply -f"));
+  EXPECT_THAT(RenderStatus(Parse<v1::GetStatusResponse>(
+                               "servers { name: \"a\" } active_controller: \"ctl-1:7400, term 7\""),
+                           Plain()),
+              HasSubstr("active controller: ctl-1:7400, term 7\n"));
 }
 
 TEST(StatusTextTest, RevisionThatIsFetchedButNotInEffectIsShown) {

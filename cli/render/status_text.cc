@@ -128,6 +128,9 @@ std::string RenderStatus(const v1::GetStatusResponse& status, const TextOptions&
   if (text.empty()) {
     return "No sync and no server is declared yet. Declare them with: fairlead apply -f FILE\n";
   }
+  if (!status.active_controller().empty()) {
+    absl::StrAppend(&text, "active controller: ", Printable(status.active_controller()), "\n");
+  }
   return text;
 }
 

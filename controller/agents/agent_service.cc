@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/status.h"
+#include "controller/agents/call_peer.h"
 
 namespace fairlead::agents {
 namespace {
@@ -174,24 +175,6 @@ class AgentStream final : public Reactor, public SessionLink {
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-std::vector<std::string> AlternativeNames(const grpc::CallbackServerContext& context) {
-  std::vector<std::string> names;
-  const auto auth = context.auth_context();
-  if (auth == nullptr) return names;
-  for (const grpc::string_ref& name : auth->FindPropertyValues("x509_subject_alternative_name")) {
-    names.emplace_back(name.data(), name.size());
-  }
-  return names;
-}
-
-// PEM; empty without one.
-std::string CertificateOf(const grpc::CallbackServerContext& context) {
-  const auto auth = context.auth_context();
-  if (auth == nullptr) return "";
-  const std::vector<grpc::string_ref> found = auth->FindPropertyValues("x509_pem_cert");
-  return found.empty() ? "" : std::string(found.front().data(), found.front().size());
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> ServerOfCertificate(const std::vector<std::string>& names) {
@@ -217,25 +200,27 @@ AgentService::AgentService(AgentRegistry& registry, AgentServiceOptions options)
 
 absl::StatusOr<PeerCertificate> AgentService::PeerOf(
     const grpc::CallbackServerContext& context) const {
-  const std::vector<std::string> names = AlternativeNames(context);
-  const std::string pem = CertificateOf(context);
+  const CallPeer caller = ReadCallPeer(context);
   PeerCertificate peer;
-  if (!options_.require_certificate && names.empty() && pem.empty()) return peer;
-  ASSIGN_OR_RETURN(peer.server, ServerOfCertificate(names));
-  ASSIGN_OR_RETURN(const base::CertificateFacts facts, base::ReadCertificate(pem));
+  if (!options_.require_certificate && caller.names.empty() && !caller.has_certificate) return peer;
+  ASSIGN_OR_RETURN(peer.server, ServerOfCertificate(caller.names));
+  ASSIGN_OR_RETURN(const base::CertificateFacts facts, base::ReadCertificate(caller.certificate));
   peer.not_after = facts.not_after;
-  if (options_.check_certificate) RETURN_IF_ERROR(options_.check_certificate(pem));
+  if (options_.check_certificate) {
+    RETURN_IF_ERROR(options_.check_certificate(caller.certificate));
+  }
   return peer;
 }
 
 Reactor* AgentService::Connect(grpc::CallbackServerContext* context) {
   const absl::StatusOr<PeerCertificate> peer = PeerOf(*context);
   if (!peer.ok()) {
+    const std::string from = ReadCallPeer(*context).address;
     // Who is told says it in the log, and not for each of a flood.
     if (options_.on_refused) {
-      options_.on_refused(context->peer(), peer.status());
+      options_.on_refused(from, peer.status());
     } else {
-      base::LogWarning("agents", "peer ", context->peer(), " refused: ", peer.status().message());
+      base::LogWarning("agents", "peer ", from, " refused: ", peer.status().message());
     }
     return new Refusal(peer.status());
   }

@@ -76,6 +76,20 @@ absl::StatusOr<KeyPair> IssueController(const KeyPair& authority, const HostName
   return made;
 }
 
+absl::StatusOr<KeyPair> IssueRelay(const KeyPair& authority, const std::string& holder,
+                                   absl::Time now) {
+  KeyPair made;
+  ASSIGN_OR_RETURN(made.key, base::MakePrivateKey());
+  ASSIGN_OR_RETURN(made.certificate,
+                   base::IssueCertificate({.common_name = "fairlead-standby",
+                                           .uris = {absl::StrCat(kControllerUri, "/", holder)},
+                                           .not_before = now - kClockSlack,
+                                           .not_after = now + kRelayLife,
+                                           .use = base::CertificateUse::kClient},
+                                          made.key, authority.certificate, authority.key));
+  return made;
+}
+
 absl::Time RenewalOf(absl::Time not_before, absl::Time not_after) {
   return not_after - (not_after - not_before) / 3;
 }

@@ -17,6 +17,7 @@ inline constexpr absl::string_view kControllerUri = "fairlead://controller";
 
 inline constexpr absl::Duration kAuthorityLife = absl::Hours(24 * 3652);
 inline constexpr absl::Duration kControllerLife = absl::Hours(24 * 90);
+inline constexpr absl::Duration kRelayLife = absl::Hours(24 * 2);
 inline constexpr absl::Duration kAgentLife = absl::Hours(24 * 7);
 
 struct KeyPair {
@@ -46,6 +47,11 @@ HostNames ComputeHostNames(const std::vector<std::string>& listen,
 // A key and a certificate for the controller; the chain ends with the authority.
 absl::StatusOr<KeyPair> IssueController(const KeyPair& authority, const HostNames& names,
                                         absl::Time now);
+
+// A key and a certificate with which the controller `holder` passes calls on to another one of the
+// same authority: fairlead://controller/`holder`.
+absl::StatusOr<KeyPair> IssueRelay(const KeyPair& authority, const std::string& holder,
+                                   absl::Time now);
 
 // When a certificate of that life is to be replaced: a third before its end.
 absl::Time RenewalOf(absl::Time not_before, absl::Time not_after);

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 
+#include "base/clock.h"
 #include "controller/identity/agent_identities.h"
 #include "controller/identity/audit_sink.h"
+#include "controller/identity/certificate_authority.h"
 
 namespace fairlead::identity {
 
@@ -17,5 +21,20 @@ std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(const std::string
                                                                const std::string& key_file,
                                                                const AgentIdentities& identities,
                                                                AuditSink& audit);
+
+// How a standby reaches the active controller.
+struct RelayTrust {
+  // PEM of the authorities that may sign the other's certificate; empty: the machine's.
+  std::string authorities;
+  // Of this controller, from IssueRelay.
+  KeyPair identity;
+  // As dialled, "host:port".
+  std::string address;
+};
+
+// Channel credentials that believe a controller's own certificate at any address, and others by
+// their names. `clock` outlives the channel.
+std::shared_ptr<grpc::ChannelCredentials> MakeRelayCredentials(const RelayTrust& trust,
+                                                               const base::Clock& clock);
 
 }  // namespace fairlead::identity

@@ -107,6 +107,8 @@ struct CoreOutput {
 
 struct CoreOptions {
   std::string installation;
+  // Of the controller's office, for the records of actions; 0 where nobody is elected.
+  int64_t term = 0;
   // Actions at once on all servers together.
   uint32_t fleet_limit = 256;
   // Pushed to by the core; outlives it.

@@ -271,6 +271,7 @@ void Core::Send(v1::ActionRecord record, absl::Time now, CoreOutput& output) {
   v1::Action& action = *record.mutable_action();
   action.set_id(base::NewId(random_));
   *record.mutable_created_at() = base::ToProto(now);
+  record.set_term(options_.term);
   Occupy(record);
   // Interpolated values may be secret: the record keeps what identifies the action, the store
   // never sees its body. After a crash the agent continues from its own journal.

@@ -5,19 +5,13 @@
 
 #include "base/ids.h"
 #include "base/log.h"
+#include "controller/agents/call_peer.h"
 
 namespace fairlead::service {
 namespace {
 
 constexpr absl::string_view kBearer = "bearer ";
 constexpr char kPackage[] = "fairlead.v1.";
-
-std::string FirstProperty(const grpc::CallbackServerContext& call, const char* name) {
-  const auto context = call.auth_context();
-  if (context == nullptr) return "";
-  const std::vector<grpc::string_ref> found = context->FindPropertyValues(name);
-  return found.empty() ? "" : std::string(found.front().data(), found.front().size());
-}
 
 }  // namespace
 
@@ -35,7 +29,8 @@ grpc::Status ToGrpc(const absl::Status& status) {
 access::Credentials CredentialsOf(const grpc::CallbackServerContext& call) {
   access::Credentials credentials;
   credentials.peer = call.peer();
-  credentials.address = access::AddressOfPeer(credentials.peer);
+  agents::CallPeer peer = agents::ReadCallPeer(call);
+  credentials.address = access::AddressOfPeer(peer.address);
   const auto header = call.client_metadata().find("authorization");
   if (header != call.client_metadata().end()) {
     const absl::string_view value(header->second.data(), header->second.size());
@@ -44,18 +39,13 @@ access::Credentials CredentialsOf(const grpc::CallbackServerContext& call) {
         absl::StartsWithIgnoreCase(value, kBearer) ? value.substr(kBearer.size()) : value);
     if (credentials.bearer.empty()) credentials.bearer = "-";
   }
-  const auto context = call.auth_context();
-  if (context == nullptr) return credentials;
-  credentials.has_certificate = !context->FindPropertyValues("x509_pem_cert").empty();
-  for (const grpc::string_ref& name :
-       context->FindPropertyValues("x509_subject_alternative_name")) {
-    credentials.names.emplace_back(name.data(), name.size());
-  }
+  credentials.has_certificate = peer.has_certificate;
+  credentials.names = std::move(peer.names);
   return credentials;
 }
 
 std::string CertificateOf(const grpc::CallbackServerContext& call) {
-  return FirstProperty(call, "x509_pem_cert");
+  return agents::ReadCallPeer(call).certificate;
 }
 
 bool Ticket::MayRead(const std::string& resource) const {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/proto_time.h"
+#include "controller/agents/call_peer.h"
 #include "controller/service/call.h"
 
 namespace fairlead::service {
@@ -57,7 +58,7 @@ grpc::ServerUnaryReactor* EnrolmentServiceImpl::Enrol(grpc::CallbackServerContex
   const absl::Status rate = CheckRate(*call);
   if (!rate.ok()) return EndWith(call, rate);
   const absl::StatusOr<std::string> issued = context_.identities.Enrol(
-      request->token(), request->request(), request->server(), call->peer());
+      request->token(), request->request(), request->server(), agents::ReadCallPeer(*call).address);
   if (issued.ok()) Answer(*issued, response);
   return EndWith(call, issued.status());
 }
@@ -70,8 +71,8 @@ grpc::ServerUnaryReactor* EnrolmentServiceImpl::Renew(grpc::CallbackServerContex
     return EndWith(call,
                    absl::UnauthenticatedError("only an agent with a certificate can renew it"));
   }
-  const absl::StatusOr<std::string> issued =
-      context_.identities.Renew(certificate, request->request(), call->peer());
+  const absl::StatusOr<std::string> issued = context_.identities.Renew(
+      certificate, request->request(), agents::ReadCallPeer(*call).address);
   if (issued.ok()) Answer(*issued, response);
   return EndWith(call, issued.status());
 }

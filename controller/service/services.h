@@ -38,6 +38,8 @@ struct ServiceContext {
   actions::RunDriver& runs;
   access::Access& access;
   std::function<std::map<std::string, AgentView>()> agents;
+  // For GetStatus; empty where there is one controller only.
+  std::string active_controller;
 };
 
 StatusInput InputOf(const ServiceContext& context, const loop::LoopView& view);

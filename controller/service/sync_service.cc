@@ -125,6 +125,7 @@ grpc::ServerUnaryReactor* SyncServiceImpl::GetStatus(grpc::CallbackServerContext
       ComputeStatusResponse(InputOf(context_, *view), request->sync());
   if (status.ok()) {
     *response = std::move(*status);
+    response->set_active_controller(context_.active_controller);
     KeepReadable(*ticket, *response);
   }
   return FinishWith(call, ticket, status.status());

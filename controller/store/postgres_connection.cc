@@ -145,6 +145,8 @@ PostgresConnection::PostgresConnection(std::string name, std::unique_ptr<Link> l
 
 PostgresConnection::~PostgresConnection() = default;
 
+int PostgresConnection::socket() const { return link_->connection.sock(); }
+
 absl::Status PostgresConnection::Configure(const PostgresOptions& options) {
   RETURN_IF_ERROR(Execute(absl::StrCat(
       "SET client_min_messages = error; SET standard_conforming_strings = on; "
@@ -263,8 +265,9 @@ absl::StatusOr<std::vector<SqlTable>> PostgresConnection::Tables() {
   std::vector<SqlTable> tables;
   RETURN_IF_ERROR(
       Query("SELECT table_name, column_name, data_type FROM information_schema.columns WHERE "
-            "table_schema = current_schema() AND table_name <> 'store_writer' ORDER BY table_name "
-            "COLLATE \"C\", ordinal_position",
+            "table_schema = current_schema() AND table_name NOT IN ('store_writer', "
+            "'controller_lease', 'controller_terms') ORDER BY table_name COLLATE \"C\", "
+            "ordinal_position",
             {}, [&tables](const SqlRow& row) {
               if (tables.empty() || tables.back().name != row.Bytes(0)) {
                 tables.push_back({.name = row.Bytes(0)});

@@ -73,6 +73,8 @@ class PostgresConnection final : public SqlSession {
   // The connection broke off, or it may have: whether the last statement was done is not known.
   // After any other failure it was not.
   bool lost() const { return lost_; }
+  // For who must end a wait from another thread; -1 when there is none.
+  int socket() const;
 
  private:
   struct Link;

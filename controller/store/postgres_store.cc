@@ -1,5 +1,7 @@
 #include "controller/store/postgres_store.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -18,8 +20,21 @@ constexpr absl::string_view kWriterTable =
 constexpr absl::string_view kWriterRow =
     "INSERT INTO store_writer (id, owner, epoch, batch) VALUES (1, '', 0, 0) "
     "ON CONFLICT (id) DO NOTHING";
+// Raised with each new office. In this row, so that whoever comes too late finds it changed.
+constexpr absl::string_view kWriterTerm =
+    "ALTER TABLE store_writer ADD COLUMN IF NOT EXISTS term INTEGER NOT NULL DEFAULT 0";
+// Times are microseconds by the clock of the database; `stopped` is 0 until it is known.
+constexpr absl::string_view kLeaseTables =
+    "CREATE TABLE IF NOT EXISTS controller_lease (id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1), "
+    "term INTEGER NOT NULL, holder TEXT NOT NULL, address TEXT NOT NULL, "
+    "http_address TEXT NOT NULL, authority TEXT NOT NULL, expires INTEGER NOT NULL); "
+    "INSERT INTO controller_lease VALUES (1, 0, '', '', '', '', 0) ON CONFLICT (id) DO NOTHING; "
+    "CREATE TABLE IF NOT EXISTS controller_terms (term INTEGER PRIMARY KEY NOT NULL, "
+    "holder TEXT NOT NULL, address TEXT NOT NULL, began INTEGER NOT NULL, "
+    "expires INTEGER NOT NULL, stopped INTEGER NOT NULL)";
 constexpr char kTakeOver[] =
-    "UPDATE store_writer SET owner = $1, epoch = epoch + 1 RETURNING epoch, batch";
+    "UPDATE store_writer SET owner = $1, epoch = epoch + 1 WHERE term = $2 OR $2 = 0 "
+    "RETURNING epoch, batch";
 constexpr char kComeBack[] =
     "UPDATE store_writer SET epoch = epoch + 1 WHERE owner = $1 RETURNING epoch, batch";
 constexpr char kNoteBatch[] =
@@ -34,14 +49,17 @@ absl::Status TakenOver(const std::string& name) {
                    "stop one of the two"));
 }
 
-absl::Status Migrate(PostgresConnection& connection, absl::Time now) {
+absl::Status Migrate(PostgresConnection& connection, absl::Time now, int to_version) {
   ASSIGN_OR_RETURN(const int version, SchemaVersion(connection));
   RETURN_IF_ERROR(CheckSchemaIsKnown(connection.name(), version, Migrations()));
-  ASSIGN_OR_RETURN(const std::string writer_table,
-                   connection.QueryText("SELECT coalesce(to_regclass('store_writer')::text, '')"));
-  if (version == Migrations().back().version && !writer_table.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(
+      const std::string newest_table,
+      connection.QueryText("SELECT coalesce(to_regclass('controller_terms')::text, '')"));
+  const bool migrates = version < to_version;
+  if (!migrates && !newest_table.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(connection.Begin());
-  absl::Status status = MigrateInTransaction(connection, Migrations(), now);
+  absl::Status status;
+  if (migrates) status = MigrateInTransaction(connection, Migrations(), now);
   if (status.ok()) status = MakeWriterTable(connection);
   if (status.ok()) status = connection.Commit();
   connection.Rollback();
@@ -51,8 +69,14 @@ absl::Status Migrate(PostgresConnection& connection, absl::Time now) {
 }  // namespace
 
 absl::Status MakeWriterTable(SqlSession& session) {
-  RETURN_IF_ERROR(session.Execute(session.InDialect(std::string(kWriterTable))));
-  return session.Execute(std::string(kWriterRow));
+  for (const absl::string_view sql : {kWriterTable, kWriterRow, kWriterTerm, kLeaseTables}) {
+    RETURN_IF_ERROR(session.Execute(session.InDialect(std::string(sql))));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrepareForLease(PostgresConnection& connection, absl::Time now) {
+  return Migrate(connection, now, 1);
 }
 
 PostgresStore::PostgresStore(PostgresAddress address, base::Clock& clock, base::Random& random,
@@ -79,8 +103,9 @@ absl::Status PostgresStore::Start() {
 
 absl::Status PostgresStore::Connect(
     Channel& channel, const std::function<absl::Status(PostgresConnection&)>& prepare) {
+  RETURN_IF_ERROR(CheckKept());
   if (channel.connection != nullptr && !channel.connection->lost()) return absl::OkStatus();
-  channel.connection.reset();
+  Drop(channel);
   RETURN_IF_ERROR(channel.gate.Check(clock_.Uptime()));
   absl::StatusOr<std::unique_ptr<PostgresConnection>> made =
       PostgresConnection::Connect(address_, options_.connection);
@@ -91,18 +116,46 @@ absl::Status PostgresStore::Connect(
     return status;
   }
   channel.gate.NoteSuccess();
-  channel.connection = *std::move(made);
-  return absl::OkStatus();
+  {
+    base::MutexLock lock(sockets_mutex_);
+    channel.connection = *std::move(made);
+    sockets_.insert(channel.connection->socket());
+  }
+  absl::Status kept = CheckKept();
+  if (!kept.ok()) Drop(channel);
+  return kept;
+}
+
+absl::Status PostgresStore::CheckKept() {
+  base::MutexLock lock(sockets_mutex_);
+  if (!abandoned_) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(address_.Name(), " is given up: no more in office"));
+}
+
+void PostgresStore::Drop(Channel& channel) {
+  if (channel.connection == nullptr) return;
+  base::MutexLock lock(sockets_mutex_);
+  sockets_.erase(channel.connection->socket());
+  channel.connection.reset();
+}
+
+void PostgresStore::Abandon() {
+  base::MutexLock lock(sockets_mutex_);
+  abandoned_ = true;
+  // Whoever waits for an answer hears that there will be none.
+  for (const int socket : sockets_) ::shutdown(socket, SHUT_RDWR);
 }
 
 absl::Status PostgresStore::ClaimLocked(PostgresConnection& connection) {
   std::vector<int64_t> row_of_ours;
   // Waits for a batch of an earlier session that is in the middle of its commit.
-  RETURN_IF_ERROR(connection.Query(claimed_ ? kComeBack : kTakeOver, {SqlValue::Text(owner_)},
-                                   [&row_of_ours](const SqlRow& row) {
-                                     row_of_ours = {row.Integer(0), row.Integer(1)};
-                                     return absl::OkStatus();
-                                   }));
+  SqlValues values = {SqlValue::Text(owner_)};
+  if (!claimed_) values.push_back(SqlValue::Integer(options_.term));
+  RETURN_IF_ERROR(
+      connection.Query(claimed_ ? kComeBack : kTakeOver, values, [&row_of_ours](const SqlRow& row) {
+        row_of_ours = {row.Integer(0), row.Integer(1)};
+        return absl::OkStatus();
+      }));
   if (row_of_ours.empty()) return TakenOver(connection.name());
   epoch_ = row_of_ours[0];
   batch_ = row_of_ours[1];
@@ -113,11 +166,11 @@ absl::Status PostgresStore::ClaimLocked(PostgresConnection& connection) {
 absl::Status PostgresStore::ConnectWriterLocked() {
   if (writer_.connection != nullptr && !writer_.connection->lost()) return absl::OkStatus();
   RETURN_IF_ERROR(Connect(writer_, [this](PostgresConnection& connection) {
-    return Migrate(connection, clock_.Now());
+    return Migrate(connection, clock_.Now(), Migrations().back().version);
   }));
   absl::Status claimed = ClaimLocked(*writer_.connection);
   if (!claimed.ok()) {
-    writer_.connection.reset();
+    Drop(writer_);
     writer_.gate.NoteFailure(clock_.Uptime(), claimed);
   }
   return claimed;

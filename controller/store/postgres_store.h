@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,11 +28,18 @@ struct PostgresStoreOptions {
   PostgresOptions connection;
   base::BackoffPolicy reconnect = {.initial = absl::Milliseconds(200),
                                    .maximum = absl::Seconds(10)};
+  // Of the office in which it writes; 0 where no controllers are elected. A store of an office that
+  // is not the present one cannot be opened, nor written to.
+  int64_t term = 0;
 };
 
-// Makes what a writer needs: the table store_writer, beside those of the migrations. The caller
-// holds a transaction.
+// Makes what a writer and the lease need: store_writer, controller_lease and controller_terms,
+// beside the tables of the migrations. The caller holds a transaction.
 absl::Status MakeWriterTable(SqlSession& session);
+
+// The same with a transaction of its own, and all other tables when there are none. Those of an
+// older program stay as they are until this one holds the lease.
+absl::Status PrepareForLease(PostgresConnection& connection, absl::Time now);
 
 // Tables as in SQLite. Two connections: one writes, the other reads, so that a look does not wait
 // for a commit. Lost ones are made again by the next call, between failures with backoff; a call in
@@ -61,6 +69,7 @@ class PostgresStore final : public Store {
       ABSL_LOCKS_EXCLUDED(read_mutex_);
   absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const AuditFilter& filter) override
       ABSL_LOCKS_EXCLUDED(read_mutex_);
+  void Abandon() override ABSL_LOCKS_EXCLUDED(sockets_mutex_);
 
  private:
   // A connection and when it may be made again.
@@ -85,6 +94,10 @@ class PostgresStore final : public Store {
   // The channel has a connection when it returns OK; `prepare` makes a new one fit.
   absl::Status Connect(Channel& channel,
                        const std::function<absl::Status(PostgresConnection&)>& prepare);
+  // Unavailable after Abandon.
+  absl::Status CheckKept() ABSL_LOCKS_EXCLUDED(sockets_mutex_);
+  // Takes the channel's connection away.
+  void Drop(Channel& channel) ABSL_LOCKS_EXCLUDED(sockets_mutex_);
   // Raises the epoch and reads the number of the last batch that came about.
   absl::Status ClaimLocked(PostgresConnection& connection)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -117,6 +130,11 @@ class PostgresStore final : public Store {
 
   base::Mutex read_mutex_;
   Channel reader_ ABSL_GUARDED_BY(read_mutex_);
+
+  // Never held while the database is asked.
+  base::Mutex sockets_mutex_;
+  std::set<int> sockets_ ABSL_GUARDED_BY(sockets_mutex_);
+  bool abandoned_ ABSL_GUARDED_BY(sockets_mutex_) = false;
 };
 
 }  // namespace fairlead::store

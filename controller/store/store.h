@@ -168,6 +168,10 @@ class Store {
   virtual absl::StatusOr<std::vector<v1::Run>> ListRuns(const RunFilter& filter) = 0;
   // In order of id.
   virtual absl::StatusOr<std::vector<v1::AuditRecord>> ListAudit(const AuditFilter& filter) = 0;
+
+  // For who may not wait for the database any longer: calls under way and later ones fail at once,
+  // as if it were gone. Any thread may call it.
+  virtual void Abandon() {}
 };
 
 }  // namespace fairlead::store

@@ -35,10 +35,12 @@ absl::StatusOr<StoreAddress> ParseStoreAddress(absl::string_view text,
 }
 
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreAddress& address, base::Clock& clock,
-                                                 base::Random& random) {
+                                                 base::Random& random, int64_t term) {
   if (address.postgres.has_value()) {
+    PostgresStoreOptions options;
+    options.term = term;
     ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
-                     PostgresStore::Open(*address.postgres, clock, random));
+                     PostgresStore::Open(*address.postgres, clock, random, options));
     return store;
   }
   ASSIGN_OR_RETURN(std::unique_ptr<Store> store, SqliteStore::Open(address.sqlite_path, clock));

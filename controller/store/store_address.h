@@ -1,6 +1,7 @@
 // Which database holds the store, as the command line says it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,8 +30,9 @@ struct StoreAddress {
 absl::StatusOr<StoreAddress> ParseStoreAddress(absl::string_view text,
                                                const std::string& password_file);
 
-// Makes or migrates the tables. `clock` and `random` outlive the store.
+// Makes or migrates the tables. `clock` and `random` outlive the store. `term` is of the office in
+// which a PostgreSQL database is written to; 0 where nobody is elected.
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreAddress& address, base::Clock& clock,
-                                                 base::Random& random);
+                                                 base::Random& random, int64_t term = 0);
 
 }  // namespace fairlead::store

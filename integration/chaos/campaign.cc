@@ -60,7 +60,8 @@ std::set<std::string> UntouchedBy(const Round& round, const World& before) {
 
 std::string ToJson(const CampaignOptions& options, const CampaignReport& report) {
   boost::json::object faults;
-  for (int kind = 0; kind < kFaultKinds; ++kind) {
+  const int kinds = options.controllers > 1 ? kSharedFaultKinds : kFaultKinds;
+  for (int kind = 0; kind < kinds; ++kind) {
     const char* const name = NameOf(static_cast<FaultKind>(kind));
     const auto found = report.faults.find(name);
     faults[name] = found == report.faults.end() ? 0 : found->second;
@@ -70,6 +71,7 @@ std::string ToJson(const CampaignOptions& options, const CampaignReport& report)
   return boost::json::serialize(
       boost::json::object{{"seed", options.seed},
                           {"first", options.first},
+                          {"controllers", options.controllers},
                           {"rounds", report.rounds},
                           {"faults", std::move(faults)},
                           {"commits", report.commits},
@@ -82,7 +84,7 @@ std::string ToJson(const CampaignOptions& options, const CampaignReport& report)
 }
 
 Campaign::Campaign(CampaignOptions options)
-    : options_(std::move(options)), script_(options_.seed) {}
+    : options_(std::move(options)), script_(options_.seed, options_.controllers) {}
 
 CampaignReport Campaign::Run(const std::function<void(Fleet&)>& plant) {
   const absl::Time began = Now();
@@ -121,7 +123,7 @@ bool Campaign::StartFleet() {
   by_hand_ = {};
   retried_.clear();
   rested_ = {};
-  fleet_ = std::make_unique<Fleet>(options_.directory, options_.network);
+  fleet_ = std::make_unique<Fleet>(options_.directory, options_.network, options_.controllers);
   storm_ = std::make_unique<Storm>(*fleet_, by_hand_);
   // What is flawed now shall find what was good before.
   Model good;
@@ -271,6 +273,10 @@ Violations Campaign::CheckAll(const std::set<std::string>& untouched) {
   add(CheckBystanders(before_, rested_));
   add(CheckKept(untouched, before_, rested_));
   add(fleet_->SecretsInLogs());
+  if (const Database* const database = fleet_->database(); database != nullptr) {
+    add(CheckOffices(database->Offices()));
+    add(CheckIssued(database->Issued()));
+  }
   for (const std::vector<std::string>& asked : {std::vector<std::string>{"status"},
                                                 {"events", "-o", "json"},
                                                 {"export"},
@@ -297,7 +303,7 @@ void Campaign::Print(const Round& round, const Violations& violations, absl::Dur
   for (const std::string& one : violations) options_.print("  " + one);
   options_.print(absl::StrCat("  seed ", options_.seed, ", round ", round.number,
                               "; replay: chaos --seed ", options_.seed, " --first ", round.number,
-                              " --rounds 1"));
+                              " --rounds 1 --controllers ", options_.controllers));
   options_.print(Describe(round));
 }
 

@@ -20,6 +20,8 @@ namespace fairlead::chaos {
 struct CampaignOptions {
   uint64_t seed = 1;
   int rounds = 200;
+  // 2: on one PostgreSQL database.
+  int controllers = 1;
   // Rounds before it are planned, but not run.
   int first = 1;
   // Logs and engines; made anew. Of a round with violations the logs are kept beside it.

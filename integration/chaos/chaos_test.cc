@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -266,6 +267,45 @@ TEST(ScriptTest, AllKindsOfFaultsAndEditsComeUpAndTheGuardIsNeverHit) {
                            "move", "stop", "start", "rotate"}) {
     EXPECT_THAT(words, Contains(word));
   }
+}
+
+TEST(ScriptTest, WithTwoControllersBothAndTheirDatabaseAreHit) {
+  Script script(3, 2);
+  std::set<std::string> faults;
+  for (int i = 0; i < 200; ++i) {
+    for (const Fault& fault : script.Next().faults) {
+      faults.insert(absl::StrCat(NameOf(fault.kind), fault.controller));
+    }
+  }
+  for (const char* fault :
+       {"kill-controller1", "kill-controller2", "stop-controller1", "stop-controller2",
+        "cut-database1", "cut-database2", "crash-database1"}) {
+    EXPECT_THAT(faults, Contains(fault));
+  }
+}
+
+TEST(InvariantsTest, OfficesThatOverlapAreFound) {
+  const std::vector<SeenOffice> good = {
+      {.term = 1, .holder = "a", .began = 100, .expires = 200, .stopped = 190},
+      {.term = 2, .holder = "b", .began = 200, .expires = 400, .stopped = 0},
+      // Its process was killed, and a new one on the same data directory goes on.
+      {.term = 3, .holder = "b", .began = 300, .expires = 500, .stopped = 0}};
+  EXPECT_THAT(CheckOffices(good), IsEmpty());
+  std::vector<SeenOffice> bad = good;
+  bad[1].began = 199;
+  EXPECT_THAT(CheckOffices(bad), SizeIs(1));
+  bad = good;
+  bad[0].stopped = 201;
+  EXPECT_THAT(CheckOffices(bad), SizeIs(1));
+  bad = good;
+  bad[1].term = 4;
+  EXPECT_THAT(CheckOffices(bad), Not(IsEmpty()));
+}
+
+TEST(InvariantsTest, ActionsOfAnotherTermOrTwiceAreFound) {
+  EXPECT_THAT(CheckIssued({{"x", 1, 1}, {"y", 2, 2}}), IsEmpty());
+  EXPECT_THAT(CheckIssued({{"x", 1, 2}}), SizeIs(1));
+  EXPECT_THAT(CheckIssued({{"x", 1, 1}, {"x", 1, 1}}), SizeIs(1));
 }
 
 TEST(ScriptTest, NothingWaitsForItself) {

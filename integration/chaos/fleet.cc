@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -29,7 +30,10 @@ using integration::RunCommand;
 
 namespace {
 
-constexpr char kPort[] = ":7400";
+// Of controllers from 1.
+std::string PortOf(int controller) { return absl::StrCat(":", 7390 + 10 * controller); }
+std::string HttpPortOf(int controller) { return absl::StrCat(":", 7391 + 10 * controller); }
+
 constexpr int kDiskKib = 4096;
 
 std::string Emptied(const std::string& directory) {
@@ -47,15 +51,18 @@ std::string Emptied(const std::string& directory) {
 
 }  // namespace
 
-Fleet::Fleet(const std::string& directory, const std::string& network)
+Fleet::Fleet(const std::string& directory, const std::string& network, int controllers)
     : directory_(Emptied(directory)),
       links_(network, kServers),
       authority_(directory_),
-      repository_(directory_) {}
+      repository_(directory_),
+      controller_count_(controllers) {
+  if (controllers > 1) database_ = std::make_unique<Database>(controllers);
+}
 
 Fleet::~Fleet() {
   EndQuestions();
-  if (controller_ != nullptr) controller_->Kill();
+  for (const auto& controller : controllers_) controller->Kill();
   // One after the other takes seconds each.
   std::vector<std::thread> ends;
   for (auto& host : hosts_) ends.emplace_back([&host] { host.reset(); });
@@ -79,12 +86,12 @@ void Fleet::MakeHost(int server) {
   const std::string name = absl::StrCat("host-", server);
   host->agent = std::make_unique<Service>(
       absl::StrCat("agent-", server),
-      links_.AtServer(
-          server, authority_.WithTls(
-                      {ProgramPath("fairlead-agent"), "--controller",
-                       absl::StrCat(Links::HubAddress(server), kPort), "--name", name, "--data-dir",
-                       host->disk->folder(), "--docker-host", host->engine->host()},
-                      name)),
+      links_.AtServer(server,
+                      authority_.WithTls(
+                          {ProgramPath("fairlead-agent"), "--controller",
+                           ControllersAt(Links::HubAddress(server)), "--name", name, "--data-dir",
+                           host->disk->folder(), "--docker-host", host->engine->host()},
+                          name)),
       absl::StrCat(directory_, "/agent-", server, ".log"));
 }
 
@@ -105,7 +112,7 @@ void Fleet::MakeBystanders(int server) const {
   MustRun(host->engine->AgainCommand());
 }
 
-void Fleet::MakeController() {
+void Fleet::MakeControllers() {
   std::string names = "DNS:localhost,IP:127.0.0.1";
   for (int server = 1; server <= kServers; ++server) {
     absl::StrAppend(&names, ",IP:", Links::HubAddress(server));
@@ -120,21 +127,64 @@ void Fleet::MakeController() {
                    repository_.url(),
                    "\"\nbranch = \"main\"\ndelete = true\npoll_interval = \"1s\"\n"
                    "fetch_timeout = \"3s\"\n")));
-  const std::string clock = directory_ + "/clock";
-  EXPECT_OK(SetClockOffset(clock, clock_offset_));
-  controller_ = std::make_unique<Service>(
-      "controller",
-      links_.AtHub(authority_.WithTls(
-          {ProgramPath("chaos_controller"), "--listen", absl::StrCat("0.0.0.0", kPort),
-           "--http-listen", "127.0.0.1:7401", "--data-dir", directory_ + "/controller",
-           "--bootstrap", directory_ + "/bootstrap.toml"},
-          "controller")),
-      directory_ + "/controller.log",
-      std::map<std::string, std::string>{{kClockFileVariable, clock}});
+  EXPECT_OK(SetClockOffset(directory_ + "/clock", clock_offset_));
+  for (int number = 1; number <= controller_count_; ++number) {
+    controllers_.push_back(MakeController(number));
+  }
+}
+
+std::unique_ptr<Service> Fleet::MakeController(int number) const {
+  const std::string name = absl::StrCat("controller", number == 1 ? "" : "-2");
+  std::vector<std::string> argv = {ProgramPath("chaos_controller"),
+                                   "--listen",
+                                   absl::StrCat("0.0.0.0", PortOf(number)),
+                                   "--http-listen",
+                                   absl::StrCat("127.0.0.1", HttpPortOf(number)),
+                                   "--data-dir",
+                                   absl::StrCat(directory_, "/", name),
+                                   "--bootstrap",
+                                   directory_ + "/bootstrap.toml"};
+  if (database_ != nullptr) {
+    argv.insert(argv.end(), {"--store", database_->Address(number), "--advertise",
+                             absl::StrCat("127.0.0.1", PortOf(number)), "--lease-duration", "2"});
+  }
+  return std::make_unique<Service>(
+      name, links_.AtHub(authority_.WithTls(argv, "controller")),
+      absl::StrCat(directory_, "/", name, ".log"),
+      std::map<std::string, std::string>{{kClockFileVariable, directory_ + "/clock"}});
+}
+
+std::string Fleet::ControllersAt(const std::string& host) const {
+  std::vector<std::string> addresses;
+  for (int number = 1; number <= controller_count_; ++number) {
+    addresses.push_back(host + PortOf(number));
+  }
+  return absl::StrJoin(addresses, ",");
+}
+
+absl::Status Fleet::StartControllers() {
+  RETURN_IF_ERROR(controllers_.front()->Start());
+  if (database_ == nullptr) return absl::OkStatus();
+  const std::string first = directory_ + "/controller";
+  // Made by its first office, after the tables.
+  RETURN_IF_ERROR(integration::WaitFor("the keys of the first controller", [&first] {
+    return access((first + "/secret.key").c_str(), F_OK) == 0;
+  }));
+  database_->Watch();
+  const std::string second = first + "-2";
+  RETURN_IF_ERROR(base::MakeDirectories(second + "/tls"));
+  for (const char* file : {"/tls/ca.crt", "/tls/ca.key", "/secret.key"}) {
+    ASSIGN_OR_RETURN(const std::string content, base::ReadFile(first + file));
+    RETURN_IF_ERROR(base::WriteFileAtomically(second + file, content, 0600));
+  }
+  return controllers_.back()->Start();
 }
 
 absl::StatusOr<std::string> Fleet::Start(const World& first) {
-  MakeController();
+  if (database_ != nullptr && !database_->trouble().empty()) {
+    return absl::FailedPreconditionError(database_->trouble());
+  }
+  MakeControllers();
   std::vector<std::thread> hosts;
   for (int server = 1; server <= kServers; ++server) {
     hosts.emplace_back([this, server] { MakeHost(server); });
@@ -143,7 +193,7 @@ absl::StatusOr<std::string> Fleet::Start(const World& first) {
   WriteFiles(first);
   std::string commit = repository_.Commit("first");
   repository_.Push();
-  RETURN_IF_ERROR(controller_->Start());
+  RETURN_IF_ERROR(StartControllers());
   for (const auto& host : hosts_) {
     RETURN_IF_ERROR(host->events->Start());
     RETURN_IF_ERROR(host->agent->Start());
@@ -170,22 +220,30 @@ std::string Fleet::Push(const World& world, const std::string& subject) {
   return commit;
 }
 
-std::vector<std::string> Fleet::CliArguments(const std::vector<std::string>& arguments) const {
+std::vector<std::string> Fleet::CliArguments(const std::vector<std::string>& arguments,
+                                             int controller) const {
   std::vector<std::string> argv =
       authority_.WithTls({ProgramPath("fairlead"), "--timeout", "5s", "--controller",
-                          absl::StrCat("127.0.0.1", kPort)},
+                          absl::StrCat("127.0.0.1", PortOf(controller))},
                          "person");
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return links_.AtHub(argv);
 }
 
 CommandResult Fleet::Cli(const std::vector<std::string>& arguments) const {
-  return RunCommand(CliArguments(arguments), {{"NO_COLOR", "1"}});
+  CommandResult result;
+  for (int number = 1; number <= controller_count_; ++number) {
+    result = RunCommand(CliArguments(arguments, number), {{"NO_COLOR", "1"}});
+    if (result.exit_code == 0) break;
+  }
+  return result;
 }
 
 void Fleet::Ask(const std::vector<std::string>& arguments) {
   questions_.push_back(std::make_unique<integration::Process>());
-  EXPECT_OK(questions_.back()->Start(CliArguments(arguments), directory_ + "/cli.log"));
+  // A standby passes it on.
+  const int asked = controllers_.front()->is_wanted() ? 1 : controller_count_;
+  EXPECT_OK(questions_.back()->Start(CliArguments(arguments, asked), directory_ + "/cli.log"));
 }
 
 void Fleet::EndQuestions() { questions_.clear(); }
@@ -236,7 +294,8 @@ std::vector<EngineEvent> Fleet::Events() const {
 }
 
 std::vector<std::string> Fleet::SecretsInLogs() {
-  std::vector<std::string> logs = {controller_->log(), directory_ + "/cli.log"};
+  std::vector<std::string> logs = {directory_ + "/cli.log"};
+  for (const auto& controller : controllers_) logs.push_back(controller->log());
   for (const auto& host : hosts_) logs.push_back(host->agent->log());
   std::vector<std::string> secrets;
   for (const std::string& log : logs) {
@@ -251,7 +310,8 @@ std::vector<std::string> Fleet::SecretsInLogs() {
 }
 
 std::vector<std::string> Fleet::Supervise() {
-  std::vector<std::string> ended = {controller_->Supervise()};
+  std::vector<std::string> ended;
+  for (const auto& controller : controllers_) ended.push_back(controller->Supervise());
   for (const auto& host : hosts_) {
     ended.push_back(host->agent->Supervise());
     // The reader ends whenever dockerd does.

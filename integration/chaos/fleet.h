@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "integration/chaos/database.h"
 #include "integration/chaos/links.h"
 #include "integration/chaos/observation.h"
 #include "integration/chaos/world.h"
@@ -71,7 +72,8 @@ struct Host {
 class Fleet {
  public:
   // `network` names its namespaces, at most 8 characters. The directory is emptied first.
-  Fleet(const std::string& directory, const std::string& network);
+  // With two controllers they share a PostgreSQL database.
+  Fleet(const std::string& directory, const std::string& network, int controllers = 1);
   ~Fleet();
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
@@ -97,7 +99,13 @@ class Fleet {
   // Starts again what has ended by itself; returns what a signal has ended.
   std::vector<std::string> Supervise();
 
-  Service& controller() { return *controller_; }
+  // From 1.
+  Service& controller(int number = 1) {
+    return *controllers_.at(static_cast<std::size_t>(number - 1));
+  }
+  int controllers() const { return controller_count_; }
+  // Null with one controller.
+  Database* database() { return database_.get(); }
   Host& host(int server) { return *hosts_.at(static_cast<std::size_t>(server - 1)); }
   const Links& links() const { return links_; }
   void MoveClock(absl::Duration jump);
@@ -106,15 +114,23 @@ class Fleet {
  private:
   void MakeHost(int server);
   void MakeBystanders(int server) const;
-  void MakeController();
+  void MakeControllers();
+  std::unique_ptr<Service> MakeController(int number) const;
+  // The first one alone, then the others with its authority and keys.
+  absl::Status StartControllers();
+  // All addresses, with commas.
+  std::string ControllersAt(const std::string& host) const;
   void WriteFiles(const World& world) const;
-  std::vector<std::string> CliArguments(const std::vector<std::string>& arguments) const;
+  std::vector<std::string> CliArguments(const std::vector<std::string>& arguments,
+                                        int controller) const;
 
   const std::string directory_;
   Links links_;
   integration::Authority authority_;
   integration::GitRepository repository_;
-  std::unique_ptr<Service> controller_;
+  const int controller_count_;
+  std::unique_ptr<Database> database_;
+  std::vector<std::unique_ptr<Service>> controllers_;
   std::array<std::unique_ptr<Host>, kServers> hosts_;
   std::vector<std::unique_ptr<integration::Process>> questions_;
   absl::Duration clock_offset_;

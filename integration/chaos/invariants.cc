@@ -1,6 +1,7 @@
 #include "integration/chaos/invariants.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "absl/strings/match.h"
@@ -276,6 +277,44 @@ Violations CheckEvents(const std::vector<EngineEvent>& events, const ByHand& by_
     // An unhealthy container is healed by the same call, as is one whose check never answered.
     if (count <= most || unhealthy.contains(resource)) continue;
     violations.push_back(absl::StrCat(resource, ": restarted ", count, " times, asked for ", most));
+  }
+  return violations;
+}
+
+Violations CheckOffices(const std::vector<SeenOffice>& offices) {
+  Violations violations;
+  for (std::size_t i = 1; i < offices.size(); ++i) {
+    const SeenOffice& before = offices[i - 1];
+    const SeenOffice& next = offices[i];
+    if (next.term != before.term + 1) {
+      violations.push_back(
+          absl::StrCat("term ", next.term, " follows term ", before.term, ", not the next one"));
+    }
+    // Who is known to have ended it may begin anew at once.
+    const bool same = next.holder == before.holder;
+    if (!same && before.expires > next.began) {
+      violations.push_back(absl::StrCat("term ", next.term, " began ", before.expires - next.began,
+                                        " us before the lease of term ", before.term, " ended"));
+    }
+    if (before.stopped > next.began) {
+      violations.push_back(absl::StrCat("in term ", before.term, " ", before.stopped - next.began,
+                                        " us were acted after term ", next.term, " had begun"));
+    }
+  }
+  return violations;
+}
+
+Violations CheckIssued(const std::vector<IssuedAction>& actions) {
+  Violations violations;
+  std::set<std::string> ids;
+  for (const IssuedAction& action : actions) {
+    if (!ids.insert(action.id).second) {
+      violations.push_back(absl::StrCat("action ", action.id, " was issued twice"));
+    }
+    if (action.record_term != action.writer_term) {
+      violations.push_back(absl::StrCat("action ", action.id, " of term ", action.record_term,
+                                        " was issued in term ", action.writer_term));
+    }
   }
   return violations;
 }

@@ -2,6 +2,7 @@
 // expected and what is seen.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -37,6 +38,33 @@ struct ByHand {
 // Counts effects at the engines: an *ensure* action makes each of its containers once, a *once*
 // action takes effect at most once. `events` are all since the run began.
 Violations CheckEvents(const std::vector<EngineEvent>& events, const ByHand& by_hand);
+
+// One office of a controller, as the database recorded it: microseconds of its clock.
+struct SeenOffice {
+  int64_t term = 0;
+  std::string holder;
+  int64_t began = 0;
+  // When the lease could move.
+  int64_t expires = 0;
+  // When its holder stopped acting by itself; 0 where it could not say so.
+  int64_t stopped = 0;
+};
+
+// In order of term: no two overlap, and terms have no holes that a store could have slipped
+// through.
+Violations CheckOffices(const std::vector<SeenOffice>& offices);
+
+// An action as it came into the store.
+struct IssuedAction {
+  std::string id;
+  // In its record.
+  int64_t record_term = 0;
+  // Of the writer at that moment, in the same transaction.
+  int64_t writer_term = 0;
+};
+
+// Each is issued once, and in the office that its record names.
+Violations CheckIssued(const std::vector<IssuedAction>& actions);
 
 // Lines of `text` that hold a secret; `where` names it.
 Violations CheckSecrets(const std::string& where, const std::string& text);

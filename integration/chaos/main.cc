@@ -20,13 +20,13 @@ namespace {
 // Engines would go on without us: a signal ends the run after its round.
 std::atomic<bool> stopping = false;
 
-void PrintTotals(const CampaignReport& report) {
+void PrintTotals(const CampaignReport& report, int kinds) {
   std::cout << absl::StrFormat(
       "%d rounds, %d commits in %.0f s; %d restarts asked, %d seen; %d retries by the operator; "
       "longest way to rest %.1f s\n",
       report.rounds, report.commits, absl::ToDoubleSeconds(report.took), report.restarts,
       report.restarts_seen, report.retries, absl::ToDoubleSeconds(report.longest_rest));
-  for (int kind = 0; kind < kFaultKinds; ++kind) {
+  for (int kind = 0; kind < kinds; ++kind) {
     const char* const name = NameOf(static_cast<FaultKind>(kind));
     const auto found = report.faults.find(name);
     std::cout << absl::StrFormat("  %-18s %5d\n", name,
@@ -44,6 +44,9 @@ int Main(int argc, char** argv) {
   std::string report_file;
   app.add_option("--seed", options.seed, "Decides everything")->capture_default_str();
   app.add_option("--rounds", options.rounds, "How many")->capture_default_str();
+  app.add_option("--controllers", options.controllers, "2: on one PostgreSQL database")
+      ->check(CLI::Range(1, 2))
+      ->capture_default_str();
   app.add_option("--first", options.first, "The first round")->capture_default_str();
   app.add_option("--report", report_file, "Write figures to this file, as JSON");
   app.add_option("--directory", options.directory, "Logs and engines")->capture_default_str();
@@ -59,7 +62,7 @@ int Main(int argc, char** argv) {
     std::signal(number, [](int) { stopping = true; });
   }
   const CampaignReport report = Campaign(options).Run();
-  PrintTotals(report);
+  PrintTotals(report, options.controllers > 1 ? kSharedFaultKinds : kFaultKinds);
   if (!report_file.empty()) std::ofstream(report_file) << ToJson(options, report) << "\n";
   const bool all_ran = report.rounds == options.rounds;
   return report.violations.empty() && all_ran ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -21,7 +21,13 @@ simulation::SeededRandom ChanceOf(uint64_t seed, int round) {
 
 bool HasServer(FaultKind kind) {
   return kind != FaultKind::kKillController && kind != FaultKind::kStopController &&
-         kind != FaultKind::kJumpClock;
+         kind != FaultKind::kJumpClock && kind != FaultKind::kCrashDatabase &&
+         kind != FaultKind::kCutDatabase;
+}
+
+bool HasController(FaultKind kind) {
+  return kind == FaultKind::kKillController || kind == FaultKind::kStopController ||
+         kind == FaultKind::kCutDatabase;
 }
 
 std::string Describe(const Fault& fault) {
@@ -30,6 +36,8 @@ std::string Describe(const Fault& fault) {
     absl::StrAppend(&text, " of ", fault.resource);
   } else if (HasServer(fault.kind)) {
     absl::StrAppend(&text, " at host-", fault.server);
+  } else if (fault.controller != 1) {
+    absl::StrAppend(&text, " of controller ", fault.controller);
   }
   if (fault.span > absl::ZeroDuration()) {
     absl::StrAppend(&text, " for ", absl::FormatDuration(fault.span));
@@ -46,7 +54,7 @@ const char* NameOf(FaultKind kind) {
   constexpr const char* kKindNames[] = {
       "kill-controller", "kill-agent", "kill-dockerd", "kill-container", "remove-container",
       "stop-controller", "stop-agent", "stop-dockerd", "cut-link",       "slow-link",
-      "drop-link",       "fill-disk",  "jump-clock"};
+      "drop-link",       "fill-disk",  "jump-clock",   "crash-database", "cut-database"};
   return kKindNames[static_cast<int>(kind)];
 }
 
@@ -68,7 +76,7 @@ std::string Describe(const Round& round) {
   return text;
 }
 
-Script::Script(uint64_t seed) : seed_(seed) {
+Script::Script(uint64_t seed, int controllers) : seed_(seed), controllers_(controllers) {
   simulation::SeededRandom random = ChanceOf(seed, 0);
   Editor(random, founded_).Found();
   model_.Commit(founded_);
@@ -77,10 +85,16 @@ Script::Script(uint64_t seed) : seed_(seed) {
 
 Fault Script::MakeFault(simulation::SeededRandom& random) const {
   Fault fault;
-  fault.kind = static_cast<FaultKind>(random.Below(kFaultKinds));
+  fault.kind =
+      static_cast<FaultKind>(random.Below(controllers_ > 1 ? kSharedFaultKinds : kFaultKinds));
   fault.at = random.Between(absl::ZeroDuration(), kWindow);
   fault.span = random.Between(absl::Milliseconds(100), absl::Milliseconds(1500));
   fault.server = 1 + static_cast<int>(random.Below(kServers));
+  if (controllers_ > 1 && HasController(fault.kind)) {
+    fault.controller = 1 + static_cast<int>(random.Below(static_cast<uint64_t>(controllers_)));
+    // Also longer than an office lasts.
+    fault.span = random.Between(absl::Milliseconds(100), absl::Seconds(4));
+  }
   if (fault.kind == FaultKind::kKillContainer || fault.kind == FaultKind::kRemoveContainer) {
     const std::string name = random.Pick(model_.world().order);
     fault.resource = ResourceOf(name, model_.world().items.at(name));

@@ -33,8 +33,14 @@ enum class FaultKind {
   kFillDisk,
   // The controller's wall clock is moved by `jump`, and stays so.
   kJumpClock,
+  // Only with several controllers: the database crashes and is started again after `span`; the link
+  // between it and the controller is cut for `span`.
+  kCrashDatabase,
+  kCutDatabase,
 };
+// Of a run with one controller, and with several.
 inline constexpr int kFaultKinds = 13;
+inline constexpr int kSharedFaultKinds = 15;
 
 // "kill-controller".
 const char* NameOf(FaultKind kind);
@@ -46,6 +52,8 @@ struct Fault {
   absl::Duration span;
   // 1 to kServers.
   int server = 1;
+  // From 1.
+  int controller = 1;
   std::string resource;
   absl::Duration jump;
 };
@@ -78,7 +86,8 @@ std::string Describe(const Round& round);
 // to one thread.
 class Script {
  public:
-  explicit Script(uint64_t seed);
+  // With more than one controller there are more faults, and they last longer.
+  explicit Script(uint64_t seed, int controllers = 1);
 
   // The first commit of the run.
   const World& founded() const { return founded_; }
@@ -91,6 +100,7 @@ class Script {
   Fault MakeFault(simulation::SeededRandom& random) const;
 
   const uint64_t seed_;
+  const int controllers_;
   World founded_;
   Model model_;
   int number_ = 0;

@@ -16,7 +16,7 @@ bool Storm::Do(const Fault& fault) {
   Host& host = fleet_.host(fault.server);
   switch (fault.kind) {
     case FaultKind::kKillController:
-      fleet_.controller().Kill();
+      fleet_.controller(fault.controller).Kill();
       return true;
     case FaultKind::kKillAgent:
       host.agent->Kill();
@@ -27,8 +27,8 @@ bool Storm::Do(const Fault& fault) {
     case FaultKind::kRemoveContainer:
       return HitContainers(fault);
     case FaultKind::kStopController:
-      fleet_.controller().Signal(SIGSTOP);
-      return fleet_.controller().is_wanted();
+      fleet_.controller(fault.controller).Signal(SIGSTOP);
+      return fleet_.controller(fault.controller).is_wanted();
     case FaultKind::kStopAgent:
       host.agent->Signal(SIGSTOP);
       return host.agent->is_wanted();
@@ -48,6 +48,12 @@ bool Storm::Do(const Fault& fault) {
       return true;
     case FaultKind::kJumpClock:
       fleet_.MoveClock(fault.jump);
+      return true;
+    case FaultKind::kCrashDatabase:
+      fleet_.database()->Crash();
+      return true;
+    case FaultKind::kCutDatabase:
+      fleet_.database()->Cut(fault.controller);
       return true;
   }
   return false;
@@ -86,7 +92,7 @@ void Storm::End(const Fault& fault) {
   Host& host = fleet_.host(fault.server);
   switch (fault.kind) {
     case FaultKind::kKillController:
-      EXPECT_OK(fleet_.controller().Start());
+      EXPECT_OK(fleet_.controller(fault.controller).Start());
       break;
     case FaultKind::kKillAgent:
       EXPECT_OK(host.agent->Start());
@@ -95,7 +101,7 @@ void Storm::End(const Fault& fault) {
       StartDockerd(fault.server);
       break;
     case FaultKind::kStopController:
-      fleet_.controller().Signal(SIGCONT);
+      fleet_.controller(fault.controller).Signal(SIGCONT);
       break;
     case FaultKind::kStopAgent:
       host.agent->Signal(SIGCONT);
@@ -111,6 +117,12 @@ void Storm::End(const Fault& fault) {
     case FaultKind::kFillDisk:
       host.disk->Empty();
       break;
+    case FaultKind::kCrashDatabase:
+      fleet_.database()->Start();
+      break;
+    case FaultKind::kCutDatabase:
+      fleet_.database()->Mend(fault.controller);
+      break;
     case FaultKind::kKillContainer:
     case FaultKind::kRemoveContainer:
     case FaultKind::kJumpClock:
@@ -119,8 +131,12 @@ void Storm::End(const Fault& fault) {
 }
 
 void Storm::Calm() {
-  fleet_.controller().Signal(SIGCONT);
-  EXPECT_OK(fleet_.controller().Start());
+  if (fleet_.database() != nullptr) fleet_.database()->Start();
+  for (int controller = 1; controller <= fleet_.controllers(); ++controller) {
+    if (fleet_.database() != nullptr) fleet_.database()->Mend(controller);
+    fleet_.controller(controller).Signal(SIGCONT);
+    EXPECT_OK(fleet_.controller(controller).Start());
+  }
   for (int server = 1; server <= kServers; ++server) {
     Host& host = fleet_.host(server);
     host.agent->Signal(SIGCONT);

@@ -1,0 +1,50 @@
+#include "controller/election/candidacy.h"
+
+#include <algorithm>
+
+namespace fairlead::election {
+
+absl::Duration Candidacy::NextAt() const {
+  return term_ == 0 ? due_ : std::min(due_, valid_until_);
+}
+
+absl::Duration Candidacy::PatienceAt(absl::Duration now) const {
+  return term_ == 0 ? terms_.lease : std::min(terms_.renew_every(), valid_until_ - now);
+}
+
+void Candidacy::OnAnswer(absl::Duration sent, absl::Duration now,
+                         const absl::StatusOr<store::LeaseSight>& answer) {
+  if (!answer.ok()) {
+    due_ = now + terms_.retry();
+    Expire(now);
+    return;
+  }
+  const bool ours = answer->claim.holder == holder_ && answer->left > absl::ZeroDuration() &&
+                    (term_ == 0 || answer->term == term_);
+  if (ours) {
+    term_ = answer->term;
+    valid_until_ = sent + answer->left - terms_.margin();
+    due_ = sent + terms_.renew_every();
+    // The answer may have been too long on its way.
+    Expire(now);
+    return;
+  }
+  term_ = 0;
+  // At the moment at which the lease becomes free, and not much later.
+  const absl::Duration free_in = std::max(answer->left, terms_.retry() / 4);
+  due_ = now + std::min(terms_.renew_every(), free_in);
+}
+
+void Candidacy::Expire(absl::Duration now) {
+  if (term_ != 0 && now >= valid_until_) {
+    term_ = 0;
+    due_ = now;
+  }
+}
+
+void Candidacy::Withdraw(absl::Duration until) {
+  term_ = 0;
+  due_ = until;
+}
+
+}  // namespace fairlead::election

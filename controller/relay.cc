@@ -1,0 +1,152 @@
+#include "controller/relay.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+
+#include "base/mutex.h"
+#include "controller/agents/call_peer.h"
+
+namespace fairlead::controller {
+namespace {
+
+// Set anew by gRPC for the way on.
+bool IsOfTransport(absl::string_view key) {
+  return absl::StartsWith(key, ":") || absl::StartsWith(key, "grpc-") || key == "user-agent" ||
+         key == "te" || key == "content-type" || key == "host";
+}
+
+class Refusal final : public grpc::ServerGenericBidiReactor {
+ public:
+  explicit Refusal(const std::string& why) {
+    Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, why));
+  }
+  void OnDone() override { delete this; }
+};
+
+// One call. Owns itself until OnDone, which is the last that happens: the caller is told the end
+// only once the way on has ended.
+//
+// Whatever starts operations of the way on from the caller's reactions needs a hold on it: one for
+// writing and one for reading, each given back when that direction is over.
+class RelayedCall final : public grpc::ServerGenericBidiReactor {
+ public:
+  RelayedCall(std::shared_ptr<grpc::GenericStub> stub, grpc::GenericCallbackServerContext& caller,
+              const std::function<void(const std::string& peer)>& on_proven)
+      : stub_(std::move(stub)), caller_(caller), on_proven_(on_proven), onward_(*this) {
+    const agents::CallPeer peer = agents::ReadCallPeer(caller);
+    for (const auto& [key, value] : caller.client_metadata()) {
+      const absl::string_view name(key.data(), key.size());
+      if (IsOfTransport(name) || absl::StartsWith(name, agents::kRelayedPrefix)) continue;
+      context_.AddMetadata(std::string(name), std::string(value.data(), value.size()));
+    }
+    context_.AddMetadata(agents::kRelayedAddress, peer.address);
+    if (peer.has_certificate) {
+      context_.AddMetadata(agents::kRelayedCertificate, peer.certificate);
+      on_proven_(caller.peer());
+    }
+    context_.set_deadline(caller.deadline());
+    stub_->PrepareBidiStreamingCall(&context_, caller.method(), grpc::StubOptions(), &onward_);
+    onward_.AddMultipleHolds(2);
+    onward_.StartRead(&to_caller_);
+    onward_.StartCall();
+    StartRead(&from_caller_);
+  }
+
+  // The caller's side.
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      CloseWriting(true);
+      return;
+    }
+    base::MutexLock lock(mutex_);
+    if (writing_) onward_.StartWrite(&from_caller_);
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) {
+      onward_.StartRead(&to_caller_);
+      return;
+    }
+    context_.TryCancel();
+    CloseWriting(false);
+    onward_.RemoveHold();
+  }
+  void OnCancel() override { context_.TryCancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  class Onward final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+   public:
+    explicit Onward(RelayedCall& call) : call_(call) {}
+    void OnReadDone(bool ok) override {
+      if (ok) {
+        call_.StartWrite(&call_.to_caller_);
+        return;
+      }
+      // It has said its last, whatever the caller would still send.
+      call_.CloseWriting(false);
+      RemoveHold();
+    }
+    void OnWriteDone(bool ok) override {
+      if (ok) {
+        call_.StartRead(&call_.from_caller_);
+      } else {
+        call_.CloseWriting(false);
+      }
+    }
+    void OnDone(const grpc::Status& status) override {
+      for (const auto& [key, value] : call_.context_.GetServerTrailingMetadata()) {
+        const absl::string_view name(key.data(), key.size());
+        if (IsOfTransport(name)) continue;
+        call_.caller_.AddTrailingMetadata(std::string(name),
+                                          std::string(value.data(), value.size()));
+      }
+      // gRPC's own services, such as health, ask nobody who they are.
+      if (status.ok() && !absl::StartsWith(call_.caller_.method(), "/grpc.")) {
+        call_.on_proven_(call_.caller_.peer());
+      }
+      call_.Finish(status);
+    }
+
+   private:
+    RelayedCall& call_;
+  };
+
+  // Nothing more goes on; with `announce` the other end is told that the caller has said its last.
+  void CloseWriting(bool announce) {
+    {
+      base::MutexLock lock(mutex_);
+      if (!writing_) return;
+      writing_ = false;
+      if (announce) onward_.StartWritesDone();
+    }
+    onward_.RemoveHold();
+  }
+
+  const std::shared_ptr<grpc::GenericStub> stub_;
+  grpc::GenericCallbackServerContext& caller_;
+  const std::function<void(const std::string& peer)>& on_proven_;
+  grpc::ClientContext context_;
+  Onward onward_;
+  // Each belongs to the operation under way.
+  grpc::ByteBuffer from_caller_;
+  grpc::ByteBuffer to_caller_;
+  base::Mutex mutex_;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = true;
+};
+
+}  // namespace
+
+grpc::ServerGenericBidiReactor* Relay::CreateReactor(grpc::GenericCallbackServerContext* context) {
+  if (agents::IsRelayed(*context)) {
+    return new Refusal("this controller is not active any more; the call came through a standby");
+  }
+  RelayWay way = find_way_();
+  if (way.stub == nullptr) return new Refusal(way.why);
+  return new RelayedCall(std::move(way.stub), *context, on_proven_);
+}
+
+}  // namespace fairlead::controller
