@@ -31,6 +31,7 @@
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/agent_service.h"
 #include "controller/backup.h"
+#include "controller/declared_users.h"
 #include "controller/identities.h"
 #include "controller/installation.h"
 #include "controller/kept_secrets.h"
@@ -152,12 +153,14 @@ std::string MachineName() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-// User groups as declared, even where a name in them is unknown: what they allow besides counts.
+// Users and user groups as declared, even where a name in them is unknown: what they allow besides
+// counts.
 std::vector<v1::Resource> UserGroupsOf(const loop::LoopView& view) {
   std::vector<v1::Resource> groups;
   const auto& resources = view.input.desired->resources;
-  for (auto at = resources.lower_bound({"user_group", ""});
-       at != resources.end() && at->first.kind == "user_group"; ++at) {
+  for (auto at = resources.lower_bound({"user", ""});
+       at != resources.end() && (at->first.kind == "user" || at->first.kind == "user_group");
+       ++at) {
     if (at->second->spec != nullptr) groups.push_back(*at->second->spec);
   }
   return groups;
@@ -228,6 +231,7 @@ struct Controller::Parts {
   std::unique_ptr<loop::SyncPoller> poller;
   std::unique_ptr<actions::BuildHeads> heads;
   std::unique_ptr<KeptSecrets> secrets;
+  std::unique_ptr<DeclaredUsers> users;
   std::unique_ptr<RegistryLogs> logs;
   std::unique_ptr<service::ServiceContext> context;
   std::unique_ptr<service::ResourceServiceImpl> resource_service;
@@ -322,6 +326,7 @@ absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
   reconciler =
       std::make_unique<loop::Reconciler>(*store, clock, *registry, *metrics, std::move(core), *runs,
                                          [this](const loop::LoopView& view) { OnPass(view); });
+  users = std::make_unique<DeclaredUsers>(*access, *reconciler, clock);
   registry->SetEvents(reconciler.get());
   secrets->Start(*reconciler);
   BuildPoller(clock, random);
@@ -354,13 +359,16 @@ absl::Status Controller::Parts::BuildAccess(const store::StoreImage& image, base
   ASSIGN_OR_RETURN(access,
                    access::Access::Load(image, *store, clock,
                                         {.dev = dev, .audit_retention = options.audit_retention}));
-  if (dev || !image.users.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string token, access->directory().MakeFirstToken());
+  if (dev) return absl::OkStatus();
+  const absl::StatusOr<std::string> token = access->directory().MakeFirstToken();
+  // There is somebody who can let others in.
+  if (absl::IsFailedPrecondition(token.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(token.status());
   if (options.on_first_token != nullptr) {
-    options.on_first_token(token);
+    options.on_first_token(*token);
   } else {
     base::LogWarning("access", "there is no user yet; make the first admin, once, with: ",
-                     "fairlead login --user NAME --token ", token);
+                     "fairlead login --user NAME --token ", *token);
   }
   return absl::OkStatus();
 }
@@ -523,6 +531,7 @@ void Controller::Parts::OnPass(const loop::LoopView& view) {
   access->gate().SetDeclared(UserGroupsOf(view), SubjectsOf(view));
   if (poller != nullptr) poller->SetSyncs(SyncsOf(view));
   if (heads != nullptr) heads->Follow(*view.input.desired);
+  users->Follow(view);
   secrets->Follow(view);
 }
 
@@ -546,6 +555,7 @@ void Controller::Parts::Stop() {
   if (poller != nullptr) poller->Shutdown();
   if (heads != nullptr) heads->Shutdown();
   if (secrets != nullptr) secrets->Shutdown();
+  if (users != nullptr) users->Shutdown();
   if (registry != nullptr) registry->Shutdown();
   // Streams that watch or follow end with the deadline.
   if (server != nullptr) {

@@ -69,7 +69,7 @@ class Gate {
   Gate(Authenticator& authenticator, Directory& directory, base::Clock& clock, FindRun find_run,
        const Rules& rules = Rules::All());
 
-  // The user groups and resources that are declared now.
+  // The user groups, users and resources that are declared now.
   void SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
