@@ -436,43 +436,6 @@ TEST_F(AccessRpcTest, ApplyAsksForEachResource) {
   EXPECT_THAT(Names(Admin()), Not(Contains("server/newer")));
 }
 
-TEST_F(AccessRpcTest, DeclaredUsersAreMadeAndChangedByTheirDeclarationAlone) {
-  const std::string admin = Admin();
-  ASSERT_TRUE(Apply("[[user]]\nname = \"cy\"\nall = { Server = \"Read\" }\n[[server]]\nname = "
-                    "\"edge\"\n",
-                    admin)
-                  .ok());
-  const auto of_cy = [&] {
-    v1::ListUsersResponse users;
-    EXPECT_TRUE(
-        Call(access_, &v1::AccessService::Stub::ListUsers, v1::ListUsersRequest(), &users, admin)
-            .ok());
-    for (const v1::UserView& user : users.users()) {
-      if (user.name() == "cy") return user;
-    }
-    return v1::UserView();
-  };
-  const absl::Time limit = base::Clock::Real().Now() + absl::Seconds(20);
-  while (of_cy().declared_by().empty() && base::Clock::Real().Now() < limit) {
-  }
-  ASSERT_EQ(of_cy().declared_by(), "api");
-
-  v1::ChangeUserRequest change;
-  change.set_name("cy");
-  change.set_disabled(true);
-  v1::ChangeUserResponse changed;
-  const grpc::Status refused =
-      Call(access_, &v1::AccessService::Stub::ChangeUser, change, &changed, admin);
-  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(refused.error_message(), HasSubstr("declared by api"));
-  v1::SetPasswordRequest password;
-  password.set_name("cy");
-  password.set_password(kPassword);
-  v1::SetPasswordResponse set;
-  ASSERT_TRUE(Call(access_, &v1::AccessService::Stub::SetPassword, password, &set, admin).ok());
-  EXPECT_THAT(Names(LogIn("cy")), ElementsAre("server/edge"));
-}
-
 TEST_F(AccessRpcTest, AuditTellsChangesWithTheirDifferenceAndRefusals) {
   ASSERT_TRUE(Apply("[[server]]\nname = \"edge\"\n", Admin()).ok());
   ASSERT_TRUE(Apply("[[server]]\nname = \"edge\"\ndescription = \"far\"\n", Admin()).ok());

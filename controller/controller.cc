@@ -153,29 +153,6 @@ std::string MachineName() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-// Users and user groups as declared, even where a name in them is unknown: what they allow besides
-// counts.
-std::vector<v1::Resource> UserGroupsOf(const loop::LoopView& view) {
-  std::vector<v1::Resource> groups;
-  const auto& resources = view.input.desired->resources;
-  for (auto at = resources.lower_bound({"user", ""});
-       at != resources.end() && (at->first.kind == "user" || at->first.kind == "user_group");
-       ++at) {
-    if (at->second->spec != nullptr) groups.push_back(*at->second->spec);
-  }
-  return groups;
-}
-
-std::vector<access::Subject> SubjectsOf(const loop::LoopView& view) {
-  std::vector<access::Subject> subjects;
-  for (const auto& [id, desired] : view.input.desired->resources) {
-    access::Subject& subject = subjects.emplace_back(access::Subject{id.kind, id.name, {}});
-    if (desired->spec == nullptr) continue;
-    subject.tags.assign(desired->spec->tags().begin(), desired->spec->tags().end());
-  }
-  return subjects;
-}
-
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 agents::SessionTerms TermsOf(const Installation& installation) {
@@ -307,7 +284,8 @@ absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
   registry = std::make_unique<agents::AgentRegistry>(TermsOf(installation), clock, metrics.get());
   ASSIGN_OR_RETURN(secrets, KeptSecrets::Open({.key_file = options.secret_key_file,
                                                .data_dir = options.data_dir,
-                                               .providers = options.secrets},
+                                               .providers = options.secrets,
+                                               .age_key = options.age_key},
                                               image, *store, clock, random));
   loop::Core core(
       image, *hasher, random,
@@ -378,6 +356,7 @@ void Controller::Parts::BuildPoller(base::Clock& clock, base::Random& random) {
       loop::PollerOptions{.directory = options.data_dir + "/mirrors",
                           .repo_directory = options.data_dir + "/repositories",
                           .helper_program = options.program,
+                          .decrypt = secrets->decryptor(),
                           .accounts = &accounts},
       clock, random, *metrics,
       [this](loop::SnapshotPointer snapshot, const v1::SyncRecord& record) {
@@ -528,7 +507,6 @@ void Controller::Parts::OnPass(const loop::LoopView& view) {
   if (!terms.empty()) registry->SetAutonomy(terms);
   if (view.input.desired->generation == followed) return;
   followed = view.input.desired->generation;
-  access->gate().SetDeclared(UserGroupsOf(view), SubjectsOf(view));
   if (poller != nullptr) poller->SetSyncs(SyncsOf(view));
   if (heads != nullptr) heads->Follow(*view.input.desired);
   users->Follow(view);

@@ -53,6 +53,8 @@ struct ControllerOptions {
   std::string secrets;
   // File of the keys of secrets; empty: `secret.key` in `data_dir`.
   std::string secret_key_file;
+  // File of age identities, for files of secrets in git; may be empty.
+  std::string age_key;
   // This program's own path, for the fetch helper.
   std::string program;
   // Outlives the controller; absent: the machine's.

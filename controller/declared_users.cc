@@ -1,6 +1,7 @@
 #include "controller/declared_users.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -43,9 +44,33 @@ std::string TextOf(const access::DeclaredUsers& users) {
   return text;
 }
 
+// Users and user groups as declared, even where a name in them is unknown: what they allow besides
+// counts.
+std::vector<v1::Resource> UserGroupsOf(const loop::LoopView& view) {
+  std::vector<v1::Resource> groups;
+  const auto& resources = view.input.desired->resources;
+  for (auto at = resources.lower_bound({"user", ""});
+       at != resources.end() && (at->first.kind == "user" || at->first.kind == "user_group");
+       ++at) {
+    if (at->second->spec != nullptr) groups.push_back(*at->second->spec);
+  }
+  return groups;
+}
+
+std::vector<access::Subject> SubjectsOf(const loop::LoopView& view) {
+  std::vector<access::Subject> subjects;
+  for (const auto& [id, desired] : view.input.desired->resources) {
+    access::Subject& subject = subjects.emplace_back(access::Subject{id.kind, id.name, {}});
+    if (desired->spec == nullptr) continue;
+    subject.tags.assign(desired->spec->tags().begin(), desired->spec->tags().end());
+  }
+  return subjects;
+}
+
 }  // namespace
 
 void DeclaredUsers::Follow(const loop::LoopView& view) {
+  access_.gate().SetDeclared(UserGroupsOf(view), SubjectsOf(view));
   if (!view.input.desired->complete) return;
   access::DeclaredUsers users = UsersOf(*view.input.desired);
   // Even with none: who was declared before may not be any more.

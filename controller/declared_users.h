@@ -24,7 +24,7 @@ class DeclaredUsers {
         queue_(clock, 1, [this](const std::string&) { Work(); }) {}
   ~DeclaredUsers() { Shutdown(); }
 
-  // Nobody is disabled before every source was read once.
+  // Permissions count at once. Nobody is disabled before every source was read once.
   void Follow(const loop::LoopView& view) ABSL_LOCKS_EXCLUDED(mutex_);
   void Shutdown() { queue_.Shutdown(); }
 
