@@ -44,6 +44,7 @@
 #include "controller/service/secret_service.h"
 #include "controller/service/services.h"
 #include "controller/store/store_address.h"
+#include "controller/store_wait.h"
 #include "resources/container_spec.h"
 #include "resources/problem_text.h"
 #include "resources/toml_reader.h"
@@ -244,7 +245,11 @@ absl::StatusOr<store::StoreImage> Controller::Parts::OpenStore(base::Clock& cloc
                                                                base::Random& random) {
   ASSIGN_OR_RETURN(address, store::ParseStoreAddress(StoreOf(options), options.store_password_file),
                    "--store");
-  ASSIGN_OR_RETURN(store, store::OpenStore(address, clock, random));
+  ASSIGN_OR_RETURN(store, WaitForStore(address, clock, random,
+                                       {.wait = options.store_wait,
+                                        .http_listen = options.http_listen,
+                                        .tls_folder = options.dev ? "" : options.data_dir + "/tls",
+                                        .is_stopping = options.is_stopping}));
   return store->Load();
 }
 

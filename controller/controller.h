@@ -26,6 +26,10 @@ struct ControllerOptions {
   std::string store;
   // File with the password of the database; may be empty.
   std::string store_password_file;
+  // A PostgreSQL database that is away at the start is waited for so long.
+  absl::Duration store_wait;
+  // Polled while the start waits; absent: it is never stopped.
+  std::function<bool()> is_stopping;
   // TOML file whose resources are declared under the origin "bootstrap"; may be empty.
   std::string bootstrap;
   // Loopback only, no TLS, no login.

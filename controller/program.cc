@@ -31,7 +31,7 @@ std::string OwnProgram() {
 }
 
 void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_secret_file,
-                std::string& log_level, int& audit_days) {
+                std::string& log_level, int& audit_days, int& store_wait) {
   app.set_version_flag("--version", "fairlead-controller " FAIRLEAD_VERSION);
   app.set_config("--config", "", "Read options from a TOML file; the command line wins");
   app.add_option("--listen", options.listen, "gRPC address for agents and people")
@@ -44,6 +44,10 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
                  "--data-dir");
   app.add_option("--store-password-file", options.store_password_file,
                  "File with the password of the PostgreSQL database");
+  app.add_option("--store-wait", store_wait,
+                 "Seconds to wait for a PostgreSQL database that is away at the start")
+      ->check(CLI::Range(0, 31536000))
+      ->capture_default_str();
   app.add_option("--bootstrap", options.bootstrap, "TOML file to begin with: a [[resource_sync]]");
   app.add_flag("--dev", options.dev, "Loopback only, no TLS, no login");
   app.add_flag("--require-login", options.require_login,
@@ -203,7 +207,8 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   std::string log_level = "info";
   CLI::App app("Keeps fleets of Docker hosts equal to what git says.", "fairlead-controller");
   int audit_days = 365;
-  AddOptions(app, options, webhook_secret_file, log_level, audit_days);
+  int store_wait = 60;
+  AddOptions(app, options, webhook_secret_file, log_level, audit_days, store_wait);
   StoreCommands commands;
   AddStoreCommands(app, commands);
   try {
@@ -212,6 +217,12 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
     return app.exit(error) == 0 ? 0 : 1;
   }
   options.audit_retention = absl::Hours(24) * audit_days;
+  options.store_wait = absl::Seconds(store_wait);
+  options.is_stopping = [] {
+    sigset_t pending;
+    return ::sigpending(&pending) == 0 &&
+           (::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1);
+  };
   base::SetLogLevel(LevelOf(log_level));
   WarnOfPasswordInArguments(argc, argv);
   if (!app.get_subcommands().empty()) {
@@ -229,7 +240,7 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   const auto controller = Controller::Start(options);
   if (!controller.ok()) {
     std::cerr << "fairlead-controller: " << controller.status().message() << "\n";
-    return 1;
+    return absl::IsCancelled(controller.status()) ? 0 : 1;
   }
   base::LogInfo("controller", "fairlead-controller ", FAIRLEAD_VERSION, " ready: gRPC on ",
                 (*controller)->grpc_address(), ", HTTP on ", (*controller)->http_address());
