@@ -410,6 +410,8 @@ std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
     std::copy_if(source->files.begin(), source->files.end(), std::back_inserter(snapshot->files),
                  [](const auto& file) { return resources::IsEncryptedName(file->path); });
   }
+  std::sort(snapshot->files.begin(), snapshot->files.end(),
+            [](const auto& a, const auto& b) { return a->path < b->path; });
   for (const auto& file : snapshot->files) {
     for (const resources::Declaration& declaration : file->declarations) {
       if (!HasStackFiles(declaration)) continue;

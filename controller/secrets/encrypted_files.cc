@@ -56,6 +56,14 @@ absl::Status EncryptedFiles::CheckKey() const {
 }
 
 absl::StatusOr<std::string> EncryptedFiles::DecryptWithAge(absl::string_view content) const {
+  // `age` quotes what it finds instead, which would be secrets in clear.
+  const absl::string_view begin = absl::StripLeadingAsciiWhitespace(content);
+  if (!absl::StartsWith(begin, "age-encryption.org/") &&
+      !absl::StartsWith(begin, "-----BEGIN AGE ENCRYPTED FILE-----")) {
+    return absl::InvalidArgumentError(
+        "it is not encrypted by age: replace the values that stand there in clear, and encrypt it "
+        "with: age --encrypt -r RECIPIENT");
+  }
   base::SubprocessOptions options;
   options.argv = {"age", "--decrypt", "--identity", key_file_};
   options.input = std::string(content);
@@ -94,8 +102,9 @@ absl::StatusOr<NamedValues> EncryptedFiles::Decrypt(absl::string_view path,
     return absl::InvalidArgumentError(
         absl::StrCat("it has ", content.size(), " bytes; at most ", kLargestFile, " are read"));
   }
-  const bool is_json = absl::StrContains(path, ".json");
+  const bool is_json = absl::EndsWith(path, ".json") || absl::EndsWith(path, ".json.age");
   if (absl::EndsWith(path, ".age")) {
+    // All of it, names too.
     RETURN_IF_ERROR(CheckKey());
     ASSIGN_OR_RETURN(const std::string plain, DecryptWithAge(content));
     return is_json ? ParseJsonValues(plain) : ParseDotenvValues(plain);

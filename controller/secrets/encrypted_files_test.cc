@@ -124,10 +124,12 @@ TEST_F(EncryptedFilesTest, RefusesWhatWasChangedWithoutSops) {
 }
 
 TEST_F(EncryptedFilesTest, SaysThatAFileIsNotEncryptedAtAll) {
-  for (const auto& [path, content] : std::map<std::string, std::string>{
-           {"a.sops.json", R"({"PW": "hunter22"})"}, {"a.sops.env", "PW=hunter22\n"}}) {
+  for (const auto& [path, content] :
+       std::map<std::string, std::string>{{"a.sops.json", R"({"PW": "hunter22"})"},
+                                          {"a.sops.env", "PW=hunter22\n"},
+                                          {"a.env.age", "PW=hunter22\n"}}) {
     const resources::ParsedFile file = Read(path, content);
-    ExpectClosed(file, "nothing in it is encrypted");
+    ExpectClosed(file, "encrypted");
     EXPECT_THAT(file.sealed, AllOf(HasSubstr(path), Not(HasSubstr("hunter22"))));
   }
   ExpectClosed(Read("a.sops.json", "{"), "it is not JSON");
