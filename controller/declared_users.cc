@@ -17,6 +17,10 @@ constexpr char kKey[] = "users";
 // Without the time at which they are made.
 access::DeclaredUsers UsersOf(const sync::DesiredState& desired) {
   access::DeclaredUsers users;
+  // Where nothing would be pruned nobody is disabled either.
+  for (const auto& [origin, source] : desired.sources) {
+    if (!source.prune_blocker.empty()) users.unreadable_origins.insert(origin);
+  }
   for (auto at = desired.resources.lower_bound({"user", ""});
        at != desired.resources.end() && at->first.kind == "user"; ++at) {
     const sync::DesiredResource& resource = *at->second;
@@ -41,6 +45,9 @@ std::string TextOf(const access::DeclaredUsers& users) {
     absl::StrAppend(&text, user.SerializeAsString(), "\n");
   }
   for (const std::string& name : users.unreadable) absl::StrAppend(&text, "?", name, "\n");
+  for (const std::string& origin : users.unreadable_origins) {
+    absl::StrAppend(&text, "!", origin, "\n");
+  }
   return text;
 }
 

@@ -330,6 +330,7 @@ TEST_F(DeclaredUserTest, CallsDoNotChangeWhatIsDeclared) {
 TEST_F(DeclaredUserTest, StayAsTheyAreWhileTheirDeclarationCannotBeRead) {
   Declare({.users = {DeclaredUser("ann", {"ops"})}});
   EXPECT_THAT(Declare({.unreadable = {"ann"}}), IsEmpty());
+  EXPECT_THAT(Declare({.unreadable_origins = {"resource_sync/main"}}), IsEmpty());
   EXPECT_TRUE(User("ann").declared());
   EXPECT_FALSE(User("ann").disabled());
 }

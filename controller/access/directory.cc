@@ -211,7 +211,10 @@ absl::StatusOr<std::vector<UserChange>> Directory::SetDeclared(const DeclaredUse
   };
   const auto all = next.users;
   for (const auto& [name, known] : all) {
-    if (!known.declared() || is_wanted(name)) continue;
+    if (!known.declared() || is_wanted(name) ||
+        declared.unreadable_origins.contains(known.declared_by())) {
+      continue;
+    }
     v1::LocalUser user = known;
     user.set_declared(false);
     user.set_disabled(true);

@@ -46,6 +46,8 @@ struct DeclaredUsers {
   std::vector<v1::LocalUser> users;
   // Names of those whose declaration cannot be read: they stay as they are.
   std::set<std::string> unreadable;
+  // Origins that cannot be read as a whole: who is not declared there any more stays too.
+  std::set<std::string> unreadable_origins;
 };
 
 struct UserChange {
