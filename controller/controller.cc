@@ -27,6 +27,7 @@
 #include "controller/agents/agent_service.h"
 #include "controller/backup.h"
 #include "controller/bootstrap.h"
+#include "controller/declared_users.h"
 #include "controller/grpc_port.h"
 #include "controller/identities.h"
 #include "controller/installation.h"
@@ -74,26 +75,6 @@ std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
   return syncs;
 }
 
-// User groups as declared, even where a name in them is unknown: what they allow besides counts.
-std::vector<v1::Resource> UserGroupsOf(const loop::LoopView& view) {
-  std::vector<v1::Resource> groups;
-  const auto& resources = view.input.desired->resources;
-  for (auto at = resources.lower_bound({"user_group", ""});
-       at != resources.end() && at->first.kind == "user_group"; ++at) {
-    if (at->second->spec != nullptr) groups.push_back(*at->second->spec);
-  }
-  return groups;
-}
-
-std::vector<access::Subject> SubjectsOf(const loop::LoopView& view) {
-  std::vector<access::Subject> subjects;
-  for (const auto& [id, desired] : view.input.desired->resources) {
-    access::Subject& subject = subjects.emplace_back(access::Subject{id.kind, id.name, {}});
-    if (desired->spec == nullptr) continue;
-    subject.tags.assign(desired->spec->tags().begin(), desired->spec->tags().end());
-  }
-  return subjects;
-}
 
 agents::SessionTerms TermsOf(const Installation& installation) {
   agents::SessionTerms terms;
@@ -149,6 +130,7 @@ struct Controller::Parts {
   std::unique_ptr<loop::SyncPoller> poller;
   std::unique_ptr<actions::BuildHeads> heads;
   std::unique_ptr<KeptSecrets> secrets;
+  std::unique_ptr<DeclaredUsers> users;
   std::unique_ptr<RegistryLogs> logs;
   std::unique_ptr<service::ServiceContext> context;
   std::unique_ptr<service::ResourceServiceImpl> resource_service;
@@ -233,7 +215,8 @@ absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
   link = std::make_unique<OfficeLink>(*registry, options.in_office);
   ASSIGN_OR_RETURN(secrets, KeptSecrets::Open({.key_file = options.secret_key_file,
                                                .data_dir = options.data_dir,
-                                               .providers = options.secrets},
+                                               .providers = options.secrets,
+                                               .age_key = options.age_key},
                                               image, *store, clock, random));
   loop::Core core(image, *hasher, random,
                   {.installation = installation.id,
@@ -254,6 +237,7 @@ absl::Status Controller::Parts::BuildLoop(const store::StoreImage& image,
   reconciler =
       std::make_unique<loop::Reconciler>(*store, clock, *link, *metrics, std::move(core), *runs,
                                          [this](const loop::LoopView& view) { OnPass(view); });
+  users = std::make_unique<DeclaredUsers>(*access, *reconciler, clock);
   registry->SetEvents(reconciler.get());
   secrets->Start(*reconciler);
   BuildPoller(clock, random);
@@ -288,13 +272,16 @@ absl::Status Controller::Parts::BuildAccess(const store::StoreImage& image, base
                                                 {.dev = dev,
                                                  .audit_retention = options.audit_retention,
                                                  .rates = options.limits.OfCalls()}));
-  if (dev || !image.users.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string token, access->directory().MakeFirstToken());
+  if (dev) return absl::OkStatus();
+  const absl::StatusOr<std::string> token = access->directory().MakeFirstToken();
+  // There is somebody who can let others in.
+  if (absl::IsFailedPrecondition(token.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(token.status());
   if (options.on_first_token != nullptr) {
-    options.on_first_token(token);
+    options.on_first_token(*token);
   } else {
     base::LogWarning("access", "there is no user yet; make the first admin, once, with: ",
-                     "fairlead login --user NAME --token ", token);
+                     "fairlead login --user NAME --token ", *token);
   }
   return absl::OkStatus();
 }
@@ -304,6 +291,7 @@ void Controller::Parts::BuildPoller(base::Clock& clock, base::Random& random) {
       loop::PollerOptions{.directory = options.data_dir + "/mirrors",
                           .repo_directory = options.data_dir + "/repositories",
                           .helper_program = options.program,
+                          .decrypt = secrets->decryptor(),
                           .accounts = &accounts},
       clock, random, *metrics,
       [this](loop::SnapshotPointer snapshot, const v1::SyncRecord& record) {
@@ -454,9 +442,9 @@ void Controller::Parts::OnPass(const loop::LoopView& view) {
   if (!terms.empty()) registry->SetAutonomy(terms);
   if (view.input.desired->generation == followed) return;
   followed = view.input.desired->generation;
-  access->gate().SetDeclared(UserGroupsOf(view), SubjectsOf(view));
   if (poller != nullptr) poller->SetSyncs(SyncsOf(view));
   if (heads != nullptr) heads->Follow(*view.input.desired);
+  users->Follow(view);
   secrets->Follow(view);
 }
 
@@ -482,6 +470,7 @@ void Controller::Parts::Stop() {
   if (poller != nullptr) poller->Shutdown();
   if (heads != nullptr) heads->Shutdown();
   if (secrets != nullptr) secrets->Shutdown();
+  if (users != nullptr) users->Shutdown();
   if (registry != nullptr) registry->Shutdown();
   if (grpc_port != nullptr) grpc_port->Stop();
   // Streams that watch or follow end with the deadline.

@@ -38,6 +38,10 @@ struct ControllerOptions {
   int64_t term = 0;
   // Whether it may still act in it; absent: it may.
   std::function<bool()> in_office;
+  // Member waits so long for a database that is away at the start.
+  absl::Duration store_wait;
+  // Polled while it waits; absent: it is never stopped.
+  std::function<bool()> is_stopping;
   // TOML file whose resources are declared under the origin "bootstrap"; may be empty.
   std::string bootstrap;
   // Loopback only, no TLS, no login.
@@ -65,6 +69,8 @@ struct ControllerOptions {
   std::string secrets;
   // File of the keys of secrets; empty: `secret.key` in `data_dir`.
   std::string secret_key_file;
+  // File of age identities, for files of secrets in git; may be empty.
+  std::string age_key;
   // This program's own path, for the fetch helper.
   std::string program;
   Limits limits;

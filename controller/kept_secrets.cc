@@ -37,8 +37,19 @@ absl::StatusOr<std::unique_ptr<KeptSecrets>> KeptSecrets::Open(const KeptSecrets
   if (!options.providers.empty()) {
     ASSIGN_OR_RETURN(providers, secrets::LoadProviders(options.providers), "--secrets");
   }
+  if (!options.age_key.empty()) {
+    // Without it the rest works, and each file says what it lacks.
+    const absl::Status key = secrets::EncryptedFiles(options.age_key).CheckKey();
+    if (!key.ok()) base::LogError("secrets", key.message());
+  }
   return std::unique_ptr<KeptSecrets>(
-      new KeptSecrets(std::move(keeper), std::move(providers), clock));
+      new KeptSecrets(std::move(keeper), std::move(providers), options.age_key, clock));
+}
+
+loop::SourceLoader::Decrypt KeptSecrets::decryptor() const {
+  return [files = files_](const std::string& path, absl::string_view content) {
+    return files.Read(path, content);
+  };
 }
 
 void KeptSecrets::Start(loop::Reconciler& reconciler) {

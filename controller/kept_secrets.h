@@ -10,6 +10,8 @@
 #include "base/ids.h"
 #include "controller/loop/loop_view.h"
 #include "controller/loop/reconciler.h"
+#include "controller/loop/source_loader.h"
+#include "controller/secrets/encrypted_files.h"
 #include "controller/secrets/secret_keeper.h"
 #include "controller/secrets/secret_reader.h"
 #include "controller/store/store.h"
@@ -22,6 +24,8 @@ struct KeptSecretsOptions {
   std::string data_dir;
   // Of others that keep secrets; may be empty.
   std::string providers;
+  // File of age identities; may be empty.
+  std::string age_key;
 };
 
 // Thread-safe but for Start.
@@ -40,15 +44,21 @@ class KeptSecrets {
   void Shutdown();
 
   secrets::SecretKeeper& keeper() { return *keeper_; }
+  // Reads files of secrets in git, also when this is gone.
+  loop::SourceLoader::Decrypt decryptor() const;
 
  private:
   KeptSecrets(std::unique_ptr<secrets::SecretKeeper> keeper, secrets::Providers providers,
-              base::Clock& clock)
-      : keeper_(std::move(keeper)), providers_(std::move(providers)), clock_(clock) {}
+              const std::string& age_key, base::Clock& clock)
+      : keeper_(std::move(keeper)),
+        providers_(std::move(providers)),
+        files_(age_key),
+        clock_(clock) {}
 
   const std::unique_ptr<secrets::SecretKeeper> keeper_;
   // Until the start.
   secrets::Providers providers_;
+  const secrets::EncryptedFiles files_;
   base::Clock& clock_;
   std::unique_ptr<secrets::SecretReader> reader_;
 };

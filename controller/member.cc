@@ -17,6 +17,7 @@
 #include "controller/standby.h"
 #include "controller/store/postgres_lease.h"
 #include "controller/store/store_address.h"
+#include "controller/store_wait.h"
 
 namespace fairlead::controller {
 namespace {
@@ -102,9 +103,13 @@ struct Member::Parts {
   absl::Status BecomeStandby();
   void End(absl::Duration pause);
   void Stop() ABSL_LOCKS_EXCLUDED(mutex);
-  election::Standing Look() const {
+  election::Standing Look() ABSL_LOCKS_EXCLUDED(mutex) {
     const election::Elector* const known = visible;
-    return known == nullptr ? election::Standing() : known->standing();
+    if (known != nullptr) return known->standing();
+    election::Standing before;
+    base::MutexLock held(mutex);
+    if (!waits_for.empty()) before.trouble = absl::UnavailableError(waits_for);
+    return before;
   }
 
   // With ports as bound, once they are.
@@ -123,6 +128,8 @@ struct Member::Parts {
 
   base::Mutex mutex;
   base::CondVar changed;
+  // Why the start has not ended yet; empty when it has.
+  std::string waits_for ABSL_GUARDED_BY(mutex);
   bool stopping ABSL_GUARDED_BY(mutex) = false;
   bool looked ABSL_GUARDED_BY(mutex) = false;
   std::thread thread;
@@ -138,10 +145,25 @@ absl::Status Member::Parts::Begin() {
   lock = *std::move(locked);
   ASSIGN_OR_RETURN(holder, HolderOf(options.data_dir));
   base::Clock& clock = options.clock == nullptr ? base::Clock::Real() : *options.clock;
-  ASSIGN_OR_RETURN(std::unique_ptr<store::PostgresLease> lease,
-                   store::PostgresLease::Open(*address.postgres, clock.Now()));
-  // Whoever is told where to find this one must find it there.
+  // Whoever is told where to find this one must find it there; and who asks while the database is
+  // away is told so.
   RETURN_IF_ERROR(BecomeStandby());
+  std::unique_ptr<store::PostgresLease> lease;
+  store::LeaseSight last;
+  RETURN_IF_ERROR(WaitForDatabase(
+      [&]() -> absl::Status {
+        ASSIGN_OR_RETURN(lease, store::PostgresLease::Open(*address.postgres, clock.Now()));
+        // It is looked at before it is asked for: a stranger must not get it.
+        ASSIGN_OR_RETURN(last, lease->Look(options.lease_duration));
+        return absl::OkStatus();
+      },
+      clock, base::Random::Real(),
+      {.wait = options.store_wait,
+       .is_stopping = options.is_stopping,
+       .on_wait = [this](const std::string& why) {
+         base::MutexLock held(mutex);
+         waits_for = why;
+       }}));
   const std::string authority = standby->authority();
   election::ElectorOptions election_options;
   election_options.claim = ClaimOf(options, holder, authority);
@@ -153,8 +175,6 @@ absl::Status Member::Parts::Begin() {
     changed.SignalAll();
   };
   options.advertise = election_options.claim.address;
-  // The lease is looked at before it is asked for: a stranger must not get it.
-  ASSIGN_OR_RETURN(const store::LeaseSight last, lease->Look(options.lease_duration));
   RETURN_IF_ERROR(CheckAuthority(last, authority, options.data_dir));
   elector = std::make_unique<election::Elector>(std::move(lease), std::move(election_options));
   visible = elector.get();

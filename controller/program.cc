@@ -50,7 +50,7 @@ void AddLimits(CLI::App& app, Limits& limits) {
 }
 
 void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_secret_file,
-                std::string& log_level, int& audit_days, double& lease_seconds) {
+                 std::string& log_level, int& audit_days, double& lease_seconds, int& store_wait) {
   app.set_version_flag("--version", "fairlead-controller " FAIRLEAD_VERSION);
   app.set_config("--config", "", "Read options from a TOML file; the command line wins");
   app.add_option("--listen", options.listen, "gRPC address for agents and people")
@@ -70,6 +70,10 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
                  "With PostgreSQL: seconds without renewal after which another controller becomes "
                  "the active one")
       ->check(CLI::Range(1.0, 300.0))
+      ->capture_default_str();
+  app.add_option("--store-wait", store_wait,
+                 "Seconds to wait for a PostgreSQL database that is away at the start")
+      ->check(CLI::Range(0, 31536000))
       ->capture_default_str();
   app.add_option("--bootstrap", options.bootstrap, "TOML file to begin with: a [[resource_sync]]");
   app.add_flag("--dev", options.dev, "Loopback only, no TLS, no login");
@@ -94,6 +98,9 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
                  "TOML file of accounts at git servers and image registries, mode 0600");
   app.add_option("--secrets", options.secrets,
                  "TOML file of others that keep secrets: commands, folders, Vault");
+  app.add_option("--age-key", options.age_key,
+                 "File of age identities that decrypts *.sops.json, *.sops.env, *.json.age and "
+                 "*.env.age of syncs");
   app.add_option("--secret-key-file", options.secret_key_file,
                  "Keys that secrets are encrypted with; default: secret.key in --data-dir, or the "
                  "systemd credential fairlead-secret-key");
@@ -243,7 +250,8 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   CLI::App app("Keeps fleets of Docker hosts equal to what git says.", "fairlead-controller");
   int audit_days = 365;
   double lease_seconds = 3;
-  AddOptions(app, options, webhook_secret_file, log_level, audit_days, lease_seconds);
+  int store_wait = 60;
+  AddOptions(app, options, webhook_secret_file, log_level, audit_days, lease_seconds, store_wait);
   StoreCommands commands;
   AddStoreCommands(app, commands);
   try {
@@ -255,6 +263,12 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   BoundGrpcLog();
   options.audit_retention = absl::Hours(24) * audit_days;
   options.lease_duration = absl::Seconds(lease_seconds);
+  options.store_wait = absl::Seconds(store_wait);
+  options.is_stopping = [] {
+    sigset_t pending;
+    return ::sigpending(&pending) == 0 &&
+           (::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1);
+  };
   base::SetLogLevel(LevelOf(log_level));
   WarnOfPasswordInArguments(argc, argv);
   if (!app.get_subcommands().empty()) {
@@ -275,7 +289,7 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
     ran = *shared ? RunUntilSignal(Member::Start(options, [] { ::_exit(1); }), signals)
                   : RunUntilSignal(Controller::Start(options), signals);
   }
-  if (ran.ok()) return 0;
+  if (ran.ok() || absl::IsCancelled(ran)) return 0;
   std::cerr << "fairlead-controller: " << ran.message() << "\n";
   return 1;
 }

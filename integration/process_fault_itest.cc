@@ -86,6 +86,12 @@ TEST(ProcessTest, DiskFullIsSaidAndRecoversByItself) {
   }));
   EXPECT_TRUE(fleet.controller().Running());
   EXPECT_NE(fleet.engine().IdOf("alpha"), "") << "what runs goes on";
+  // Looking is possible, and who looks is told.
+  EXPECT_EQ(fleet.Cli({"get", "deployments"}).exit_code, 0);
+  EXPECT_OK(WaitFor("readyz to say so", [&] {
+    const auto answer = HttpGet(fleet.http(), "/readyz");
+    return answer.ok() && absl::StrContains(answer->body, "the store refuses writes");
+  }));
 
   fleet.controller_disk()->Empty();
   EXPECT_OK(fleet.WaitConverged(commit, absl::Seconds(90)));

@@ -10,6 +10,8 @@
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "base/testing/scratch_folder.h"
 #include "integration/testing/http.h"
 #include "integration/testing/mini_fleet.h"
 #include "integration/testing/wait.h"
@@ -56,6 +58,44 @@ TEST(SecretsTest, AValueArrivesAndAnotherOneReplacesIt) {
   }));
   EXPECT_THAT(EnvironmentOf(fleet, "web"), HasSubstr("PW=second-value"));
   EXPECT_THAT(fleet.Cli({"secret", "list"}).out, HasSubstr("deployment/web"));
+}
+
+TEST(SecretsTest, AFileOfSecretsInGitIsDecryptedWithTheKeyOfTheController) {
+  const base::ScratchFolder folder;
+  const std::string key = folder.path() + "/made.key";
+  const std::string in_place = folder.path() + "/age.key";
+  MiniFleet fleet({.age_key = in_place});
+  ASSERT_EQ(RunCommand({"age-keygen", "-o", key}).exit_code, 0);
+  const auto encrypt = [&key](const std::string& text) {
+    return RunCommand({"sh", "-c",
+                       "printf %s \"$1\" | age --armor --recipient \"$(age-keygen -y \"$2\")\"",
+                       "sh", text, key})
+        .out;
+  };
+  ASSERT_OK(fleet.Start());
+  fleet.PushFile("s.env.age", encrypt("PW=planted-in-git\n"));
+  fleet.PushFile(
+      "web.toml",
+      absl::StrCat(kVariable, ToToml({.name = "web", .config = "environment = \"PW=[[PW]]\"\n"}),
+                   ToToml({.name = "other"})));
+  ASSERT_OK(fleet.WaitStory("deployment/web", "s.env.age cannot be decrypted"));
+  // What needs none does not wait.
+  ASSERT_OK(fleet.WaitCondition("deployment/other", "CONVERGED"));
+
+  fleet.controller().Kill();
+  std::filesystem::copy_file(key, in_place);
+  ASSERT_OK(fleet.StartController());
+  ASSERT_OK(fleet.WaitCondition("deployment/web", "CONVERGED"));
+  EXPECT_THAT(EnvironmentOf(fleet, "web"), HasSubstr("PW=planted-in-git"));
+  // In clear it is nowhere on the controller.
+  EXPECT_NE(RunCommand({"grep", "-r", "planted-in-git", fleet.controller_data()}).exit_code, 0);
+  EXPECT_THAT(fleet.Cli({"secret", "list"}).out, HasSubstr("s.env.age"));
+
+  const std::string commit = fleet.PushFile("s.env.age", encrypt("PW=another-value\n"));
+  ASSERT_OK(WaitFor("the other value", [&] {
+    return EnvironmentOf(fleet, "web").find("another-value") != std::string::npos;
+  }));
+  ASSERT_OK(fleet.WaitConverged(commit));
 }
 
 // Fifty secrets, in every field that takes one; each [[Pnn]] stands in one place.

@@ -338,6 +338,16 @@ void FieldReader::ReportUnknownKey(const TomlEntry& entry, const std::string& wh
          suggestion.empty() ? "remove it; no key there has a name like it" : suggestion);
 }
 
+void FieldReader::ReportSecret(const TomlEntry& entry, const std::string& where,
+                               const std::string& suggestion) {
+  const bool before = std::exchange(secret_, true);
+  ReportError("unknown-key", source_.Map(entry.position),
+              absl::StrCat("\"", entry.key, "\" in ", where,
+                           ": what people log in with does not belong into a file"),
+              suggestion);
+  secret_ = before;
+}
+
 void FieldReader::ReportWrongType(const std::string& key, const TomlValue& value,
                                   absl::string_view expected, const std::string& suggestion) {
   ReportError("wrong-type", source_.Map(value.position),

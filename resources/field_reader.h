@@ -54,6 +54,9 @@ class FieldReader {
 
   void ReportUnknownKey(const TomlEntry& entry, const std::string& where,
                         const std::string& suggestion);
+  // An error in every dialect, without the line.
+  void ReportSecret(const TomlEntry& entry, const std::string& where,
+                    const std::string& suggestion);
   void ReportWrongType(const std::string& key, const TomlValue& value, absl::string_view expected,
                        const std::string& suggestion = "");
   // Nothing is said where an unknown key of the table has been taken for a misspelling of `key`.

@@ -231,6 +231,39 @@ TEST(UserGroupFormTest, SaysWhatIsWrong) {
               HasSubstr("\"target\" is missing"));
 }
 
+TEST(UserFormTest, IsReadAsAUserGroupIs) {
+  const v1::Resource resource = ReadResource(R"(
+[[user]]
+name = "ann"
+groups = ["ops"]
+all.Server = "Read"
+[[user.permission]]
+target = { type = "Stack", id = "web-*" }
+level = "Execute"
+)");
+  const v1::User& user = resource.user();
+  EXPECT_TRUE(user.enabled());
+  EXPECT_THAT(user.groups(), ElementsAre("ops"));
+  EXPECT_EQ(user.all(0).level(), v1::PERMISSION_LEVEL_READ);
+  EXPECT_EQ(user.permissions(0).target().id(), "web-*");
+  EXPECT_THAT(ReferenceTexts(resource), ElementsAre("groups user_group/ops"));
+}
+
+TEST(UserFormTest, RefusesSecretsInBothDialectsWithoutShowingThem) {
+  for (const v1::Dialect dialect : {v1::DIALECT_TOML, v1::DIALECT_KOMODO}) {
+    for (const std::string key : {"password", "password_hash", "api_key", "token", "Secret"}) {
+      const ParsedFile file = ReadToml(
+          "a.toml", absl::StrCat("[[user]]\nname = \"ann\"\n", key, " = \"hunter22\"\n"), dialect);
+      ASSERT_EQ(file.declarations.size(), 1u) << key;
+      EXPECT_EQ(file.declarations[0].spec, nullptr) << key;
+      ASSERT_EQ(file.declarations[0].problems.size(), 1u) << key;
+      const std::string shown = FormatProblem(file.declarations[0].problems[0]);
+      EXPECT_THAT(shown, HasSubstr("fairlead user password")) << key;
+      EXPECT_THAT(shown, ::testing::Not(HasSubstr("hunter22"))) << key;
+    }
+  }
+}
+
 TEST(BuildFormTest, ReadsOneRegistryOrMany) {
   const v1::Resource one =
       ReadResource(Kindred("build", "image_registry = { domain = \"ghcr.io\" }\n"));

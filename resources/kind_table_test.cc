@@ -34,11 +34,11 @@ TEST(KindTableTest, FindsNoUnknownKind) {
 TEST(KindTableTest, EveryKindOfTheFormatIsKnown) {
   for (const char* name :
        {"swarm", "server", "stack", "deployment", "build", "repo", "procedure", "action", "alerter",
-        "builder", "resource_sync", "user_group", "variable"}) {
+        "builder", "resource_sync", "user", "user_group", "variable"}) {
     ASSERT_NE(FindKind(name), nullptr) << name;
     EXPECT_EQ(FindKind(absl::StrCat(name, "s")), FindKind(name));
   }
-  EXPECT_EQ(Kinds().size(), 13u);
+  EXPECT_EQ(Kinds().size(), 14u);
 }
 
 TEST(KindTableTest, KindsThatDeployAreActedOn) {

@@ -15,6 +15,7 @@ const std::vector<ProblemCode>& ProblemCodes() {
       {"duplicate", "a resource is declared twice"},
       {"duplicate-field", "a field is given twice, under its key and an alias"},
       {"duplicate-name", "one call applies a resource twice"},
+      {"encrypted-file", "a file of secrets cannot be decrypted, or not all of it"},
       {"execution-not-acted-on", "an execution, or a parameter of one, that is not carried out"},
       {"foreign-file", "the file holds no resources and is ignored"},
       {"internal", "a fault of Fairlead itself, by which nothing was changed"},

@@ -17,6 +17,8 @@ struct ProblemCode {
 
 // A file that is a symbolic link; the reader never sees it.
 inline constexpr char kSymbolicLinkCode[] = "symbolic-link";
+// A file of secrets; the reader never sees it either.
+inline constexpr char kEncryptedFileCode[] = "encrypted-file";
 
 // In order of code.
 const std::vector<ProblemCode>& ProblemCodes();

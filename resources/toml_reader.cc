@@ -63,6 +63,16 @@ std::vector<std::string> KeysOf(const FieldTable& table, absl::string_view kind)
   return keys;
 }
 
+// Where somebody may have meant to put a password, a key or what stands for one.
+bool LooksSecret(absl::string_view key) {
+  const std::string lower = absl::AsciiStrToLower(key);
+  for (const absl::string_view word :
+       {"pass", "secret", "token", "key", "hash", "credential", "pwd"}) {
+    if (absl::StrContains(lower, word)) return true;
+  }
+  return false;
+}
+
 // Reads one entry of a kind.
 class EntryReader {
  public:
@@ -83,6 +93,10 @@ class EntryReader {
         if (reader_.MarkSeen(*flat, entry, &seen_flat)) reader_.ReadField(*flat, entry, spec);
       } else if (!kind_.flat && entry.key == "config") {
         ReadConfig(entry, spec);
+      } else if (kind_.name == "user" && LooksSecret(entry.key)) {
+        reader_.ReportSecret(entry, "[[user]]",
+                             "remove it, also from the history; a password is set with `fairlead "
+                             "user password`, a key is made with `fairlead key create`");
       } else {
         reader_.ReportUnknownKey(entry, absl::StrCat("[[", kind_.name, "]]"),
                                  reader_.full() ? "" : HintAt(entry.key));
@@ -333,7 +347,7 @@ void AddSecretKeys(const FieldTable& table, std::set<std::string>* keys) {
 // A line that cannot be parsed may still hold a secret.
 bool MayHoldSecret(absl::string_view line) {
   static const auto& keys = *[] {
-    auto* all = new std::set<std::string>{"value"};
+    auto* all = new std::set<std::string>{"value", "password"};
     for (const Kind& kind : Kinds()) AddSecretKeys(FieldsOf(kind.message), all);
     return all;
   }();

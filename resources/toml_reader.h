@@ -13,6 +13,7 @@
 #include "fairlead/v1/common.pb.h"
 #include "fairlead/v1/resource.pb.h"
 #include "fairlead/v1/resource_sync.pb.h"
+#include "resources/interpolation.h"
 #include "resources/resource_id.h"
 
 namespace fairlead::resources {
@@ -50,6 +51,10 @@ struct ParsedFile {
   // It holds top-level tables that are neither known nor foreign-only; nothing of its sync is
   // pruned meanwhile.
   bool has_unknown_table = false;
+  // Of a file of secrets. One that could not be decrypted says why.
+  Variables variables;
+  // Why a file of secrets whose names are encrypted as well could not be decrypted; else empty.
+  std::string sealed;
 };
 
 // Bytes of the largest file that is read.

@@ -47,6 +47,7 @@ class Builder {
   Entry SettleOwner(size_t begin, size_t end) const;
   void FindPrevious();
   void FillVariables();
+  void FillEncrypted();
   bool IsDeclared(const ResourceId& id) const;
   bool IsShareable(const Entry& entry) const;
   void ResolveAll();
@@ -150,13 +151,46 @@ resources::VariableValue DeclaredValue(const v1::Variable& variable) {
   return {"", true, absl::StrCat(variable.from(), " was not read yet")};
 }
 
+// Why a file of the source whose names are not known cannot be decrypted; empty: there is none.
+std::string SealedReason(const SourceSnapshot& source) {
+  for (const auto& file : source.files) {
+    if (!file->sealed.empty()) return file->sealed;
+  }
+  return "";
+}
+
+// Values of files of secrets go before declared ones.
+void Builder::FillEncrypted() {
+  std::map<std::string, std::string> places;
+  for (const auto& source : sources_) {
+    if (!source->filters.include_variables) continue;
+    for (const auto& file : source->files) {
+      for (const auto& [name, value] : file->variables) {
+        const std::string place = absl::StrCat(source->origin, " ", file->path);
+        const auto [known, is_new] = places.emplace(name, place);
+        state_->variables[name] =
+            is_new ? value
+                   : resources::VariableValue{
+                         "", true,
+                         absl::StrCat("it is in two files of secrets, ", known->second, " and ",
+                                      place, "; keep it in one")};
+      }
+    }
+  }
+}
+
 void Builder::FillVariables() {
   for (const Entry& entry : entries_) {
     const Declaration& declaration = *entry.candidate.declaration;
     if (declaration.id.kind != "variable" || declaration.spec == nullptr) continue;
     if (!entry.duplicates.empty()) continue;
-    state_->variables[declaration.id.name] = DeclaredValue(declaration.spec->variable());
+    resources::VariableValue value = DeclaredValue(declaration.spec->variable());
+    if (value.is_secret && value.value.empty() && value.why_none.empty()) {
+      value.why_none = SealedReason(*entry.candidate.source);
+    }
+    state_->variables[declaration.id.name] = std::move(value);
   }
+  FillEncrypted();
   if (options_.secrets != nullptr) {
     for (const auto& [name, value] : *options_.secrets) state_->variables[name] = value;
   }

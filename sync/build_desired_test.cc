@@ -91,6 +91,54 @@ TEST(BuildDesiredStateTest, KeepsSecretsOfVariablesApart) {
   EXPECT_THAT(Get(*state, "deployment/web").secrets, ElementsAre("hunter2"));
 }
 
+// The source with a file of secrets.
+std::shared_ptr<SourceSnapshot> WithSecrets(const SourceSnapshot& source, const std::string& path,
+                                            resources::Variables variables,
+                                            const std::string& sealed = "") {
+  auto next = std::make_shared<SourceSnapshot>(source);
+  resources::ParsedFile file;
+  file.path = path;
+  file.variables = std::move(variables);
+  file.sealed = sealed;
+  next->files.push_back(std::make_shared<const resources::ParsedFile>(std::move(file)));
+  return next;
+}
+
+TEST(BuildDesiredStateTest, FilesOfSecretsGiveValuesAndTakeThemFromThoseWhoNeedThemAlone) {
+  const auto plain =
+      Source({{"a.toml", absl::StrCat(kServer, "[[variable]]\nname = \"PW\"\nis_secret = true\n",
+                                      Deployment("web", "img:1", "", "environment = \"A=[[PW]]\""),
+                                      Deployment("api", "img:1"))}});
+  const auto good = WithSecrets(*plain, "s.sops.env", {{"PW", {"hunter2", true, ""}}});
+  const auto before = Build({good});
+  EXPECT_THAT(Get(*before, "deployment/web").secrets, ElementsAre("hunter2"));
+  EXPECT_THAT(Get(*before, "deployment/web").spec->deployment().environment(), HasSubstr("[[PW]]"));
+
+  const auto other = WithSecrets(*plain, "s.sops.env", {{"PW", {"hunter3", true, ""}}});
+  EXPECT_THAT(Get(*Build({other}, before.get()), "deployment/web").secrets, ElementsAre("hunter3"));
+
+  const auto closed = Build(
+      {WithSecrets(*plain, "s.sops.env", {{"PW", {"", true, "s.sops.env cannot be decrypted"}}})},
+      before.get());
+  EXPECT_THAT(Get(*closed, "deployment/web").problems[0].message(),
+              HasSubstr("s.sops.env cannot be decrypted"));
+  EXPECT_FALSE(Get(*closed, "deployment/api").invalid);
+  EXPECT_THAT(closed->sources.at("resource_sync/main").prune_blocker, IsEmpty());
+
+  const auto sealed = Build({WithSecrets(*plain, "s.env.age", {}, "s.env.age is sealed")});
+  EXPECT_THAT(Get(*sealed, "deployment/web").problems[0].message(),
+              HasSubstr("s.env.age is sealed"));
+
+  // What is set on the controller goes before.
+  DesiredOptions options;
+  options.secrets =
+      std::make_shared<const resources::Variables>(resources::Variables{{"PW", {"set", true, ""}}});
+  EXPECT_THAT(Get(*Build({good}, nullptr, options), "deployment/web").secrets, ElementsAre("set"));
+  const auto twice = WithSecrets(*good, "t.sops.env", {{"PW", {"again", true, ""}}});
+  EXPECT_THAT(Get(*Build({twice}), "deployment/web").problems[0].message(),
+              HasSubstr("s.sops.env and resource_sync/main t.sops.env; keep it in one"));
+}
+
 TEST(BuildDesiredStateTest, SharesAllThatDidNotChange) {
   const auto source = Source({{"a.toml", absl::StrCat(kServer, Deployment("api", "img:1"))},
                               {"b.toml", Deployment("web", "img:1")}});

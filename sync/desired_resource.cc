@@ -12,6 +12,7 @@
 #include "resources/reference.h"
 #include "resources/stack_rules.h"
 #include "resources/start_first.h"
+#include "resources/user_name.h"
 
 namespace fairlead::sync {
 namespace {
@@ -31,7 +32,7 @@ void ResolveReferences(const DesiredScope& scope, DesiredResource& resource) {
   // Where nothing is done with the resource, a name too few breaks nothing; a permission on what is
   // not there allows nothing.
   const bool acts = resources::FindKind(resource.id.kind)->not_acted_on.empty() &&
-                    resource.id.kind != "user_group";
+                    resource.id.kind != "user_group" && resource.id.kind != "user";
   for (const resources::Reference& reference : resource.references) {
     const std::optional<resources::ResourceId> id = resources::Resolve(reference, scope.has);
     if (reference.field == "after") {
@@ -117,6 +118,13 @@ void FillIn(const v1::Resource& spec, const DesiredScope& scope, DesiredResource
       resource.problems.push_back(MakeProblem(resource.id, resource.position, fault.severity,
                                               fault.code, fault.message, fault.suggestion));
     }
+  }
+  const absl::Status name =
+      spec.has_user() ? resources::CheckUserName(resource.id.name) : absl::OkStatus();
+  if (!name.ok()) {
+    resource.problems.push_back(MakeProblem(resource.id, resource.position, v1::SEVERITY_ERROR,
+                                            "bad-value", name.message(),
+                                            "people log in by this name: choose another"));
   }
   if (resource.not_yet.empty()) resource.ports = resources::HostPortsOf(*resource.resolved);
 }

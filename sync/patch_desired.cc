@@ -17,7 +17,8 @@ using resources::ResourceId;
 constexpr size_t kMostChanges = 500;
 
 bool IsFlawless(const ParsedFile& file) {
-  return !file.spoilt && !file.has_unknown_table && file.problems.empty();
+  // Variables reach further than their own file.
+  return !file.spoilt && !file.has_unknown_table && file.problems.empty() && file.variables.empty();
 }
 
 // All but the files and the revision.

@@ -68,7 +68,9 @@ std::string RenderUsers(const v1::ListUsersResponse& response, const TextOptions
                   user.disabled() ? Cell{"disabled", Color::kRed} : Cell{"active"},
                   {Joined(user.groups(), "-")},
                   {FormatMoment(base::FromProto(user.created()), options)},
-                  {Printable(user.created_by())}});
+                  {user.declared_by().empty()
+                       ? Printable(user.created_by())
+                       : absl::StrCat("declared by ", Printable(user.declared_by()))}});
   }
   return table.Render(options.painter);
 }

@@ -3,6 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
 #include "base/proto_time.h"
 #include "base/testing/simulated_clock.h"
 #include "controller/access/passwords.h"
@@ -12,7 +19,10 @@
 namespace fairlead::access {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 class AuthenticatorTest : public ::testing::Test {
  protected:
@@ -250,6 +260,106 @@ TEST_F(AuthenticatorTest, NamesAndKeysAreChecked) {
   again.set_name("other");
   again.add_cidrs("nonsense");
   EXPECT_EQ(directory_->AddKey(again).code(), absl::StatusCode::kInvalidArgument);
+}
+
+v1::LocalUser DeclaredUser(const std::string& name, const std::vector<std::string>& groups = {}) {
+  v1::LocalUser user;
+  user.set_name(name);
+  user.set_declared_by("resource_sync/main");
+  user.mutable_groups()->Assign(groups.begin(), groups.end());
+  return user;
+}
+
+class DeclaredUserTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> Declare(const DeclaredUsers& users) {
+    const auto changes = directory_->SetDeclared(users);
+    EXPECT_TRUE(changes.ok()) << changes.status();
+    std::vector<std::string> texts;
+    for (const UserChange& change : changes.value_or(std::vector<UserChange>())) {
+      texts.push_back(absl::StrCat(change.is_warning ? "! " : "", change.user, " ", change.text));
+    }
+    return texts;
+  }
+  const v1::LocalUser& User(const std::string& name) {
+    identities_ = directory_->identities();
+    return identities_->users.at(name);
+  }
+
+  store::FakeStore store_;
+  std::unique_ptr<Directory> directory_ = *Directory::Load({}, store_);
+  std::shared_ptr<const Identities> identities_;
+};
+
+TEST_F(DeclaredUserTest, AreMadeChangedAndDisabledButNeverRemoved) {
+  EXPECT_THAT(Declare({.users = {DeclaredUser("ann", {"ops"})}}),
+              ElementsAre("ann declared by resource_sync/main: enabled"));
+  EXPECT_THAT(Declare({.users = {DeclaredUser("ann", {"ops"})}}), IsEmpty());
+  EXPECT_THAT(User("ann").groups(), ElementsAre("ops"));
+  EXPECT_THAT(Declare({.users = {DeclaredUser("ann", {"web"})}}), SizeIs(1));
+  EXPECT_THAT(User("ann").groups(), ElementsAre("web"));
+  EXPECT_THAT(Declare({}), ElementsAre("ann disabled: no longer declared by resource_sync/main"));
+  EXPECT_TRUE(User("ann").disabled());
+  EXPECT_FALSE(User("ann").declared());
+  // From here on an admin may change it.
+  EXPECT_TRUE(directory_->ChangeUser("ann", [](auto& user) { user.set_disabled(false); }).ok());
+  EXPECT_THAT(Declare({}), IsEmpty());
+  const auto image = store_.Load();
+  ASSERT_TRUE(image.ok());
+  ASSERT_EQ(image->users.size(), 1u);
+  EXPECT_FALSE(image->users[0].disabled());
+}
+
+TEST_F(DeclaredUserTest, CallsDoNotChangeWhatIsDeclared) {
+  Declare({.users = {DeclaredUser("ann", {"ops"})}});
+  for (const std::function<void(v1::LocalUser&)>& change :
+       {std::function<void(v1::LocalUser&)>([](auto& user) { user.set_disabled(true); }),
+        std::function<void(v1::LocalUser&)>([](auto& user) { user.add_groups("more"); })}) {
+    const absl::Status status = directory_->ChangeUser("ann", change);
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("declared by resource_sync/main"));
+  }
+  EXPECT_TRUE(directory_->ChangeUser("ann", [](auto& user) { user.set_password_hash("x"); }).ok());
+  v1::LocalUser again;
+  again.set_name("ann");
+  const absl::Status added = directory_->AddUser(again);
+  EXPECT_EQ(added.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(added.message()), HasSubstr("fairlead user password ann"));
+}
+
+TEST_F(DeclaredUserTest, StayAsTheyAreWhileTheirDeclarationCannotBeRead) {
+  Declare({.users = {DeclaredUser("ann", {"ops"})}});
+  EXPECT_THAT(Declare({.unreadable = {"ann"}}), IsEmpty());
+  EXPECT_THAT(Declare({.unreadable_origins = {"resource_sync/main"}}), IsEmpty());
+  EXPECT_TRUE(User("ann").declared());
+  EXPECT_FALSE(User("ann").disabled());
+}
+
+TEST_F(DeclaredUserTest, TheOnlyAdminStaysEnabled) {
+  Declare({.users = {DeclaredUser("ann")}});
+  ASSERT_TRUE(directory_->ChangeUser("ann", [](auto& user) { user.set_admin(true); }).ok());
+  v1::LocalUser off = DeclaredUser("ann");
+  off.set_disabled(true);
+  EXPECT_THAT(Declare({.users = {off}}), ElementsAre("! ann is the only admin and stays enabled"));
+  EXPECT_THAT(Declare({}), ElementsAre("! ann is the only admin and stays enabled"));
+  EXPECT_FALSE(User("ann").disabled());
+}
+
+TEST_F(DeclaredUserTest, DoNotTakeTheTokenOfTheFirstStart) {
+  Declare({.users = {DeclaredUser("ann")}});
+  const auto token = directory_->MakeFirstToken();
+  ASSERT_TRUE(token.ok()) << token.status();
+  v1::LocalUser root;
+  root.set_name("root");
+  root.set_admin(true);
+  EXPECT_TRUE(directory_->AddFirstUser(root).ok());
+  EXPECT_FALSE(directory_->IsFirstToken(*token));
+}
+
+TEST_F(DeclaredUserTest, WhatCannotBeStoredIsNotShown) {
+  store_.apply_fails = true;
+  EXPECT_FALSE(directory_->SetDeclared({.users = {DeclaredUser("ann")}}).ok());
+  EXPECT_TRUE(directory_->identities()->users.empty());
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <utility>
 
-#include "absl/strings/ascii.h"
+#include <google/protobuf/util/message_differencer.h>
+
 #include "absl/strings/str_cat.h"
 
 #include "base/proto_time.h"
@@ -15,12 +16,6 @@ namespace fairlead::access {
 namespace {
 
 constexpr char kFirstToken[] = "first-admin-token";
-constexpr std::size_t kLongestName = 64;
-
-bool IsNameCharacter(char c) {
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_' ||
-         c == '@';
-}
 
 absl::StatusOr<KnownKey> Know(const v1::ApiKey& record) {
   KnownKey key;
@@ -39,17 +34,38 @@ bool HasAdmin(const Identities& identities) {
   });
 }
 
-}  // namespace
-
-absl::Status CheckUserName(const std::string& name) {
-  const bool good = !name.empty() && name.size() <= kLongestName &&
-                    absl::ascii_isalnum(static_cast<unsigned char>(name.front())) &&
-                    std::all_of(name.begin(), name.end(), IsNameCharacter);
-  if (good) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", name, "\" cannot be a name: use up to ", kLongestName,
-                   " letters, digits and .-_@, a letter or digit first"));
+// Somebody was let in: those whom git alone has named cannot log in yet.
+bool HasOwner(const Identities& identities) {
+  return std::any_of(identities.users.begin(), identities.users.end(), [](const auto& entry) {
+    const v1::LocalUser& user = entry.second;
+    return user.declared_by().empty() || user.admin() || !user.password_hash().empty();
+  });
 }
+
+// What git says is changed there.
+absl::Status CheckDeclared(const v1::LocalUser& before, const v1::LocalUser& after) {
+  if (!before.declared()) return absl::OkStatus();
+  const bool same = before.disabled() == after.disabled() &&
+                    std::equal(before.groups().begin(), before.groups().end(),
+                               after.groups().begin(), after.groups().end());
+  if (same) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "user \"", before.name(), "\" is declared by ", before.declared_by(),
+      ": change `enabled` and `groups` of its [[user]] there; the password and whether it is an ",
+      "admin can be changed here"));
+}
+
+// The record with what is declared of it.
+v1::LocalUser Declare(const v1::LocalUser* known, const v1::LocalUser& wanted) {
+  v1::LocalUser user = known == nullptr ? wanted : *known;
+  user.set_disabled(wanted.disabled());
+  *user.mutable_groups() = wanted.groups();
+  user.set_declared_by(wanted.declared_by());
+  user.set_declared(true);
+  return user;
+}
+
+}  // namespace
 
 const v1::LocalUser* Identities::ActiveUser(const std::string& name) const {
   const auto found = users.find(name);
@@ -104,7 +120,13 @@ absl::Status Directory::CommitLocked(const store::StoreBatch& batch, Identities 
 absl::Status Directory::AddUserLocked(const v1::LocalUser& user) {
   RETURN_IF_ERROR(CheckUserName(user.name()));
   Identities next = *identities();
-  if (!next.users.emplace(user.name(), user).second) {
+  const auto [known, is_new] = next.users.emplace(user.name(), user);
+  if (!is_new && known->second.declared()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("user \"", user.name(), "\" is declared by ", known->second.declared_by(),
+                     " and exists; set the password with: fairlead user password ", user.name()));
+  }
+  if (!is_new) {
     return absl::AlreadyExistsError(absl::StrCat("there is a user \"", user.name(), "\" already"));
   }
   store::StoreBatch batch;
@@ -124,7 +146,7 @@ absl::Status Directory::AddUser(const v1::LocalUser& user) {
 
 absl::Status Directory::AddFirstUser(const v1::LocalUser& user) {
   base::MutexLock turn(write_mutex_);
-  if (!identities()->users.empty()) {
+  if (HasOwner(*identities())) {
     return absl::FailedPreconditionError(
         "there is a user already: log in, or ask an admin to add you");
   }
@@ -140,7 +162,9 @@ absl::Status Directory::ChangeUser(const std::string& name,
     return absl::NotFoundError(absl::StrCat("no user \"", name, "\"; see: fairlead user list"));
   }
   const bool had_admin = HasAdmin(next);
+  const v1::LocalUser before = found->second;
   change(found->second);
+  RETURN_IF_ERROR(CheckDeclared(before, found->second));
   if (had_admin && !HasAdmin(next)) {
     return absl::FailedPreconditionError(
         absl::StrCat("user \"", name, "\" is the only admin; make another one first"));
@@ -148,6 +172,56 @@ absl::Status Directory::ChangeUser(const std::string& name,
   store::StoreBatch batch;
   batch.put_users = {found->second};
   return CommitLocked(batch, std::move(next));
+}
+
+absl::StatusOr<std::vector<UserChange>> Directory::SetDeclared(const DeclaredUsers& declared) {
+  base::MutexLock turn(write_mutex_);
+  Identities next = *identities();
+  const bool had_admin = HasAdmin(next);
+  store::StoreBatch batch;
+  std::vector<UserChange> changes;
+  const auto put = [&](v1::LocalUser user, const std::string& text) {
+    const auto known = next.users.find(user.name());
+    const bool is_known = known != next.users.end();
+    using google::protobuf::util::MessageDifferencer;
+    if (is_known && MessageDifferencer::Equals(known->second, user)) return;
+    const v1::LocalUser before = is_known ? known->second : v1::LocalUser();
+    next.users[user.name()] = user;
+    if (had_admin && !HasAdmin(next)) {
+      // Nobody could enable anybody any more.
+      user.set_disabled(false);
+      next.users[user.name()] = user;
+      changes.push_back({user.name(), "is the only admin and stays enabled", true});
+      if (MessageDifferencer::Equals(before, user)) return;
+    } else {
+      changes.push_back({user.name(), text, false});
+    }
+    batch.put_users.push_back(std::move(user));
+  };
+  for (const v1::LocalUser& wanted : declared.users) {
+    const auto known = next.users.find(wanted.name());
+    const std::string how = wanted.disabled() ? "disabled" : "enabled";
+    put(Declare(known == next.users.end() ? nullptr : &known->second, wanted),
+        absl::StrCat("declared by ", wanted.declared_by(), ": ", how));
+  }
+  const auto is_wanted = [&declared](const std::string& name) {
+    return declared.unreadable.contains(name) ||
+           std::any_of(declared.users.begin(), declared.users.end(),
+                       [&name](const v1::LocalUser& user) { return user.name() == name; });
+  };
+  const auto all = next.users;
+  for (const auto& [name, known] : all) {
+    if (!known.declared() || is_wanted(name) ||
+        declared.unreadable_origins.contains(known.declared_by())) {
+      continue;
+    }
+    v1::LocalUser user = known;
+    user.set_declared(false);
+    user.set_disabled(true);
+    put(std::move(user), absl::StrCat("disabled: no longer declared by ", known.declared_by()));
+  }
+  if (!batch.put_users.empty()) RETURN_IF_ERROR(CommitLocked(batch, std::move(next)));
+  return changes;
 }
 
 absl::Status Directory::AddKey(const v1::ApiKey& key) {
@@ -182,7 +256,7 @@ absl::Status Directory::RevokeKey(const std::string& id) {
 
 absl::StatusOr<std::string> Directory::MakeFirstToken() {
   base::MutexLock turn(write_mutex_);
-  if (!identities()->users.empty()) {
+  if (HasOwner(*identities())) {
     return absl::FailedPreconditionError("there is a user already");
   }
   const std::string token = NewSecret(kFirstKind).Text();

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "controller/access/address.h"
 #include "controller/access/permission.h"
 #include "controller/store/store.h"
+#include "resources/user_name.h"
 
 namespace fairlead::access {
 
@@ -38,6 +40,23 @@ struct Identities {
   const KnownKey* ActiveKey(const std::string& id, absl::Time now) const;
 };
 
+// The users of git.
+struct DeclaredUsers {
+  // Name, disabled, groups and declared_by; created and created_by count for those who are new.
+  std::vector<v1::LocalUser> users;
+  // Names of those whose declaration cannot be read: they stay as they are.
+  std::set<std::string> unreadable;
+  // Origins that cannot be read as a whole: who is not declared there any more stays too.
+  std::set<std::string> unreadable_origins;
+};
+
+struct UserChange {
+  std::string user;
+  std::string text;
+  // It is not as declared.
+  bool is_warning = false;
+};
+
 // Makes, changes and stores them. Thread-safe: readers take what is there, and do not wait for
 // those who change it, who take turns while the disk works.
 class Directory {
@@ -50,11 +69,17 @@ class Directory {
 
   // AlreadyExists, or InvalidArgument for a name that is none.
   absl::Status AddUser(const v1::LocalUser& user) ABSL_LOCKS_EXCLUDED(write_mutex_, mutex_);
-  // Likewise, but FailedPrecondition when there is a user already.
+  // Likewise, but FailedPrecondition when there is a user already who was let in otherwise than by
+  // a declaration alone.
   absl::Status AddFirstUser(const v1::LocalUser& user) ABSL_LOCKS_EXCLUDED(write_mutex_, mutex_);
-  // NotFound. FailedPrecondition when no admin would be left. `change` gets the record as it is.
+  // NotFound. FailedPrecondition when no admin would be left, or for what is declared of a user.
+  // `change` gets the record as it is.
   absl::Status ChangeUser(const std::string& name,
                           const std::function<void(v1::LocalUser&)>& change)
+      ABSL_LOCKS_EXCLUDED(write_mutex_, mutex_);
+  // Makes users as declared. Who is not declared any more is disabled, never removed, and can be
+  // changed by calls again. Returns what is different; errors as the store's.
+  absl::StatusOr<std::vector<UserChange>> SetDeclared(const DeclaredUsers& declared)
       ABSL_LOCKS_EXCLUDED(write_mutex_, mutex_);
   // AlreadyExists when the user has an unrevoked key of that name.
   absl::Status AddKey(const v1::ApiKey& key) ABSL_LOCKS_EXCLUDED(write_mutex_, mutex_);
@@ -84,7 +109,6 @@ class Directory {
   std::string first_token_hash_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Letters, digits and ".-_@", a letter or digit first, 64 at most. InvalidArgument otherwise.
-absl::Status CheckUserName(const std::string& name);
+using resources::CheckUserName;
 
 }  // namespace fairlead::access

@@ -18,9 +18,28 @@ namespace {
 constexpr absl::string_view kRunPrefix = "run/";
 constexpr absl::string_view kSystem = "system";
 
+// Named also when nothing is allowed: a certificate of that name may not do everything then.
+Policy::Group PersonalGroup(const v1::Resource& resource) {
+  const v1::User& declared = resource.user();
+  Policy::Group group{.users = {resource.name()}};
+  if (!declared.enabled()) return group;
+  absl::StatusOr<Grants> grants = Grants::Compile(declared.all(), declared.permissions());
+  if (grants.ok()) {
+    group.grants = *std::move(grants);
+  } else {
+    base::LogWarning("access", "user \"", resource.name(),
+                     "\" is allowed nothing of its own: ", grants.status().message());
+  }
+  return group;
+}
+
 std::vector<Policy::Group> Compile(const std::vector<v1::Resource>& user_groups) {
   std::vector<Policy::Group> groups;
   for (const v1::Resource& resource : user_groups) {
+    if (resource.has_user()) {
+      groups.push_back(PersonalGroup(resource));
+      continue;
+    }
     const v1::UserGroup& declared = resource.user_group();
     absl::StatusOr<Grants> grants = Grants::Compile(declared.all(), declared.permissions());
     if (!grants.ok()) {
@@ -184,7 +203,7 @@ std::vector<std::string> Gate::GroupsOf(const Caller& caller) const {
   }
   std::vector<std::string> names;
   for (const std::size_t group : policy->GroupsOf(caller.name, more)) {
-    names.push_back(policy->NameOf(group));
+    if (!policy->NameOf(group).empty()) names.push_back(policy->NameOf(group));
   }
   return names;
 }

@@ -82,7 +82,7 @@ class Gate {
 
   // Before the first call.
   void SetEvents(GateEvents events) { events_ = std::move(events); }
-  // The user groups and resources that are declared now.
+  // The user groups, users and resources that are declared now.
   void SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -17,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr char kStop[] = "fairlead.v1.ExecutionService.Stop";
 constexpr char kSync[] = "fairlead.v1.SyncService.Sync";
@@ -120,6 +121,35 @@ TEST_F(GateTest, RefusalSaysWhoWhatAndTheWayOut) {
   EXPECT_EQ(admission.resource, "stack/db");
   EXPECT_THAT(gate_->Admit(kList, v1::ListResourcesRequest(), As("bob")).status.message(),
               HasSubstr("user/bob may do nothing yet"));
+}
+
+TEST_F(GateTest, DeclaredUsersHaveTheirOwnPermissions) {
+  Declare(R"(
+[[user_group]]
+name = "ops"
+all = { Server = "Read" }
+[[user]]
+name = "ann"
+groups = ["ops"]
+permissions = [{ target = { type = "Stack", id = "web-*" }, level = "Execute" }]
+[[user]]
+name = "off"
+enabled = false
+all = { Stack = "Write" }
+)");
+  EXPECT_EQ(Stop(As("ann"), "stack/web-shop"), kOk);
+  EXPECT_EQ(Stop(As("ann"), "stack/db"), kDenied);
+  EXPECT_EQ(Stop(As("bob"), "stack/web-shop"), kDenied);
+  // Nobody gets at them by a group of that name.
+  v1::LocalUser thief;
+  thief.set_name("thief");
+  for (const char* group : {"", "ann", "user/ann"}) thief.add_groups(group);
+  ASSERT_TRUE(directory_->AddUser(thief).ok());
+  EXPECT_EQ(Stop(As("thief"), "stack/web-shop"), kDenied);
+  EXPECT_THAT(gate_->GroupsOf({.kind = Caller::Kind::kUser, .name = "ann"}), IsEmpty());
+  // Not all that an unknown certificate may.
+  const Credentials off{.has_certificate = true, .names = {"fairlead://user/off"}};
+  EXPECT_EQ(Stop(off, "stack/web-shop"), kDenied);
 }
 
 TEST_F(GateTest, MethodWithoutARuleIsForNobody) {

@@ -191,7 +191,8 @@ std::vector<std::size_t> Policy::GroupsOf(absl::string_view user,
   const auto listed = users_.find(std::string(user));
   if (listed != users_.end()) found.insert(listed->second.begin(), listed->second.end());
   for (std::size_t i = 0; i < groups_.size(); ++i) {
-    if (std::find(more.begin(), more.end(), groups_[i].name) != more.end()) found.insert(i);
+    const std::string& name = groups_[i].name;
+    if (!name.empty() && std::find(more.begin(), more.end(), name) != more.end()) found.insert(i);
   }
   return {found.begin(), found.end()};
 }

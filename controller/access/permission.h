@@ -100,6 +100,7 @@ class Grants {
 class Policy {
  public:
   struct Group {
+    // Empty: what a user is allowed in person.
     std::string name;
     bool everyone = false;
     std::vector<std::string> users;

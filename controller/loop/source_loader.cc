@@ -11,6 +11,7 @@
 #include "base/proto_time.h"
 #include "base/status.h"
 #include "controller/loop/stack_files.h"
+#include "resources/encrypted_name.h"
 #include "resources/problem_codes.h"
 
 namespace fairlead::loop {
@@ -51,7 +52,8 @@ bool IsTouched(const std::vector<std::string>& changes, const std::string& path)
 
 // Symbolic links among them are only spoken of.
 bool IsResourceFile(const git::FileEntry& entry) {
-  return absl::EndsWith(entry.path, ".toml") && !entry.is_submodule;
+  return (absl::EndsWith(entry.path, ".toml") || resources::IsEncryptedName(entry.path)) &&
+         !entry.is_submodule;
 }
 
 std::shared_ptr<const resources::ParsedFile> DescribeLink(const std::string& path) {
@@ -108,6 +110,10 @@ absl::StatusOr<SourceLoader::FilePointer> SourceLoader::Parse(const git::FileEnt
   if (absl::IsInvalidArgument(content.status())) content = std::string(kFileLimit, ' ');
   RETURN_IF_ERROR(content.status(), entry.path);
   auto file = std::make_shared<File>(File{entry.path, entry.blob_id, nullptr});
+  if (resources::IsEncryptedName(entry.path)) {
+    file->parsed = std::make_shared<const resources::ParsedFile>(decrypt_(entry.path, *content));
+    return file;
+  }
   file->parsed = std::make_shared<const resources::ParsedFile>(
       resources::ReadToml(entry.path, *content, tree_.dialect));
   const auto& declarations = file->parsed->declarations;
@@ -157,7 +163,8 @@ std::unique_ptr<SourceLoader::Changes> SourceLoader::FindChanges(const Tree& tre
 absl::Status SourceLoader::Patch(const Changes& changes, Tree& tree) {
   std::vector<FilePointer> read;
   for (const std::string& path : changes) {
-    if (!absl::EndsWith(path, ".toml") || !IsWithin(path, tree.paths)) continue;
+    const bool may_be = absl::EndsWith(path, ".toml") || resources::IsEncryptedName(path);
+    if (!may_be || !IsWithin(path, tree.paths)) continue;
     const absl::StatusOr<git::FileList> now = mirror_.ListFiles(tree.commit, {path});
     if (absl::IsNotFound(now.status())) continue;
     RETURN_IF_ERROR(now.status());
@@ -195,7 +202,7 @@ absl::Status SourceLoader::Patch(const Changes& changes, Tree& tree) {
 }
 
 SourceLoader::FilePointer SourceLoader::FileAt(const std::string& good_revision, const File& file) {
-  if (good_revision.empty()) return nullptr;
+  if (good_revision.empty() || resources::IsEncryptedName(file.path)) return nullptr;
   const absl::StatusOr<git::FileList> before = mirror_.ListFiles(good_revision, {file.path});
   // After a force push the mirror may not have it any more: as on the first reading.
   if (!before.ok() || before->size() != 1 || before->front().path != file.path ||
@@ -385,7 +392,7 @@ SourceLoader::StackFileList SourceLoader::FindFilesOf(const resources::Declarati
 
 std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
     const std::string& origin, const std::string& name, const v1::ResourceSync& spec,
-    const std::vector<v1::SourceFile>& files) {
+    const std::vector<v1::SourceFile>& files, const sync::DesiredState& in_force) {
   auto snapshot = std::make_shared<sync::SourceSnapshot>();
   snapshot->origin = origin;
   snapshot->name = name;
@@ -398,6 +405,13 @@ std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
     snapshot->files.push_back(std::make_shared<const resources::ParsedFile>(
         resources::ReadToml(path, content, spec.dialect())));
   }
+  for (const auto& source : in_force.read_from) {
+    if (source->origin != origin) continue;
+    std::copy_if(source->files.begin(), source->files.end(), std::back_inserter(snapshot->files),
+                 [](const auto& file) { return resources::IsEncryptedName(file->path); });
+  }
+  std::sort(snapshot->files.begin(), snapshot->files.end(),
+            [](const auto& a, const auto& b) { return a->path < b->path; });
   for (const auto& file : snapshot->files) {
     for (const resources::Declaration& declaration : file->declarations) {
       if (!HasStackFiles(declaration)) continue;

@@ -28,10 +28,16 @@ namespace fairlead::loop {
 class SourceLoader {
  public:
   using AskRepo = std::function<RepoAnswer(const RepoQuestion&)>;
+  // Reads a file of secrets; never fails (ParsedFile::variables).
+  using Decrypt =
+      std::function<resources::ParsedFile(const std::string& path, absl::string_view content)>;
 
   // `mirror` outlives the loader. `ask` answers at once.
-  SourceLoader(std::string name, git::Mirror& mirror, AskRepo ask)
-      : name_(std::move(name)), mirror_(mirror), ask_(std::move(ask)) {}
+  SourceLoader(std::string name, git::Mirror& mirror, AskRepo ask, Decrypt decrypt)
+      : name_(std::move(name)),
+        mirror_(mirror),
+        ask_(std::move(ask)),
+        decrypt_(std::move(decrypt)) {}
 
   // NotFound when the revision or a path is not there. `good_revision` is the last one that was
   // read completely, for the prune guard; may be empty.
@@ -100,15 +106,17 @@ class SourceLoader {
   const std::string name_;
   git::Mirror& mirror_;
   const AskRepo ask_;
+  const Decrypt decrypt_;
   std::set<RepoQuestion> questions_;
   // Of the last load.
   Tree tree_;
 };
 
-// The snapshot of files given by hand (a working tree) instead of a revision.
+// The snapshot of files given by hand (a working tree) instead of a revision; with the files of
+// secrets that the sync has now, which do not leave the controller.
 std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
     const std::string& origin, const std::string& name, const v1::ResourceSync& spec,
-    const std::vector<v1::SourceFile>& files);
+    const std::vector<v1::SourceFile>& files, const sync::DesiredState& in_force);
 
 // What is kept of a sync once `snapshot` is in force; `good_revision` is that of the record before.
 v1::SyncRecord RecordOf(const sync::SourceSnapshot& snapshot, const std::string& good_revision,

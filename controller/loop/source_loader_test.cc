@@ -17,9 +17,11 @@ namespace fairlead::loop {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 // Everything that a snapshot says, as text.
 std::string TextOf(const sync::SourceSnapshot& snapshot) {
@@ -63,10 +65,20 @@ class SourceLoaderTest : public ::testing::Test {
   }
 
   std::unique_ptr<SourceLoader> MakeLoader() {
-    return std::make_unique<SourceLoader>("main", *mirror_, [this](const RepoQuestion& question) {
-      const auto known = answers_.find(question.url);
-      return known == answers_.end() ? RepoAnswer{.problem = "is being fetched"} : known->second;
-    });
+    return std::make_unique<SourceLoader>(
+        "main", *mirror_,
+        [this](const RepoQuestion& question) {
+          const auto known = answers_.find(question.url);
+          return known == answers_.end() ? RepoAnswer{.problem = "is being fetched"}
+                                         : known->second;
+        },
+        [this](const std::string& path, absl::string_view content) {
+          decrypted_.push_back(path);
+          resources::ParsedFile file;
+          file.path = path;
+          file.variables["SECRET"] = {std::string(content), true, ""};
+          return file;
+        });
   }
   void FetchOrigin() {
     const absl::Status fetched = git::Fetch({.url = origin_.url(),
@@ -96,8 +108,32 @@ class SourceLoaderTest : public ::testing::Test {
   std::unique_ptr<SourceLoader> loader_;
   // Of other repositories, by address.
   std::map<std::string, RepoAnswer> answers_;
+  // Paths, in order.
+  std::vector<std::string> decrypted_;
   v1::ResourceSync spec_;
 };
+
+TEST_F(SourceLoaderTest, DecryptsFilesOfSecretsWhenTheyChangeOnly) {
+  origin_.Write("a.toml", Variable("a"));
+  origin_.Write("in/s.sops.env", "first");
+  origin_.Write("in/other.env", "nothing");
+  const std::string good = origin_.CommitFile("t.env.age", "second");
+  const auto first = Load();
+  EXPECT_THAT(decrypted_, UnorderedElementsAre("in/s.sops.env", "t.env.age"));
+  ASSERT_EQ(first->files.size(), 3u);
+  EXPECT_EQ(first->files[1]->variables.at("SECRET").value, "first");
+  EXPECT_THAT(first->prune_blocker, IsEmpty());
+  decrypted_.clear();
+  origin_.CommitFile("a.toml", Variable("a", "new"));
+  EXPECT_EQ(Load(good)->files[1], first->files[1]);
+  EXPECT_THAT(decrypted_, IsEmpty());
+  origin_.CommitFile("in/s.sops.env", "third");
+  EXPECT_EQ(Load(good)->files[1]->variables.at("SECRET").value, "third");
+  EXPECT_THAT(decrypted_, ElementsAre("in/s.sops.env"));
+  origin_.Git({"rm", "-q", "in/s.sops.env"});
+  origin_.CommitAll("gone");
+  EXPECT_EQ(Load(good)->files.size(), 2u);
+}
 
 TEST_F(SourceLoaderTest, ReadsOnlyWhatChangedAgain) {
   origin_.Write("a.toml", Variable("a"));

@@ -143,7 +143,8 @@ absl::Status SyncPoller::OpenMirror(const std::string& name, const std::shared_p
   RETURN_IF_ERROR(base::MakeDirectories(options_.directory));
   ASSIGN_OR_RETURN(sync->mirror, git::Mirror::Open(directory));
   sync->loader = std::make_unique<SourceLoader>(
-      name, *sync->mirror, [this](const RepoQuestion& question) { return repos_.Ask(question); });
+      name, *sync->mirror, [this](const RepoQuestion& question) { return repos_.Ask(question); },
+      options_.decrypt);
   sync->mirror_url = url;
   return absl::OkStatus();
 }

@@ -42,6 +42,8 @@ struct PollerOptions {
   std::string repo_directory;
   // This very program, for the fetch in a child process.
   std::string helper_program;
+  // See SourceLoader.
+  SourceLoader::Decrypt decrypt;
   // Outlive the poller; absent: none are known.
   const controller::Accounts* accounts = nullptr;
   int workers = 4;

@@ -181,6 +181,7 @@ grpc::ServerUnaryReactor* AccessServiceImpl::ListUsers(grpc::CallbackServerConte
     *view.mutable_groups() = user.groups();
     *view.mutable_created() = user.created();
     view.set_created_by(user.created_by());
+    if (user.declared()) view.set_declared_by(user.declared_by());
   }
   return FinishWith(call, ticket, absl::OkStatus());
 }

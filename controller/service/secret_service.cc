@@ -55,10 +55,19 @@ grpc::ServerUnaryReactor* SecretServiceImpl::ListSecrets(grpc::CallbackServerCon
   for (const auto& [name, from] : sync::SourcesOfSecrets(*view->input.desired)) {
     secrets[name].set_from(from);
   }
+  for (const auto& source : view->input.desired->read_from) {
+    for (const auto& file : source->files) {
+      for (const auto& [name, value] : file->variables) {
+        secrets[name].set_from(absl::StrCat(file->path, " of ", source->origin));
+        secrets[name].set_problem(value.why_none);
+      }
+    }
+  }
   for (const v1::SecretRecord& record : keeper_.Records()) {
     v1::ListSecretsResponse::Secret& secret = secrets[record.name()];
     // What is set on the controller goes before.
     secret.clear_from();
+    secret.clear_problem();
     *secret.mutable_set_at() = record.set_at();
     secret.set_set_by(record.set_by());
     secret.set_version(record.version());

@@ -158,7 +158,8 @@ grpc::ServerUnaryReactor* SyncServiceImpl::Plan(grpc::CallbackServerContext* cal
     }
     AnswerPlan(context_, ticket, reactor, response,
                loop::SnapshotOfFiles(absl::StrCat("resource_sync/", name), name, spec,
-                                     {request->files().begin(), request->files().end()}));
+                                     {request->files().begin(), request->files().end()},
+                                     *view->input.desired));
   } else if (one) {
     context_.poller.Read(
         names->front(), request->revision(),

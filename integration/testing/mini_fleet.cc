@@ -137,6 +137,9 @@ std::vector<std::string> MiniFleet::ControllerArguments(const std::string& data_
   if (!options_.accounts.empty()) {
     arguments.insert(arguments.end(), {"--accounts", absl::StrCat(directory_, "/accounts.toml")});
   }
+  if (!options_.age_key.empty()) {
+    arguments.insert(arguments.end(), {"--age-key", options_.age_key});
+  }
   return arguments;
 }
 

@@ -32,6 +32,8 @@ struct FleetOptions {
   std::string more_bootstrap;
   // Text of the controller's file of accounts; empty: none.
   std::string accounts;
+  // Path of the controller's age key, which need not be there; empty: none.
+  std::string age_key;
   // Agents run in the networks of their engines, where they reach containers; the controller then
   // listens on a unix socket.
   bool agents_beside_containers = false;

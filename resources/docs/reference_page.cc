@@ -101,8 +101,8 @@ std::string EntryText() {
   std::string out =
       absl::StrCat(Heading("Beside the name"),
                    "These stand in the entry itself. All other fields of a kind stand in its table "
-                   "`config`, but for variables and "
-                   "user groups, which have none.\n\n"
+                   "`config`, but for variables, "
+                   "user groups and users, which have none.\n\n"
                    "| key | type | default | kinds | meaning |\n|---|---|---|---|---|\n");
   for (const Field& field : FieldsOf(v1::Resource::descriptor()).fields) {
     // Of any kind that has it: the defaults do not depend on the kind.
