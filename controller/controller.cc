@@ -25,6 +25,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/access/access.h"
+#include "controller/access/oidc/login_desk.h"
+#include "controller/access/oidc/settings.h"
 #include "controller/accounts/accounts.h"
 #include "controller/actions/build_heads.h"
 #include "controller/actions/run_driver.h"
@@ -40,6 +42,7 @@
 #include "controller/metrics/prometheus_metrics.h"
 #include "controller/routes.h"
 #include "controller/service/access_service.h"
+#include "controller/service/oidc_service.h"
 #include "controller/service/secret_service.h"
 #include "controller/service/services.h"
 #include "controller/store/store_address.h"
@@ -220,6 +223,8 @@ struct Controller::Parts {
   store::StoreAddress address;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<access::Access> access;
+  // Absent without --oidc.
+  std::unique_ptr<access::oidc::LoginDesk> login_desk;
   std::unique_ptr<resources::SpecHasher> hasher;
   std::unique_ptr<metrics::PrometheusMetrics> metrics;
   std::unique_ptr<agents::AgentRegistry> registry;
@@ -238,6 +243,7 @@ struct Controller::Parts {
   // Absent with `dev`.
   std::unique_ptr<Identities> identities;
   std::unique_ptr<service::AccessServiceImpl> access_service;
+  std::unique_ptr<service::OidcServiceImpl> oidc_service;
   std::unique_ptr<agents::AgentService> agent_service;
   std::unique_ptr<grpc::Server> server;
   int grpc_port = 0;
@@ -354,6 +360,13 @@ absl::Status Controller::Parts::BuildAccess(const store::StoreImage& image, base
   ASSIGN_OR_RETURN(access,
                    access::Access::Load(image, *store, clock,
                                         {.dev = dev, .audit_retention = options.audit_retention}));
+  if (!options.oidc.empty()) {
+    ASSIGN_OR_RETURN(access::oidc::Settings settings, access::oidc::LoadSettings(options.oidc),
+                     "--oidc");
+    login_desk =
+        std::make_unique<access::oidc::LoginDesk>(std::move(settings), *access, clock);
+  }
+  oidc_service = std::make_unique<service::OidcServiceImpl>(*access, login_desk.get());
   if (dev || !image.users.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string token, access->directory().MakeFirstToken());
   if (options.on_first_token != nullptr) {
@@ -504,6 +517,7 @@ absl::Status Controller::Parts::BuildGrpc() {
   builder.RegisterService(event_service.get());
   builder.RegisterService(secret_service.get());
   builder.RegisterService(access_service.get());
+  builder.RegisterService(oidc_service.get());
   builder.RegisterService(agent_service.get());
   if (identities != nullptr) identities->Register(builder);
   server = builder.BuildAndStart();
@@ -546,6 +560,7 @@ void Controller::Parts::Stop() {
   if (poller != nullptr) poller->Shutdown();
   if (heads != nullptr) heads->Shutdown();
   if (secrets != nullptr) secrets->Shutdown();
+  if (login_desk != nullptr) login_desk->Shutdown();
   if (registry != nullptr) registry->Shutdown();
   // Streams that watch or follow end with the deadline.
   if (server != nullptr) {

@@ -66,6 +66,8 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
                  "TOML file of accounts at git servers and image registries, mode 0600");
   app.add_option("--secrets", options.secrets,
                  "TOML file of others that keep secrets: commands, folders, Vault");
+  app.add_option("--oidc", options.oidc,
+                 "TOML file of an OpenID provider: people may log in by it");
   app.add_option("--secret-key-file", options.secret_key_file,
                  "Keys that secrets are encrypted with; default: secret.key in --data-dir, or the "
                  "systemd credential fairlead-secret-key");
