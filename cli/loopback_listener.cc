@@ -118,8 +118,6 @@ uint16_t LoopbackListener::port() const {
 }
 
 absl::Status LoopbackListener::Serve(const OnTarget& on_target, absl::Duration patience) {
-  parts_->done = false;
-  parts_->io.restart();
   parts_->Accept(on_target);
   parts_->io.run_for(absl::ToChronoNanoseconds(patience));
   if (parts_->done) return absl::OkStatus();

@@ -29,7 +29,7 @@ class LoopbackListener {
   };
   // Answers each GET with what `on_target` says of its target, "/callback?code=...", until the last
   // page is on its way. Browsers open connections that they do not use: these stop nobody.
-  // DeadlineExceeded after `patience`.
+  // DeadlineExceeded after `patience`. Requires: called once.
   absl::Status Serve(const std::function<Page(const std::string& target)>& on_target,
                      absl::Duration patience);
 
