@@ -142,7 +142,7 @@ TEST(IdTokenTest, TimesHaveAMinuteOfGrace) {
     int64_t bad;
     const char* why;
   };
-  for (const Case& each : {Case{"exp", kNow - 59, kNow - 60, "expired 1m0s ago"},
+  for (const Case& each : {Case{"exp", kNow - 59, kNow - 60, "expired 1m ago"},
                            Case{"iat", kNow + 60, kNow + 61, "made 1m1s in the future"},
                            Case{"nbf", kNow + 60, kNow + 61, "not valid for another 1m1s"}}) {
     EXPECT_EQ(WhyNot(Check(With(each.claim, each.good))), "") << each.claim;

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "controller/access/oidc/http_client.h"
 #include "fairlead/v1/oidc.pb.h"
+#include "resources/field_defaults.h"
 #include "resources/problem_text.h"
 #include "resources/toml_reader.h"
 
@@ -26,6 +27,7 @@ constexpr std::size_t kLargestSecret = 4096;
 absl::StatusOr<v1::OidcFile> ReadSettings(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string content, base::ReadFile(path, resources::kLargestFile));
   v1::OidcFile file;
+  file.CopyFrom(resources::DefaultsOf(v1::OidcFile::descriptor(), v1::DIALECT_TOML));
   std::string problems;
   for (const v1::Problem& problem : resources::ReadTomlSettings(path, content, &file)) {
     if (problem.severity() == v1::SEVERITY_ERROR) {
