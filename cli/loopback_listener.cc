@@ -52,7 +52,6 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     reply_.result(page.status);
     reply_.set(http::field::content_type, "text/plain; charset=utf-8");
     reply_.set(http::field::cache_control, "no-store");
-    reply_.set(http::field::referrer_policy, "no-referrer");
     reply_.keep_alive(false);
     reply_.body() = std::move(page.text);
     reply_.prepare_payload();
