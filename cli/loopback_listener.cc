@@ -29,8 +29,7 @@ constexpr std::chrono::seconds kPatience(30);
 // Keeps itself alive while something is under way.
 class Connection final : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(asio::ip::tcp::socket socket, const OnTarget& on_target,
-             std::function<void()> on_last)
+  Connection(asio::ip::tcp::socket socket, const OnTarget& on_target, std::function<void()> on_last)
       : stream_(std::move(socket)), on_target_(on_target), on_last_(std::move(on_last)) {
     parser_.header_limit(kLongestHead);
   }
@@ -55,13 +54,12 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     reply_.keep_alive(false);
     reply_.body() = std::move(page.text);
     reply_.prepare_payload();
-    http::async_write(stream_, reply_,
-                      [self = shared_from_this(), last = page.is_last](Code, std::size_t) {
-                        Code ignored;
-                        self->stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send,
-                                                        ignored);
-                        if (last) self->on_last_();
-                      });
+    http::async_write(
+        stream_, reply_, [self = shared_from_this(), last = page.is_last](Code, std::size_t) {
+          Code ignored;
+          self->stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+          if (last) self->on_last_();
+        });
   }
 
   beast::tcp_stream stream_;
@@ -104,9 +102,9 @@ absl::StatusOr<std::unique_ptr<LoopbackListener>> LoopbackListener::Open(uint16_
   if (!failed) acceptor.bind({asio::ip::address_v4::loopback(), port}, failed);
   if (!failed) acceptor.listen(asio::socket_base::max_listen_connections, failed);
   if (failed) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on 127.0.0.1:", port, " for the browser: ", failed.message(),
-        "; choose another with --port, or use --no-browser"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on 127.0.0.1:", port, " for the browser: ", failed.message(),
+                     "; choose another with --port, or use --no-browser"));
   }
   return std::unique_ptr<LoopbackListener>(new LoopbackListener(std::move(parts)));
 }

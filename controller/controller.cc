@@ -25,8 +25,6 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "controller/access/access.h"
-#include "controller/access/oidc/login_desk.h"
-#include "controller/access/oidc/settings.h"
 #include "controller/accounts/accounts.h"
 #include "controller/actions/build_heads.h"
 #include "controller/actions/run_driver.h"
@@ -223,8 +221,6 @@ struct Controller::Parts {
   store::StoreAddress address;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<access::Access> access;
-  // Absent without --oidc.
-  std::unique_ptr<access::oidc::LoginDesk> login_desk;
   std::unique_ptr<resources::SpecHasher> hasher;
   std::unique_ptr<metrics::PrometheusMetrics> metrics;
   std::unique_ptr<agents::AgentRegistry> registry;
@@ -360,13 +356,8 @@ absl::Status Controller::Parts::BuildAccess(const store::StoreImage& image, base
   ASSIGN_OR_RETURN(access,
                    access::Access::Load(image, *store, clock,
                                         {.dev = dev, .audit_retention = options.audit_retention}));
-  if (!options.oidc.empty()) {
-    ASSIGN_OR_RETURN(access::oidc::Settings settings, access::oidc::LoadSettings(options.oidc),
-                     "--oidc");
-    login_desk =
-        std::make_unique<access::oidc::LoginDesk>(std::move(settings), *access, clock);
-  }
-  oidc_service = std::make_unique<service::OidcServiceImpl>(*access, login_desk.get());
+  ASSIGN_OR_RETURN(oidc_service, service::OidcServiceImpl::Open(options.oidc, *access, clock),
+                   "--oidc");
   if (dev || !image.users.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string token, access->directory().MakeFirstToken());
   if (options.on_first_token != nullptr) {
@@ -560,7 +551,7 @@ void Controller::Parts::Stop() {
   if (poller != nullptr) poller->Shutdown();
   if (heads != nullptr) heads->Shutdown();
   if (secrets != nullptr) secrets->Shutdown();
-  if (login_desk != nullptr) login_desk->Shutdown();
+  if (oidc_service != nullptr) oidc_service->Shutdown();
   if (registry != nullptr) registry->Shutdown();
   // Streams that watch or follow end with the deadline.
   if (server != nullptr) {

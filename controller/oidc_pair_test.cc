@@ -60,8 +60,7 @@ class OidcPairTest : public ::testing::Test {
   void Start(integration::OidcProviderOptions provider = {}) {
     provider.clock = &clock_;
     provider_ = std::make_unique<OidcProvider>(provider);
-    ASSERT_TRUE(
-        base::WriteFileAtomically(folder_.File("oidc.toml"), provider_->Settings()).ok());
+    ASSERT_TRUE(base::WriteFileAtomically(folder_.File("oidc.toml"), provider_->Settings()).ok());
     ASSERT_TRUE(
         base::WriteFileAtomically(folder_.File("secret"), provider.client_secret + "\n").ok());
     ControllerOptions options;
@@ -384,8 +383,7 @@ TEST_F(OidcPairTest, ProviderThatIsDownIsSaid) {
   provider_.reset();
   Begin();
   EXPECT_EQ(status_.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_THAT(status_.error_message(),
-              AllOf(HasSubstr(issuer), HasSubstr("cannot be asked")));
+  EXPECT_THAT(status_.error_message(), AllOf(HasSubstr(issuer), HasSubstr("cannot be asked")));
 }
 
 TEST_F(OidcPairTest, FailuresLockTheAddressOut) {

@@ -48,11 +48,10 @@ class OidcTest : public ::testing::Test {
 
   void Start(const std::string& settings) {
     ASSERT_OK(base::WriteFileAtomically(folder_ + "/oidc.toml", settings));
-    ASSERT_OK(controller_.Start(
-        {Program("fairlead-controller"), "--dev", "--require-login", "--listen", "127.0.0.1:0",
-         "--http-listen", "127.0.0.1:0", "--data-dir", folder_ + "/data", "--oidc",
-         folder_ + "/oidc.toml"},
-        folder_ + "/controller.log"));
+    ASSERT_OK(controller_.Start({Program("fairlead-controller"), "--dev", "--require-login",
+                                 "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+                                 "--data-dir", folder_ + "/data", "--oidc", folder_ + "/oidc.toml"},
+                                folder_ + "/controller.log"));
     ASSERT_OK(WaitFor("the controller listens", [this] { return !Endpoint().empty(); }))
         << TailOf(folder_ + "/controller.log", 5);
     const std::string log = base::ReadFile(folder_ + "/controller.log").value_or("");
@@ -102,8 +101,7 @@ class OidcTest : public ::testing::Test {
     EXPECT_OK(login_.Start(argv, LoginLog(), EnvironmentOf("ann")));
     std::string url;
     EXPECT_OK(WaitFor("the login prints an address", [&] {
-      for (const std::string line :
-           absl::StrSplit(base::ReadFile(LoginLog()).value_or(""), '\n')) {
+      for (const std::string line : absl::StrSplit(base::ReadFile(LoginLog()).value_or(""), '\n')) {
         if (absl::StartsWith(line, "  http")) url = line.substr(2);
       }
       return !url.empty() || !login_.Running();
@@ -172,11 +170,11 @@ TEST_F(OidcTest, AddressIsPastedWhereTheBrowserIsElsewhere) {
                                        " login --oidc --no-browser --port 7500 < ", pipe)},
                          LoginLog(), EnvironmentOf("ann")));
   Process typist;
-  ASSERT_OK(typist.Start({"/bin/sh", "-c",
-                          absl::StrCat("exec 3> ", pipe, "; until [ -e ", folder_,
-                                       "/address ]; do sleep 0.05; done; cat ", folder_,
-                                       "/address >&3")},
-                         folder_ + "/typist.log"));
+  ASSERT_OK(
+      typist.Start({"/bin/sh", "-c",
+                    absl::StrCat("exec 3> ", pipe, "; until [ -e ", folder_,
+                                 "/address ]; do sleep 0.05; done; cat ", folder_, "/address >&3")},
+                   folder_ + "/typist.log"));
   std::string url;
   ASSERT_OK(WaitFor("the login prints an address", [&] {
     for (const std::string line : absl::StrSplit(base::ReadFile(LoginLog()).value_or(""), '\n')) {
@@ -213,11 +211,10 @@ TEST_F(OidcTest, RefusalsAreClear) {
 
 TEST_F(OidcTest, ControllerSaysWhatIsWrongWithTheFile) {
   ASSERT_OK(base::WriteFileAtomically(folder_ + "/oidc.toml", "issuer = \"http://id\"\n"));
-  ASSERT_OK(controller_.Start(
-      {Program("fairlead-controller"), "--dev", "--require-login", "--listen", "127.0.0.1:0",
-       "--http-listen", "127.0.0.1:0", "--data-dir", folder_ + "/data", "--oidc",
-       folder_ + "/oidc.toml"},
-      folder_ + "/controller.log"));
+  ASSERT_OK(controller_.Start({Program("fairlead-controller"), "--dev", "--require-login",
+                               "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+                               "--data-dir", folder_ + "/data", "--oidc", folder_ + "/oidc.toml"},
+                              folder_ + "/controller.log"));
   ASSERT_OK(controller_.WaitForEnd(absl::Seconds(30)));
   EXPECT_EQ(controller_.exit_code(), 1);
   EXPECT_THAT(TailOf(folder_ + "/controller.log", 5),
@@ -235,12 +232,11 @@ TEST_F(OidcTest, GlewlwydLogsIn) {
   const std::string port = absl::StrCat(FreePort());
   const std::string client_port = absl::StrCat(FreePort());
   MustRun({"python3", kGlewlwydHelper, "prepare", root, folder_, port});
-  ASSERT_OK(glewlwyd_.Start(
-      {tool, "--config-file", folder_ + "/glewlwyd.conf"}, folder_ + "/glewlwyd.log",
-      {{"LD_LIBRARY_PATH", root + "/usr/lib/x86_64-linux-gnu"}}));
-  const std::string secret =
-      MustRun({"python3", kGlewlwydHelper, "configure", port,
-               absl::StrCat("http://127.0.0.1:", client_port, "/callback")});
+  ASSERT_OK(glewlwyd_.Start({tool, "--config-file", folder_ + "/glewlwyd.conf"},
+                            folder_ + "/glewlwyd.log",
+                            {{"LD_LIBRARY_PATH", root + "/usr/libraries"}}));
+  const std::string secret = MustRun({"python3", kGlewlwydHelper, "configure", port,
+                                      absl::StrCat("http://127.0.0.1:", client_port, "/callback")});
   ASSERT_FALSE(secret.empty()) << TailOf(folder_ + "/glewlwyd.log", 20);
   ASSERT_OK(base::WriteFileAtomically(folder_ + "/secret", secret, 0600));
   ASSERT_NO_FATAL_FAILURE(

@@ -8,8 +8,8 @@
 #include "absl/strings/str_split.h"
 
 #include "fairlead/v1/accounts.pb.h"
-#include "fairlead/v1/resource.pb.h"
 #include "fairlead/v1/oidc.pb.h"
+#include "fairlead/v1/resource.pb.h"
 #include "fairlead/v1/secret.pb.h"
 
 namespace fairlead::resources {

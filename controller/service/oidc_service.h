@@ -3,6 +3,12 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "base/clock.h"
 #include "controller/access/oidc/login_desk.h"
 #include "controller/service/call.h"
 #include "fairlead/v1/oidc.grpc.pb.h"
@@ -12,9 +18,14 @@ namespace fairlead::service {
 // Thread-safe. Answers come from the desk's thread.
 class OidcServiceImpl final : public v1::OidcService::CallbackService {
  public:
-  // Both outlive the service. `desk` is null without a provider.
-  OidcServiceImpl(access::Access& access, access::oidc::LoginDesk* desk)
-      : access_(access), desk_(desk) {}
+  // `settings` is the file of --oidc; without one all calls are refused. As LoadSettings. The rest
+  // outlives the service.
+  static absl::StatusOr<std::unique_ptr<OidcServiceImpl>> Open(const std::string& settings,
+                                                               access::Access& access,
+                                                               base::Clock& clock);
+
+  // Answers what waits for the provider.
+  void Shutdown();
 
   grpc::ServerUnaryReactor* Begin(grpc::CallbackServerContext* call,
                                   const v1::OidcBeginRequest* request,
@@ -24,8 +35,11 @@ class OidcServiceImpl final : public v1::OidcService::CallbackService {
                                    v1::OidcFinishResponse* response) override;
 
  private:
+  explicit OidcServiceImpl(access::Access& access) : access_(access) {}
+
   access::Access& access_;
-  access::oidc::LoginDesk* const desk_;
+  // Absent without a provider.
+  std::unique_ptr<access::oidc::LoginDesk> desk_;
 };
 
 }  // namespace fairlead::service

@@ -12,7 +12,6 @@ Nothing of it is for more than a test.
 """
 
 import gzip
-import http.cookiejar
 import json
 import pathlib
 import secrets
@@ -47,7 +46,7 @@ api_prefix="api"
 static_files_path="{root}/usr/share/glewlwyd/webapp/"
 log_mode="console"
 log_level="WARNING"
-cookie_domain=""
+cookie_domain="127.0.0.1"
 cookie_secure=0
 session_expiration=2419200
 session_key="GLEWLWYD2_SESSION_ID"
@@ -58,7 +57,6 @@ user_middleware_module_path="{modules}/user_middleware"
 client_module_path="{modules}/client"
 user_auth_scheme_module_path="{modules}/scheme"
 plugin_module_path="{modules}/plugin"
-use_secure_connection=false
 hash_algorithm="SHA512"
 database = {{ type = "sqlite3"; path = "{folder}/glewlwyd.db"; }};
 """, encoding="utf-8")
@@ -66,7 +64,7 @@ database = {{ type = "sqlite3"; path = "{folder}/glewlwyd.db"; }};
 
 
 class Browser:
-    """Keeps cookies; follows redirections only when it is told to."""
+    """Keeps its session; follows redirections only when it is told to."""
 
     class Stay(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, req, fp, code, msg, headers, newurl):
@@ -74,16 +72,18 @@ class Browser:
 
     def __init__(self, port):
         self.api = f"http://127.0.0.1:{port}/api"
-        self.opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), self.Stay)
+        # Python's own jar takes no cookies of an address.
+        self.cookie = ""
+        self.opener = urllib.request.build_opener(self.Stay)
 
     def call(self, method, path, content=None):
         request = urllib.request.Request(
             self.api + path, method=method,
             data=None if content is None else json.dumps(content).encode(),
-            headers={"Content-Type": "application/json"})
+            headers={"Content-Type": "application/json", "Cookie": self.cookie})
         try:
             with self.opener.open(request, timeout=30) as answer:
+                self.cookie = (answer.headers["Set-Cookie"] or self.cookie).split(";")[0]
                 return answer.read()
         except urllib.error.HTTPError as error:
             sys.exit(f"{method} {path}: {error.code} {error.read()[:500].decode()}")
@@ -99,8 +99,9 @@ class Browser:
                 time.sleep(0.05)
 
     def location_of(self, url):
+        request = urllib.request.Request(url, headers={"Cookie": self.cookie})
         try:
-            with self.opener.open(url, timeout=30) as answer:
+            with self.opener.open(request, timeout=30) as answer:
                 sys.exit(f"{url} leads nowhere: {answer.status} {answer.read()[:500].decode()}")
         except urllib.error.HTTPError as error:
             if error.code != 302:

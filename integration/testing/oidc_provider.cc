@@ -68,9 +68,9 @@ struct OidcProvider::Server {
                        });
     }
     void Answer() {
-      Reply made = provider.Handle(std::string(request.target()),
-                                   std::string(request[http::field::authorization]),
-                                   request.body());
+      Reply made =
+          provider.Handle(std::string(request.target()),
+                          std::string(request[http::field::authorization]), request.body());
       if (made.never) {
         server.hanging.push_back(shared_from_this());
         return;
@@ -180,8 +180,7 @@ std::string OidcProvider::Discovery() const {
 OidcProvider::Reply OidcProvider::Handle(const std::string& target,
                                          const std::string& authorization,
                                          const std::string& body) {
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(target, absl::MaxSplits('?', 1));
+  const std::pair<std::string, std::string> parts = absl::StrSplit(target, absl::MaxSplits('?', 1));
   base::MutexLock lock(mutex_);
   ++requests_[parts.first];
   if (parts.first == "/.well-known/openid-configuration") return {.body = Discovery()};
@@ -236,8 +235,7 @@ std::string OidcProvider::TokenOf(const Grant& grant) {
       claims["iat"] = now + 3600;
       break;
     case Lie::kAlgNone: {
-      const std::string token =
-          signer_->SignWith(R"({"alg":"none"})", json::serialize(claims));
+      const std::string token = signer_->SignWith(R"({"alg":"none"})", json::serialize(claims));
       return token.substr(0, token.rfind('.') + 1);
     }
     case Lie::kOtherKey:

@@ -80,8 +80,8 @@ class OidcProvider {
   using Parameters = std::map<std::string, std::string>;
 
   static Parameters Parse(const std::string& query);
-  Reply Handle(const std::string& target, const std::string& authorization,
-               const std::string& body) ABSL_LOCKS_EXCLUDED(mutex_);
+  Reply Handle(const std::string& target, const std::string& authorization, const std::string& body)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   Reply Authorize(const Parameters& asked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Reply Redeem(const Parameters& asked, const std::string& authorization)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

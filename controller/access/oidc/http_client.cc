@@ -58,8 +58,7 @@ std::string Encode(const Form& form) {
   std::string text;
   const Curl curl(curl_easy_init(), &curl_easy_cleanup);
   const auto append = [&](const std::string& part) {
-    char* const escaped =
-        curl_easy_escape(curl.get(), part.data(), static_cast<int>(part.size()));
+    char* const escaped = curl_easy_escape(curl.get(), part.data(), static_cast<int>(part.size()));
     absl::StrAppend(&text, escaped == nullptr ? "" : escaped);
     curl_free(escaped);
   };

@@ -30,8 +30,8 @@ absl::Status Refused(absl::string_view why) {
 }
 
 std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", text.substr(0, kLongestQuote),
-                      text.size() > kLongestQuote ? "..." : "", "\"");
+  return absl::StrCat("\"", text.substr(0, kLongestQuote), text.size() > kLongestQuote ? "..." : "",
+                      "\"");
 }
 
 struct Parts {
@@ -160,12 +160,10 @@ absl::Status CheckTimes(const json::object& claims, absl::Time now) {
     return Refused(absl::StrCat("it has expired ", SpanText(now - *expires), " ago", kClock));
   }
   if (*issued > now + kClockSkew) {
-    return Refused(
-        absl::StrCat("it was made ", SpanText(*issued - now), " in the future", kClock));
+    return Refused(absl::StrCat("it was made ", SpanText(*issued - now), " in the future", kClock));
   }
   if (begins.has_value() && *begins > now + kClockSkew) {
-    return Refused(
-        absl::StrCat("it is not valid for another ", SpanText(*begins - now), kClock));
+    return Refused(absl::StrCat("it is not valid for another ", SpanText(*begins - now), kClock));
   }
   return absl::OkStatus();
 }
@@ -175,8 +173,8 @@ absl::StatusOr<std::vector<std::string>> GroupsOf(const json::object& claims,
   const json::value* const value = claims.if_contains(name);
   if (value == nullptr || value->is_null()) return std::vector<std::string>();
   if (value->is_string()) return std::vector<std::string>{std::string(value->as_string())};
-  const std::string wrong = absl::StrCat("its claim ", Quoted(name), " is no list of up to ",
-                                         kMostGroups, " texts");
+  const std::string wrong =
+      absl::StrCat("its claim ", Quoted(name), " is no list of up to ", kMostGroups, " texts");
   if (!value->is_array() || value->as_array().size() > kMostGroups) return Refused(wrong);
   std::vector<std::string> groups;
   for (const json::value& each : value->as_array()) {

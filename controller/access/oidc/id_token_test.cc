@@ -202,9 +202,9 @@ TEST(IdTokenTest, NoSignatureIsNone) {
 
 // The public key is known to all: it must never be taken for a shared secret.
 TEST(IdTokenTest, PublicKeyIsNoSharedSecret) {
-  const std::string text = absl::StrCat(
-      absl::WebSafeBase64Escape(R"({"alg":"HS256","kid":"rsa-1"})"), ".",
-      absl::WebSafeBase64Escape(json::serialize(Claims())));
+  const std::string text =
+      absl::StrCat(absl::WebSafeBase64Escape(R"({"alg":"HS256","kid":"rsa-1"})"), ".",
+                   absl::WebSafeBase64Escape(json::serialize(Claims())));
   const std::string secret = Rsa().Jwk();
   std::string mac(32, '\0');
   unsigned int size = 0;
@@ -250,20 +250,19 @@ TEST(IdTokenTest, KeyThatIsNotThereIsAskedFor) {
 }
 
 TEST(IdTokenTest, WithoutAKeyIdThereMustBeOneKeyOfTheKind) {
-  const std::string token =
-      Rsa().SignWith(R"({"alg":"RS256"})", json::serialize(Claims()));
+  const std::string token = Rsa().SignWith(R"({"alg":"RS256"})", json::serialize(Claims()));
   EXPECT_EQ(WhyNot(CheckText(token)), "");
   const base::TokenSigner second("RS256", "rsa-2");
-  EXPECT_THAT(WhyNot(CheckIdToken(token, Keys({&Rsa(), &second}), Terms(),
-                                  absl::FromUnixSeconds(kNow))),
-              HasSubstr("which of several keys"));
+  EXPECT_THAT(
+      WhyNot(CheckIdToken(token, Keys({&Rsa(), &second}), Terms(), absl::FromUnixSeconds(kNow))),
+      HasSubstr("which of several keys"));
 }
 
 TEST(IdTokenTest, HeaderThatIsNotUnderstoodIsRefused) {
-  EXPECT_THAT(WhyNot(CheckText(Rsa().SignWith(
-                  R"({"alg":"RS256","kid":"rsa-1","crit":["b64"],"b64":false})",
-                  json::serialize(Claims())))),
-              HasSubstr("extensions"));
+  EXPECT_THAT(
+      WhyNot(CheckText(Rsa().SignWith(R"({"alg":"RS256","kid":"rsa-1","crit":["b64"],"b64":false})",
+                                      json::serialize(Claims())))),
+      HasSubstr("extensions"));
 }
 
 TEST(IdTokenTest, WhatIsNoTokenIsRefused) {

@@ -123,10 +123,9 @@ absl::StatusOr<Begun> LoginDesk::BeginNow(const BeginOrder& order) {
   const absl::Duration uptime = clock_.Uptime();
   std::erase_if(pending_,
                 [uptime](const auto& entry) { return uptime - entry.second.begun > kLife; });
-  const auto of_one =
-      std::count_if(pending_.begin(), pending_.end(), [&order](const auto& entry) {
-        return entry.second.address == order.address;
-      });
+  const auto of_one = std::count_if(pending_.begin(), pending_.end(), [&order](const auto& entry) {
+    return entry.second.address == order.address;
+  });
   if (of_one >= kMostPendingOfOne || pending_.size() >= kMostPending) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "too many logins have begun and not ended; try again in ", absl::FormatDuration(kLife)));
@@ -165,8 +164,7 @@ absl::StatusOr<Person> LoginDesk::Identify(const FinishOrder& order) {
     return absl::UnauthenticatedError("there is no code of the provider");
   }
   // Also where a provider does not look.
-  if (!EqualBytes(absl::WebSafeBase64Escape(Sha256(order.code_verifier)),
-                  pending.code_challenge)) {
+  if (!EqualBytes(absl::WebSafeBase64Escape(Sha256(order.code_verifier)), pending.code_challenge)) {
     return absl::UnauthenticatedError("another one has begun this login");
   }
   return provider_.Redeem({.redirect_uri = pending.redirect_uri,

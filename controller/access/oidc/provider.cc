@@ -78,9 +78,9 @@ absl::StatusOr<Provider::Addresses> Provider::ReadAddresses(const std::string& b
                       .keys = TextOf(found, "jwks_uri")};
   for (const std::string* each : {&addresses.authorization, &addresses.token, &addresses.keys}) {
     if (!IsSafeUrl(*each)) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          what, " names the address \"", each->substr(0, kLongestComplaint),
-          "\", which does not begin with https:// (http:// only on this machine)"));
+      return absl::FailedPreconditionError(
+          absl::StrCat(what, " names the address \"", each->substr(0, kLongestComplaint),
+                       "\", which does not begin with https:// (http:// only on this machine)"));
     }
   }
   // Some keep silent about it and do it all the same.
@@ -89,9 +89,8 @@ absl::StatusOr<Provider::Addresses> Provider::ReadAddresses(const std::string& b
         absl::StrCat(what, " does not do PKCE with S256; switch it on there"));
   }
   const char* const methods = "token_endpoint_auth_methods_supported";
-  addresses.secret_in_form =
-      IsListed(found, methods, "client_secret_basic") == Listed::kNo &&
-      IsListed(found, methods, "client_secret_post") == Listed::kYes;
+  addresses.secret_in_form = IsListed(found, methods, "client_secret_basic") == Listed::kNo &&
+                             IsListed(found, methods, "client_secret_post") == Listed::kYes;
   return addresses;
 }
 
@@ -121,8 +120,8 @@ absl::Status Provider::Discover() {
 absl::Status Provider::FetchKeys() {
   ASSIGN_OR_RETURN(const HttpAnswer answer, http_.Get(addresses_.keys));
   if (answer.status != 200) {
-    return absl::UnavailableError(absl::StrCat("the OpenID provider answers ", answer.status,
-                                               " at ", addresses_.keys));
+    return absl::UnavailableError(
+        absl::StrCat("the OpenID provider answers ", answer.status, " at ", addresses_.keys));
   }
   ASSIGN_OR_RETURN(keys_, ParseKeySet(answer.body));
   keys_fetched_ = clock_.Uptime();
@@ -165,9 +164,8 @@ absl::StatusOr<std::string> Provider::Exchange(const Answer& answer) {
   }
   ASSIGN_OR_RETURN(const json::object found, ParseObject(reply.body, what));
   if (reply.status != 200) {
-    return absl::UnauthenticatedError(
-        absl::StrCat("the OpenID provider refuses the code: ", reply.status, " ",
-                     Complaint(found)));
+    return absl::UnauthenticatedError(absl::StrCat(
+        "the OpenID provider refuses the code: ", reply.status, " ", Complaint(found)));
   }
   std::string token = TextOf(found, "id_token");
   if (token.empty()) {

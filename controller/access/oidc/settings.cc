@@ -80,8 +80,9 @@ absl::StatusOr<Settings> LoadSettings(const std::string& path) {
   }
   if (file.groups().empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, ": no [[group]] says which groups of the provider are let in, and as "
-                           "which user_group; add: [[group]] claim = \"...\" group = \"...\""));
+        absl::StrCat(path,
+                     ": no [[group]] says which groups of the provider are let in, and as "
+                     "which user_group; add: [[group]] claim = \"...\" group = \"...\""));
   }
   Settings settings{.issuer = file.issuer(),
                     .client_id = file.client_id(),

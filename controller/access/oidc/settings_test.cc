@@ -72,9 +72,9 @@ TEST_F(SettingsTest, WhatIsMissingOrWrongIsNamed) {
   EXPECT_THAT(WhyNot(absl::StrCat("issuer = \"https://a\"\n", kGroup)), HasSubstr("client_id"));
   EXPECT_THAT(WhyNot(kHead), HasSubstr("no [[group]]"));
   EXPECT_THAT(WhyNot(absl::StrCat(kHead, "client = 1\n", kGroup)), HasSubstr("oidc.toml:3:1"));
-  EXPECT_THAT(WhyNot(absl::StrCat("client_id = \"a\"\nissuer = \"http://id.example.com\"\n",
-                                  kGroup)),
-              HasSubstr("must be an address that begins with https://"));
+  EXPECT_THAT(
+      WhyNot(absl::StrCat("client_id = \"a\"\nissuer = \"http://id.example.com\"\n", kGroup)),
+      HasSubstr("must be an address that begins with https://"));
   EXPECT_THAT(WhyNot(absl::StrCat(kHead, "client_secret_file = \"none\"\n", kGroup)),
               HasSubstr("client_secret_file"));
 }
@@ -93,10 +93,10 @@ TEST(UrlTest, OnlyThisMachineGoesWithoutTls) {
                           "http://127.0.0.1:80/x", "http://localhost", "http://[::1]:9000"}) {
     EXPECT_TRUE(IsSafeUrl(url)) << url;
   }
-  for (const char* url : {"", "id.example.com", "http://id.example.com", "ftp://127.0.0.1",
-                          "http://127.0.0.1@example.org", "http://localhost.example.org",
-                          "http://127.0.0.1.example.org", "file:///etc/passwd", "https://",
-                          "javascript:alert(1)"}) {
+  for (const char* url :
+       {"", "id.example.com", "http://id.example.com", "ftp://127.0.0.1",
+        "http://127.0.0.1@example.org", "http://localhost.example.org",
+        "http://127.0.0.1.example.org", "file:///etc/passwd", "https://", "javascript:alert(1)"}) {
     EXPECT_FALSE(IsSafeUrl(url)) << url;
   }
 }

@@ -52,8 +52,7 @@ KeyPointer FromParameters(const char* type, OSSL_PARAM_BLD* builder) {
   const Owned<EVP_PKEY_CTX> context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr),
                                     EVP_PKEY_CTX_free);
   EVP_PKEY* key = nullptr;
-  if (parameters == nullptr || context == nullptr ||
-      EVP_PKEY_fromdata_init(context.get()) != 1 ||
+  if (parameters == nullptr || context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1) {
     return Own(nullptr);
   }
@@ -67,8 +66,8 @@ KeyPointer RsaKey(const std::string& modulus, const std::string& exponent) {
                         BN_free);
   const Owned<OSSL_PARAM_BLD> builder(OSSL_PARAM_BLD_new(), OSSL_PARAM_BLD_free);
   if (n == nullptr || e == nullptr || builder == nullptr || BN_num_bits(n.get()) < kShortestRsa ||
-      BN_num_bits(n.get()) > kLongestRsa || BN_num_bits(e.get()) > 64 ||
-      BN_is_odd(e.get()) != 1 || BN_is_one(e.get()) == 1 ||
+      BN_num_bits(n.get()) > kLongestRsa || BN_num_bits(e.get()) > 64 || BN_is_odd(e.get()) != 1 ||
+      BN_is_one(e.get()) == 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
     return Own(nullptr);
@@ -81,8 +80,8 @@ KeyPointer EllipticKey(const std::string& x, const std::string& y) {
   const std::string point = absl::StrCat("\x04", x, y);
   const Owned<OSSL_PARAM_BLD> builder(OSSL_PARAM_BLD_new(), OSSL_PARAM_BLD_free);
   if (builder == nullptr ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1",
-                                      0) != 1 ||
+      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) !=
+          1 ||
       OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
                                        point.size()) != 1) {
     return Own(nullptr);
@@ -110,8 +109,8 @@ std::optional<WebKey> ParseKey(const json::object& from) {
   } else if (type == "OKP" && curve == "Ed25519") {
     found.algorithm = "EdDSA";
     const std::string raw = bytes("x");
-    found.key = Own(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, BytesOf(raw),
-                                                raw.size()));
+    found.key =
+        Own(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, BytesOf(raw), raw.size()));
   }
   const std::string algorithm = TextOf(from, "alg");
   const bool fits = algorithm.empty() || algorithm == found.algorithm;

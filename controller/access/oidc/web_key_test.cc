@@ -37,8 +37,8 @@ TEST(WebKeyTest, WhatDoesNotSignIsLeftOut) {
 
 TEST(WebKeyTest, OneWithoutUseAndAlgorithmSigns) {
   const base::TokenSigner key("ES256", "b");
-  EXPECT_THAT(IdsOfOne(absl::StrReplaceAll(
-                  key.Jwk(), {{R"("use":"sig",)", ""}, {R"("alg":"ES256",)", ""}})),
+  EXPECT_THAT(IdsOfOne(absl::StrReplaceAll(key.Jwk(),
+                                           {{R"("use":"sig",)", ""}, {R"("alg":"ES256",)", ""}})),
               ::testing::ElementsAre("ES256 b"));
 }
 
