@@ -113,12 +113,12 @@ TEST_F(GateTest, DecidesByTheResourceOfTheRequest) {
 }
 
 TEST_F(GateTest, WhomTheProviderVouchesForMayDoWhatTheClaimedGroupsMay) {
-  Caller caller{.kind = Caller::Kind::kOidc, .name = "eve", .groups = {"web"}};
+  Caller caller{.kind = Caller::Kind::kOidc, .name = "eve", .groups = {"ops"}};
   const Right execute(v1::PERMISSION_LEVEL_EXECUTE);
   EXPECT_TRUE(gate_->Check(caller, execute, "stack/web-shop").ok());
   EXPECT_EQ(gate_->Check(caller, execute, "stack/db").code(), kDenied);
   EXPECT_FALSE(gate_->IsAdmin(caller));
-  EXPECT_THAT(gate_->GroupsOf(caller), ::testing::ElementsAre("web"));
+  EXPECT_THAT(gate_->GroupsOf(caller), ::testing::ElementsAre("ops"));
   // The name of an admin is no admin, and may then do nothing at all.
   caller.name = "root";
   EXPECT_EQ(gate_->Check(caller, execute, "stack/web-shop").code(), kDenied);
