@@ -203,12 +203,12 @@ TEST_F(OidcPairTest, SessionMayDoWhatTheGroupsMay) {
   ASSERT_TRUE(status_.ok()) << Outcome();
   EXPECT_EQ(in.user(), "ann");
   EXPECT_THAT(in.groups(), ElementsAre("web"));
+  // The loop shows a group at its next pass.
+  EXPECT_OK(integration::WaitFor("the group counts", [&] { return !Names(in.token()).empty(); }));
   const v1::WhoAmIResponse who = WhoAmI(in.token());
   EXPECT_EQ(who.caller(), "oidc/ann");
   EXPECT_FALSE(who.admin());
   EXPECT_THAT(who.groups(), ElementsAre("web"));
-  // The loop shows a group at its next pass.
-  EXPECT_OK(integration::WaitFor("the group counts", [&] { return !Names(in.token()).empty(); }));
   EXPECT_THAT(Names(in.token()), ElementsAre("server/edge"));
   const v1::AuditRecord record = Audit();
   EXPECT_EQ(record.caller(), "oidc/ann");
@@ -336,6 +336,12 @@ TEST_F(OidcPairTest, WhoIsInNoMappedGroupIsToldWhy) {
   provider_->SetPerson("bob", {});
   LogIn();
   EXPECT_THAT(status_.error_message(), HasSubstr("has none"));
+  provider_->SetPerson(std::string(20'000, 'b'), {"devs"});
+  LogIn();
+  EXPECT_THAT(status_.error_message(), HasSubstr("cannot be a name"));
+  provider_->SetPerson("bob", std::vector<std::string>(100, std::string(1000, 's')));
+  LogIn();
+  EXPECT_THAT(status_.error_message(), HasSubstr(", ..., and no [[group]]"));
   provider_->SetPerson("Bob Lee", {"devs"});
   LogIn();
   EXPECT_THAT(status_.error_message(),

@@ -125,9 +125,9 @@ class OidcTest : public ::testing::Test {
     return answer.value_or(HttpAnswer());
   }
   void ExpectLoggedIn() {
-    EXPECT_THAT(MustCli({"whoami"}), AllOf(HasSubstr("oidc/ann"), HasSubstr("web")));
     EXPECT_OK(WaitFor("the group counts",
                       [this] { return absl::StrContains(Cli({"get", "servers"}).out, "edge"); }));
+    EXPECT_THAT(MustCli({"whoami"}), AllOf(HasSubstr("oidc/ann"), HasSubstr("web")));
     EXPECT_THAT(MustCli({"get", "servers"}), Not(HasSubstr("core")));
     EXPECT_NE(Cli({"user", "list"}).exit_code, 0);
   }

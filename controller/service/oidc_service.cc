@@ -40,7 +40,8 @@ grpc::ServerUnaryReactor* OidcServiceImpl::Begin(grpc::CallbackServerContext* ca
                                                  v1::OidcBeginResponse* response) {
   const TicketPointer ticket = Admit(access_, *call, "OidcService.Begin", *request);
   if (!ticket->ok()) return Refuse(call, ticket);
-  if (desk_ == nullptr) return FinishWith(call, ticket, NoProvider());
+  // No record: anybody may ask, as often as they like.
+  if (desk_ == nullptr) return EndWith(call, NoProvider());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   desk_->Begin({.redirect_uri = request->redirect_uri(),
                 .code_challenge = request->code_challenge(),
@@ -60,7 +61,7 @@ grpc::ServerUnaryReactor* OidcServiceImpl::Finish(grpc::CallbackServerContext* c
                                                   v1::OidcFinishResponse* response) {
   const TicketPointer ticket = Admit(access_, *call, "OidcService.Finish", *request);
   if (!ticket->ok()) return Refuse(call, ticket);
-  if (desk_ == nullptr) return FinishWith(call, ticket, NoProvider());
+  if (desk_ == nullptr) return EndWith(call, NoProvider());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   desk_->Finish(
       {.state = request->state(),

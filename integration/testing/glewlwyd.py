@@ -74,7 +74,7 @@ class Browser:
         self.api = f"http://127.0.0.1:{port}/api"
         # Python's own jar takes no cookies of an address.
         self.cookie = ""
-        self.opener = urllib.request.build_opener(self.Stay)
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), self.Stay)
 
     def call(self, method, path, content=None):
         request = urllib.request.Request(
@@ -170,7 +170,7 @@ def visit(port, url):
     if parts.path.endswith("login.html"):
         location = browser.location_of(
             urllib.parse.parse_qs(parts.query)["callback_url"][0] + "&g_continue")
-    with urllib.request.urlopen(location, timeout=30) as answer:
+    with browser.opener.open(location, timeout=30) as answer:
         print(answer.read().decode())
 
 

@@ -7,7 +7,6 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
 #include "base/status.h"
@@ -23,7 +22,9 @@ constexpr int kMostPendingOfOne = 20;
 constexpr absl::Duration kLife = absl::Minutes(10);
 // Of what is sent by whom nobody knows.
 constexpr std::size_t kLongestText = 4096;
+// Of what the provider says this much is repeated.
 constexpr std::size_t kMostNamed = 20;
+constexpr std::size_t kLongestShown = 100;
 
 // Where only the user's own machine gets the answer: RFC 8252, 7.3. No name: others may answer it.
 bool IsLoopbackRedirect(absl::string_view uri) {
@@ -41,8 +42,11 @@ bool IsChallenge(const std::string& text) {
 }
 
 std::string Shortened(const std::vector<std::string>& names) {
-  if (names.size() <= kMostNamed) return absl::StrJoin(names, ", ");
-  return absl::StrCat(absl::StrJoin(names.begin(), names.begin() + kMostNamed, ", "), ", ...");
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kMostNamed; ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ", ", names[i].substr(0, kLongestShown));
+  }
+  return names.size() > kMostNamed ? text + ", ..." : text;
 }
 
 }  // namespace
@@ -174,7 +178,7 @@ absl::StatusOr<Person> LoginDesk::Identify(const FinishOrder& order) {
 }
 
 absl::Status LoginDesk::CheckName(const std::string& name) const {
-  const absl::Status form = CheckUserName(name);
+  const absl::Status form = CheckUserName(name.substr(0, kLongestShown));
   if (!form.ok()) {
     return absl::PermissionDeniedError(
         absl::StrCat("the claim \"", settings_.username_claim, "\": ", form.message()));
@@ -190,11 +194,12 @@ absl::Status LoginDesk::CheckName(const std::string& name) const {
 absl::StatusOr<LoggedIn> LoginDesk::FinishNow(const FinishOrder& order) {
   RETURN_IF_ERROR(access_.authenticator().CheckAddress(order.address));
   const absl::StatusOr<Person> person = Identify(order);
-  if (absl::IsUnauthenticated(person.status())) {
-    return access_.authenticator().Refuse("", order.address,
-                                          std::string(person.status().message()));
+  if (!person.ok()) {
+    // Also what is the provider's fault: who makes us ask one that is down makes a record each
+    // time.
+    access_.authenticator().Refuse("", order.address, "").IgnoreError();
+    return person.status();
   }
-  RETURN_IF_ERROR(person.status());
   RETURN_IF_ERROR(CheckName(person->name));
   LoggedIn in{.user = person->name,
               .subject = person->subject,
