@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 #include "base/file.h"
 #include "base/subprocess.h"
@@ -101,12 +103,18 @@ class OidcTest : public ::testing::Test {
     EXPECT_OK(login_.Start(argv, LoginLog(), EnvironmentOf("ann")));
     std::string url;
     EXPECT_OK(WaitFor("the login prints an address", [&] {
-      for (const std::string line : absl::StrSplit(base::ReadFile(LoginLog()).value_or(""), '\n')) {
-        if (absl::StartsWith(line, "  http")) url = line.substr(2);
-      }
+      url = PrintedAddress();
       return !url.empty() || !login_.Running();
     })) << TailOf(LoginLog(), 5);
     return url;
+  }
+  // Where the login sends the browser; empty before it says so.
+  std::string PrintedAddress() const {
+    const std::string log = base::ReadFile(LoginLog()).value_or("");
+    for (absl::string_view line : absl::StrSplit(log, '\n')) {
+      if (absl::ConsumePrefix(&line, "  http")) return absl::StrCat("http", line);
+    }
+    return "";
   }
   std::string LoginLog() const { return folder_ + "/login.log"; }
   // What it says when it has ended.
@@ -177,9 +185,7 @@ TEST_F(OidcTest, AddressIsPastedWhereTheBrowserIsElsewhere) {
                    folder_ + "/typist.log"));
   std::string url;
   ASSERT_OK(WaitFor("the login prints an address", [&] {
-    for (const std::string line : absl::StrSplit(base::ReadFile(LoginLog()).value_or(""), '\n')) {
-      if (absl::StartsWith(line, "  http")) url = line.substr(2);
-    }
+    url = PrintedAddress();
     return !url.empty();
   })) << TailOf(LoginLog(), 5);
   const std::string location = provider.Visit(url);
