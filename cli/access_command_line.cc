@@ -25,13 +25,27 @@ void CommandLine::AddAccessCommands() {
   CLI::App* command = Add("login", "Prove who you are, for some hours",
                           "  fairlead login --user ann\n"
                           "  fairlead login --user ann --token fla_...   the first admin\n"
-                          "  fairlead login --user ann < password.txt",
+                          "  fairlead login --user ann < password.txt\n"
+                          "  fairlead login --oidc                         by your provider",
                           login, &RunLogin);
   command->add_option("--user", login->user, "Name; asked for when it is not given");
   command
       ->add_option("--token", login->first_token,
                    "Token that the controller printed at its first start: makes the first admin")
       ->type_name("TOKEN");
+  CLI::Option* const oidc =
+      command->add_flag("--oidc", login->oidc, "By the OpenID provider of the controller");
+  oidc->excludes("--user")->excludes("--token");
+  command
+      ->add_flag("--no-browser", login->no_browser,
+                 "With --oidc: the browser is on another machine; paste its address")
+      ->needs(oidc);
+  command
+      ->add_option("--port", login->port,
+                   "With --oidc: come back to http://127.0.0.1:PORT/callback (default: any port)")
+      ->check(CLI::Range(1, 65535).description(""))
+      ->type_name("PORT")
+      ->needs(oidc);
   Add("logout", "End the session of the last login", "  fairlead logout",
       std::make_shared<LogoutOptions>(), &RunLogout);
   const auto who = std::make_shared<WhoAmIOptions>();

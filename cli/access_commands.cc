@@ -9,6 +9,7 @@
 
 #include "base/proto_time.h"
 #include "base/status.h"
+#include "cli/oidc_login.h"
 #include "cli/render/access_text.h"
 
 namespace fairlead::cli {
@@ -47,6 +48,19 @@ absl::StatusOr<std::string> ReadNewPassword(Session& session) {
   return password;
 }
 
+// Of a login that went well.
+absl::StatusOr<int> KeepSession(Session& session, const std::string& user, const std::string& token,
+                                const google::protobuf::Timestamp& expires) {
+  ASSIGN_OR_RETURN(const ConnectionOptions connection, session.Connection());
+  RETURN_IF_ERROR(SaveSession(session.environment(), connection.controller, token),
+                  "keep the session");
+  session.Print(absl::StrCat("logged in as ", Printable(user), " until ",
+                             FormatMoment(base::FromProto(expires), session.text_options()), "\n"));
+  if (session.environment().variable("FAIRLEAD_TOKEN").value_or("").empty()) return kExitOk;
+  session.environment().err << "fairlead: FAIRLEAD_TOKEN is set and goes before the session\n";
+  return kExitOk;
+}
+
 template <typename Message>
 absl::StatusOr<int> PrintList(Session& session, OutputFormat output, const Message& message,
                               std::string (*render)(const Message&, const TextOptions&)) {
@@ -61,6 +75,10 @@ absl::StatusOr<int> PrintList(Session& session, OutputFormat output, const Messa
 }  // namespace
 
 absl::StatusOr<int> RunLogin(Session& session, const LoginOptions& options) {
+  if (options.oidc) {
+    ASSIGN_OR_RETURN(const v1::OidcFinishResponse in, LogInByOidc(session, options));
+    return KeepSession(session, in.user(), in.token(), in.expires());
+  }
   v1::LoginRequest request;
   request.set_user(options.user);
   request.set_first_token(options.first_token);
@@ -72,17 +90,9 @@ absl::StatusOr<int> RunLogin(Session& session, const LoginOptions& options) {
   } else {
     ASSIGN_OR_RETURN(*request.mutable_password(), ReadNewPassword(session));
   }
-  ASSIGN_OR_RETURN(const ConnectionOptions connection, session.Connection());
   ASSIGN_OR_RETURN(ControllerClient* const controller, session.Controller());
   ASSIGN_OR_RETURN(const v1::LoginResponse response, controller->Login(request));
-  RETURN_IF_ERROR(SaveSession(session.environment(), connection.controller, response.token()),
-                  "keep the session");
-  session.Print(absl::StrCat(
-      "logged in as ", Printable(request.user()), " until ",
-      FormatMoment(base::FromProto(response.expires()), session.text_options()), "\n"));
-  if (session.environment().variable("FAIRLEAD_TOKEN").value_or("").empty()) return kExitOk;
-  session.environment().err << "fairlead: FAIRLEAD_TOKEN is set and goes before the session\n";
-  return kExitOk;
+  return KeepSession(session, request.user(), response.token(), response.expires());
 }
 
 absl::StatusOr<int> RunLogout(Session& session, const LogoutOptions& /*options*/) {

@@ -17,6 +17,12 @@ struct LoginOptions {
   std::string user;
   // Of the first start: makes the first admin.
   std::string first_token;
+  // By the OpenID provider of the controller, which then says who it is.
+  bool oidc = false;
+  // The browser is on another machine: its address is pasted.
+  bool no_browser = false;
+  // Of 127.0.0.1, where the browser comes back to; 0 is any.
+  uint16_t port = 0;
 };
 // Reads the password from standard input, on a terminal without showing it.
 absl::StatusOr<int> RunLogin(Session& session, const LoginOptions& options);

@@ -36,6 +36,7 @@ _fairlead() {
     completion) COMPREPLY=($(compgen -W $'bash\nzsh\nfish' -- "$current")) ;;
     user) COMPREPLY=($(compgen -W $'list\nadd\nchange\ndisable\nenable\npassword' -- "$current")) ;;
     key) COMPREPLY=($(compgen -W $'create\nlist\nrevoke' -- "$current")) ;;
+    login) COMPREPLY=($(compgen -W $'--user\n--token\n--oidc\n--no-browser\n--port' -- "$current")) ;;
     audit) COMPREPLY=($(compgen -W $'verify' -- "$current")) ;;
     plan|sync|wait|status)
       names="$(fairlead __complete names resource_sync 2>/dev/null)"
@@ -115,6 +116,7 @@ _fairlead() {
     completion) _values 'shell' bash zsh fish ;;
     user) _values 'action' list add change disable enable password ;;
     key) _values 'action' create list revoke ;;
+    login) compadd -- --user --token --oidc --no-browser --port ;;
     audit) _values 'action' verify ;;
     plan|sync|wait|status)
       names=("${(@f)$(fairlead __complete names resource_sync 2>/dev/null)}")
@@ -148,6 +150,10 @@ complete -c fairlead -n "__fish_seen_subcommand_from completion" -a "bash zsh fi
 complete -c fairlead -n "__fish_seen_subcommand_from agent" -a "token list revoke rotate (fairlead __complete names server 2>/dev/null)"
 complete -c fairlead -n "__fish_seen_subcommand_from user" -a "list add change disable enable password"
 complete -c fairlead -n "__fish_seen_subcommand_from key" -a "create list revoke"
+complete -c fairlead -n "__fish_seen_subcommand_from login" -l user -x -d "Name"
+complete -c fairlead -n "__fish_seen_subcommand_from login" -l oidc -d "By the OpenID provider"
+complete -c fairlead -n "__fish_seen_subcommand_from login" -l no-browser -d "Paste the address"
+complete -c fairlead -n "__fish_seen_subcommand_from login" -l port -x -d "Where the browser comes back to"
 complete -c fairlead -n "__fish_seen_subcommand_from audit" -a "verify"
 complete -c fairlead -n "__fish_seen_subcommand_from import" -F -a "compose docker"
 complete -c fairlead -n "__fish_seen_subcommand_from plan sync wait status" -a "(fairlead __complete names resource_sync 2>/dev/null)"

@@ -13,6 +13,7 @@
 #include "cli/rpc_error.h"
 #include "fairlead/v1/access_service.grpc.pb.h"
 #include "fairlead/v1/enrolment.grpc.pb.h"
+#include "fairlead/v1/oidc.grpc.pb.h"
 #include "fairlead/v1/secret_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
@@ -153,6 +154,7 @@ struct ControllerClient::Connection {
   std::unique_ptr<v1::SecretService::Stub> secrets;
   std::unique_ptr<v1::AgentAdminService::Stub> agents;
   std::unique_ptr<v1::AccessService::Stub> access;
+  std::unique_ptr<v1::OidcService::Stub> oidc;
 };
 
 absl::StatusOr<std::unique_ptr<ControllerClient>> ControllerClient::Create(
@@ -174,6 +176,7 @@ absl::StatusOr<std::unique_ptr<ControllerClient>> ControllerClient::Create(
   connection->secrets = v1::SecretService::NewStub(channel);
   connection->agents = v1::AgentAdminService::NewStub(channel);
   connection->access = v1::AccessService::NewStub(channel);
+  connection->oidc = v1::OidcService::NewStub(channel);
   return std::unique_ptr<ControllerClient>(new ControllerClient(std::move(connection)));
 }
 
@@ -337,6 +340,16 @@ absl::StatusOr<v1::ApproveResponse> ControllerClient::Approve(const v1::ApproveR
 
 absl::StatusOr<v1::LoginResponse> ControllerClient::Login(const v1::LoginRequest& request) {
   return connection_->Call(*connection_->access, &v1::AccessService::Stub::Login, request);
+}
+
+absl::StatusOr<v1::OidcBeginResponse> ControllerClient::OidcBegin(
+    const v1::OidcBeginRequest& request) {
+  return connection_->Call(*connection_->oidc, &v1::OidcService::Stub::Begin, request);
+}
+
+absl::StatusOr<v1::OidcFinishResponse> ControllerClient::OidcFinish(
+    const v1::OidcFinishRequest& request) {
+  return connection_->Call(*connection_->oidc, &v1::OidcService::Stub::Finish, request);
 }
 
 absl::StatusOr<v1::LogoutResponse> ControllerClient::Logout(const v1::LogoutRequest& request) {

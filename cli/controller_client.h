@@ -12,6 +12,7 @@
 #include "cli/config.h"
 #include "fairlead/v1/access_service.pb.h"
 #include "fairlead/v1/enrolment.pb.h"
+#include "fairlead/v1/oidc.pb.h"
 #include "fairlead/v1/secret_service.pb.h"
 #include "fairlead/v1/service.pb.h"
 
@@ -77,6 +78,8 @@ class ControllerClient {
   absl::StatusOr<v1::RotateAgentsResponse> RotateAgents(const v1::RotateAgentsRequest& request);
 
   absl::StatusOr<v1::LoginResponse> Login(const v1::LoginRequest& request);
+  absl::StatusOr<v1::OidcBeginResponse> OidcBegin(const v1::OidcBeginRequest& request);
+  absl::StatusOr<v1::OidcFinishResponse> OidcFinish(const v1::OidcFinishRequest& request);
   absl::StatusOr<v1::LogoutResponse> Logout(const v1::LogoutRequest& request);
   absl::StatusOr<v1::WhoAmIResponse> WhoAmI(const v1::WhoAmIRequest& request);
   absl::StatusOr<v1::ListUsersResponse> ListUsers(const v1::ListUsersRequest& request);

@@ -39,6 +39,7 @@
 #include "controller/office.h"
 #include "controller/routes.h"
 #include "controller/service/access_service.h"
+#include "controller/service/oidc_service.h"
 #include "controller/service/secret_service.h"
 #include "controller/service/services.h"
 #include "controller/store/store_address.h"
@@ -74,7 +75,6 @@ std::map<std::string, v1::ResourceSync> SyncsOf(const loop::LoopView& view) {
   }
   return syncs;
 }
-
 
 agents::SessionTerms TermsOf(const Installation& installation) {
   agents::SessionTerms terms;
@@ -141,6 +141,7 @@ struct Controller::Parts {
   // Absent with `dev`.
   std::unique_ptr<Identities> identities;
   std::unique_ptr<service::AccessServiceImpl> access_service;
+  std::unique_ptr<service::OidcServiceImpl> oidc_service;
   std::unique_ptr<agents::AgentService> agent_service;
   std::unique_ptr<grpc::Server> server;
   // Absent when a socket in a folder is listened on.
@@ -272,6 +273,8 @@ absl::Status Controller::Parts::BuildAccess(const store::StoreImage& image, base
                                                 {.dev = dev,
                                                  .audit_retention = options.audit_retention,
                                                  .rates = options.limits.OfCalls()}));
+  ASSIGN_OR_RETURN(oidc_service, service::OidcServiceImpl::Open(options.oidc, *access, clock),
+                   "--oidc");
   if (dev) return absl::OkStatus();
   const absl::StatusOr<std::string> token = access->directory().MakeFirstToken();
   // There is somebody who can let others in.
@@ -427,6 +430,7 @@ absl::Status Controller::Parts::BuildGrpc() {
   builder.RegisterService(event_service.get());
   builder.RegisterService(secret_service.get());
   builder.RegisterService(access_service.get());
+  builder.RegisterService(oidc_service.get());
   builder.RegisterService(agent_service.get());
   if (identities != nullptr) identities->Register(builder);
   server = builder.BuildAndStart();
@@ -471,6 +475,7 @@ void Controller::Parts::Stop() {
   if (heads != nullptr) heads->Shutdown();
   if (secrets != nullptr) secrets->Shutdown();
   if (users != nullptr) users->Shutdown();
+  if (oidc_service != nullptr) oidc_service->Shutdown();
   if (registry != nullptr) registry->Shutdown();
   if (grpc_port != nullptr) grpc_port->Stop();
   // Streams that watch or follow end with the deadline.

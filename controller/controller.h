@@ -67,6 +67,8 @@ struct ControllerOptions {
   std::string accounts;
   // File of who else keeps secrets; may be empty.
   std::string secrets;
+  // File of the OpenID provider that people may log in by; may be empty.
+  std::string oidc;
   // File of the keys of secrets; empty: `secret.key` in `data_dir`.
   std::string secret_key_file;
   // File of age identities, for files of secrets in git; may be empty.

@@ -50,7 +50,7 @@ void AddLimits(CLI::App& app, Limits& limits) {
 }
 
 void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_secret_file,
-                 std::string& log_level, int& audit_days, double& lease_seconds, int& store_wait) {
+                std::string& log_level, int& audit_days, double& lease_seconds, int& store_wait) {
   app.set_version_flag("--version", "fairlead-controller " FAIRLEAD_VERSION);
   app.set_config("--config", "", "Read options from a TOML file; the command line wins");
   app.add_option("--listen", options.listen, "gRPC address for agents and people")
@@ -101,6 +101,8 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
   app.add_option("--age-key", options.age_key,
                  "File of age identities that decrypts *.sops.json, *.sops.env, *.json.age and "
                  "*.env.age of syncs");
+  app.add_option("--oidc", options.oidc,
+                 "TOML file of an OpenID provider: people may log in by it");
   app.add_option("--secret-key-file", options.secret_key_file,
                  "Keys that secrets are encrypted with; default: secret.key in --data-dir, or the "
                  "systemd credential fairlead-secret-key");

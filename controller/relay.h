@@ -29,8 +29,7 @@ class Relay final : public grpc::CallbackGenericService {
  public:
   // `find_way` returns at once. `on_proven` hears the peer, as gRPC writes it, of callers with a
   // certificate and of those whom the other controller has answered. Any thread calls both.
-  Relay(std::function<RelayWay()> find_way,
-        std::function<void(const std::string& peer)> on_proven)
+  Relay(std::function<RelayWay()> find_way, std::function<void(const std::string& peer)> on_proven)
       : find_way_(std::move(find_way)), on_proven_(std::move(on_proven)) {}
 
   grpc::ServerGenericBidiReactor* CreateReactor(

@@ -40,9 +40,9 @@ absl::Status WaitForDatabase(const std::function<absl::Status()>& ask, base::Clo
   const absl::Duration end = clock.Uptime() + options.wait;
   std::string told;
   for (int attempt = 1; IsAway(status) && clock.Uptime() < end; ++attempt) {
-    const std::string why = absl::StrCat("waits for the database (--store-wait ",
-                                         absl::ToInt64Seconds(options.wait),
-                                         "): ", status.message());
+    const std::string why =
+        absl::StrCat("waits for the database (--store-wait ", absl::ToInt64Seconds(options.wait),
+                     "): ", status.message());
     if (why != told) base::LogWarning("store", why);
     told = why;
     if (options.on_wait != nullptr) options.on_wait(why);

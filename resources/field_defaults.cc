@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "fairlead/v1/accounts.pb.h"
+#include "fairlead/v1/oidc.pb.h"
 #include "fairlead/v1/secret.pb.h"
 #include "resources/field_reader.h"
 #include "resources/field_table.h"
@@ -117,6 +118,7 @@ const Defaults& AllDefaults() {
       }
       AddMessage(v1::AccountsFile::descriptor(), dialect, all);
       AddMessage(v1::SecretsFile::descriptor(), dialect, all);
+      AddMessage(v1::OidcFile::descriptor(), dialect, all);
     }
     return all;
   }();

@@ -10,7 +10,7 @@
 
 namespace fairlead::resources {
 
-// Thread-safe; the result lives for ever. Requires: AccountsFile, SecretsFile, or a
+// Thread-safe; the result lives for ever. Requires: AccountsFile, SecretsFile, OidcFile, or a
 // message that it or a kind reaches.
 const google::protobuf::Message& DefaultsOf(const google::protobuf::Descriptor* message,
                                             v1::Dialect dialect);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 
 #include "fairlead/v1/accounts.pb.h"
+#include "fairlead/v1/oidc.pb.h"
 #include "fairlead/v1/resource.pb.h"
 #include "fairlead/v1/secret.pb.h"
 
@@ -89,6 +90,7 @@ const Tables& AllTables() {
     AddTable(v1::Resource::descriptor(), all);
     AddTable(v1::AccountsFile::descriptor(), all);
     AddTable(v1::SecretsFile::descriptor(), all);
+    AddTable(v1::OidcFile::descriptor(), all);
     return all;
   }();
   return tables;

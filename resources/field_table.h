@@ -64,7 +64,7 @@ struct FieldTable {
   const Field* Find(absl::string_view key) const;
 };
 
-// Requires: Resource, AccountsFile, SecretsFile, or a message that one of them reaches.
+// Requires: Resource, AccountsFile, SecretsFile, OidcFile, or a message that one of them reaches.
 // Thread-safe.
 const FieldTable& FieldsOf(const google::protobuf::Descriptor* message);
 

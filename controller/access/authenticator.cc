@@ -41,6 +41,10 @@ absl::Status Authenticator::Refuse(const std::string& user, const std::string& a
   return absl::UnauthenticatedError(reason);
 }
 
+absl::Status Authenticator::CheckAddress(const std::string& address) const {
+  return lockout_.Check("", address, clock_.Uptime());
+}
+
 absl::StatusOr<Caller> Authenticator::Authenticate(const Credentials& credentials) {
   if (!credentials.bearer.empty()) return FromBearer(credentials);
   Caller caller;
@@ -68,6 +72,19 @@ absl::StatusOr<Caller> Authenticator::FromBearer(const Credentials& credentials)
     const std::optional<Session> session = sessions_.Find(*secret, now);
     if (!session.has_value()) {
       return absl::UnauthenticatedError("the session is over; log in again with: fairlead login");
+    }
+    if (session->claimed_groups.has_value()) {
+      // Also a local user that was added meanwhile; the name is that one's now.
+      if (identities->users.contains(session->user)) {
+        return absl::UnauthenticatedError(
+            "the session is over: there is a local user of that name now");
+      }
+      return Caller{.kind = Caller::Kind::kOidc,
+                    .name = session->user,
+                    .session_id = secret->id,
+                    .groups = *session->claimed_groups,
+                    .address = address,
+                    .expires = session->expires};
     }
     const v1::LocalUser* const user = identities->ActiveUser(session->user);
     if (user == nullptr || base::FromProto(user->password_changed()) > session->begun) {
@@ -130,7 +147,7 @@ absl::StatusOr<v1::LocalUser> Authenticator::CheckPassword(const std::string& us
 }
 
 absl::Status Authenticator::CheckFirstToken(const std::string& token, const std::string& address) {
-  RETURN_IF_ERROR(lockout_.Check("", address, clock_.Uptime()));
+  RETURN_IF_ERROR(CheckAddress(address));
   if (directory_.IsFirstToken(token)) return absl::OkStatus();
   return Refuse("", address,
                 "the token of the first start is not this one, or was used; a start without users "

@@ -55,11 +55,14 @@ class Authenticator {
   // As CheckPassword, for the token of the first start.
   absl::Status CheckFirstToken(const std::string& token, const std::string& address);
 
- private:
-  absl::StatusOr<Caller> FromBearer(const Credentials& credentials);
-  // Unauthenticated with the reason, after counting it.
+  // ResourceExhausted while too many logins from there have failed.
+  absl::Status CheckAddress(const std::string& address) const;
+  // Unauthenticated with the reason, after counting it. `user` may be empty.
   absl::Status Refuse(const std::string& user, const std::string& address,
                       const std::string& reason);
+
+ private:
+  absl::StatusOr<Caller> FromBearer(const Credentials& credentials);
 
   Directory& directory_;
   Sessions& sessions_;

@@ -173,6 +173,17 @@ TEST_F(AuthenticatorTest, SessionEndsByTimeByLogoutAndWithItsUser) {
   EXPECT_FALSE(WithBearer(kept).ok());
 }
 
+TEST_F(AuthenticatorTest, SessionOfTheProviderEndsWhenALocalUserTakesItsName) {
+  const auto claimed = std::vector<std::string>{"web"};
+  const std::string token = sessions_.Open("ann", clock_.Now(), claimed).token;
+  const auto caller = WithBearer(token);
+  ASSERT_TRUE(caller.ok()) << caller.status();
+  EXPECT_EQ(caller->Text(), "oidc/ann");
+  EXPECT_EQ(caller->groups, claimed);
+  AddUser("ann");
+  EXPECT_THAT(WithBearer(token).status().message(), HasSubstr("local user of that name"));
+}
+
 TEST_F(AuthenticatorTest, PasswordsOfNobodyAndOfTheDisabledFailAlike) {
   AddUser("ann");
   AddUser("root", true);

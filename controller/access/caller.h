@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -19,6 +20,8 @@ struct Caller {
     // A client certificate that is not an agent's.
     kCertificate,
     kUser,
+    // Whom the OpenID provider vouches for, with no record here.
+    kOidc,
     kKey,
     // The agent of a server.
     kAgent,
@@ -33,6 +36,8 @@ struct Caller {
         return absl::StrCat("certificate/", name);
       case Kind::kUser:
         return absl::StrCat("user/", name);
+      case Kind::kOidc:
+        return absl::StrCat("oidc/", name);
       case Kind::kKey:
         return absl::StrCat("key/", name.empty() ? "" : absl::StrCat(name, "/"), key_name);
       case Kind::kAgent:
@@ -57,6 +62,8 @@ struct Caller {
   std::string key_name;
   // Of a session.
   std::string session_id;
+  // Of kOidc: the user groups that its claims make.
+  std::vector<std::string> groups;
   // IP address without a port, or "unix".
   std::string address;
   // Of the session or key.

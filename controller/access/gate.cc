@@ -168,6 +168,10 @@ Rights Gate::RightsOf(const Caller& caller) const {
       return {policy, policy->GroupsOf(caller.name, {})};
     case Caller::Kind::kUser:
       return of_user(caller.name);
+    case Caller::Kind::kOidc:
+      // The name of a local user is that one's alone.
+      if (identities->users.contains(caller.name)) return {};
+      return {policy, policy->GroupsOf(caller.name, caller.groups)};
     case Caller::Kind::kKey: {
       const KnownKey* const key = identities->ActiveKey(caller.key_id, clock_.Now());
       if (key == nullptr) return {};
@@ -197,7 +201,7 @@ bool Gate::MayRead(const Caller& caller, absl::string_view resource) const {
 std::vector<std::string> Gate::GroupsOf(const Caller& caller) const {
   const std::shared_ptr<const Policy> policy = this->policy();
   const std::shared_ptr<const Identities> identities = directory_.identities();
-  std::vector<std::string> more;
+  std::vector<std::string> more = caller.groups;
   if (const v1::LocalUser* const user = identities->ActiveUser(caller.name)) {
     more.assign(user->groups().begin(), user->groups().end());
   }

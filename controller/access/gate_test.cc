@@ -113,6 +113,18 @@ TEST_F(GateTest, DecidesByTheResourceOfTheRequest) {
   EXPECT_EQ(Stop({.address = "10.0.0.1"}, "stack/web-shop"), absl::StatusCode::kUnauthenticated);
 }
 
+TEST_F(GateTest, WhomTheProviderVouchesForMayDoWhatTheClaimedGroupsMay) {
+  Caller caller{.kind = Caller::Kind::kOidc, .name = "eve", .groups = {"ops"}};
+  const Right execute(v1::PERMISSION_LEVEL_EXECUTE);
+  EXPECT_TRUE(gate_->Check(caller, execute, "stack/web-shop").ok());
+  EXPECT_EQ(gate_->Check(caller, execute, "stack/db").code(), kDenied);
+  EXPECT_FALSE(gate_->IsAdmin(caller));
+  EXPECT_THAT(gate_->GroupsOf(caller), ::testing::ElementsAre("ops"));
+  // The name of an admin is no admin, and may then do nothing at all.
+  caller.name = "root";
+  EXPECT_EQ(gate_->Check(caller, execute, "stack/web-shop").code(), kDenied);
+}
+
 TEST_F(GateTest, RefusalSaysWhoWhatAndTheWayOut) {
   const Admission admission = gate_->Admit(kStop, StopOf("stack/db"), As("ann"));
   EXPECT_EQ(admission.status.message(),

@@ -27,6 +27,7 @@ std::vector<Rule> RuleTable() {
   const std::string syncs = "fairlead.v1.SyncService.";
   const std::string executions = "fairlead.v1.ExecutionService.";
   const std::string access = "fairlead.v1.AccessService.";
+  const std::string oidc = "fairlead.v1.OidcService.";
   const std::string secrets = "fairlead.v1.SecretService.";
   const std::string enrolment = "fairlead.v1.EnrolmentService.";
   const std::string agents = "fairlead.v1.AgentAdminService.";
@@ -59,6 +60,8 @@ std::vector<Rule> RuleTable() {
       {"fairlead.v1.EventService.Watch", Target::kList, read, false, "resource"},
 
       {access + "Login", Target::kOpen, {}, true},
+      {oidc + "Begin", Target::kOpen, {}},
+      {oidc + "Finish", Target::kOpen, {}, true},
       {access + "Logout", Target::kSelf, {}},
       {access + "WhoAmI", Target::kSelf, {}},
       {access + "ListUsers", Target::kSystem, read},

@@ -1,10 +1,12 @@
 #include "controller/access/sessions.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fairlead::access {
 
-Sessions::Opened Sessions::Open(const std::string& user, absl::Time now) {
+Sessions::Opened Sessions::Open(const std::string& user, absl::Time now,
+                                std::optional<std::vector<std::string>> claimed_groups) {
   const Secret secret = NewSecret(kSessionKind);
   const absl::Time expires = now + life_;
   base::MutexLock lock(mutex_);
@@ -15,7 +17,7 @@ Sessions::Opened Sessions::Open(const std::string& user, absl::Time now) {
           return a.second.session.begun < b.second.session.begun;
         }));
   }
-  entries_[secret.id] = {{user, now, expires}, Sha256(secret.secret)};
+  entries_[secret.id] = {{user, now, expires, std::move(claimed_groups)}, Sha256(secret.secret)};
   return {secret.Text(), expires};
 }
 

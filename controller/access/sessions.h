@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -17,6 +18,8 @@ struct Session {
   std::string user;
   absl::Time begun;
   absl::Time expires;
+  // Groups that the OpenID provider's claims make; absent: a local user.
+  std::optional<std::vector<std::string>> claimed_groups;
 };
 
 // In memory: a restart ends them all. Thread-safe.
@@ -29,7 +32,9 @@ class Sessions {
     absl::Time expires;
   };
   // The oldest goes when there are too many.
-  Opened Open(const std::string& user, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  Opened Open(const std::string& user, absl::Time now,
+              std::optional<std::vector<std::string>> claimed_groups = std::nullopt)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Nothing when it is over, or was never.
   std::optional<Session> Find(const Secret& token, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
   void End(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
