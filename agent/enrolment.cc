@@ -276,6 +276,7 @@ absl::Time IdentityKeeper::Attend() {
         return Examine(trust, joined->client.certificate, clock_);
       });
   // It is away, which the connection says already, or it is somebody else.
+  if (absl::IsResourceExhausted(there.status())) return now + kRetry;
   if (!there.ok()) {
     if (!absl::IsUnavailable(there.status())) Tell(std::string(there.status().message()));
     return std::max(due, now + kRetry);

@@ -1,6 +1,6 @@
 #include "base/clock.h"
 
-#include <chrono>
+#include <time.h>
 
 #include "absl/time/clock.h"
 
@@ -11,7 +11,10 @@ class RealClock final : public Clock {
  public:
   absl::Time Now() const override { return absl::Now(); }
   absl::Duration Uptime() const override {
-    return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+    // Goes on while the machine sleeps, as leases and deadlines of others do.
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return absl::DurationFromTimespec(now);
   }
 };
 

@@ -443,7 +443,8 @@ absl::Status Controller::Parts::BuildGrpc() {
 
 void Controller::Parts::OnPass(const loop::LoopView& view) {
   const auto terms = autonomy.Update(view.input);
-  if (!terms.empty()) registry->SetAutonomy(terms);
+  const bool in_office = options.in_office == nullptr || options.in_office();
+  if (!terms.empty() && in_office) registry->SetAutonomy(terms);
   if (view.input.desired->generation == followed) return;
   followed = view.input.desired->generation;
   if (poller != nullptr) poller->SetSyncs(SyncsOf(view));

@@ -51,19 +51,6 @@ std::string TextOf(const access::DeclaredUsers& users) {
   return text;
 }
 
-// Users and user groups as declared, even where a name in them is unknown: what they allow besides
-// counts.
-std::vector<v1::Resource> UserGroupsOf(const loop::LoopView& view) {
-  std::vector<v1::Resource> groups;
-  const auto& resources = view.input.desired->resources;
-  for (auto at = resources.lower_bound({"user", ""});
-       at != resources.end() && (at->first.kind == "user" || at->first.kind == "user_group");
-       ++at) {
-    if (at->second->spec != nullptr) groups.push_back(*at->second->spec);
-  }
-  return groups;
-}
-
 std::vector<access::Subject> SubjectsOf(const loop::LoopView& view) {
   std::vector<access::Subject> subjects;
   for (const auto& [id, desired] : view.input.desired->resources) {
@@ -76,8 +63,35 @@ std::vector<access::Subject> SubjectsOf(const loop::LoopView& view) {
 
 }  // namespace
 
+void DeclaredGroups::Follow(const sync::DesiredState& desired) {
+  std::map<resources::ResourceId, std::shared_ptr<const v1::Resource>> known;
+  is_complete_ = desired.complete;
+  for (auto at = desired.resources.lower_bound({"user", ""});
+       at != desired.resources.end() &&
+       (at->first.kind == "user" || at->first.kind == "user_group");
+       ++at) {
+    std::shared_ptr<const v1::Resource> spec = at->second->spec;
+    const auto before = known_.find(at->first);
+    if (spec == nullptr && before != known_.end()) spec = before->second;
+    if (spec != nullptr) {
+      known[at->first] = std::move(spec);
+    } else {
+      is_complete_ = false;
+    }
+  }
+  known_ = std::move(known);
+}
+
+std::vector<v1::Resource> DeclaredGroups::All() const {
+  std::vector<v1::Resource> all;
+  all.reserve(known_.size());
+  for (const auto& [id, spec] : known_) all.push_back(*spec);
+  return all;
+}
+
 void DeclaredUsers::Follow(const loop::LoopView& view) {
-  access_.gate().SetDeclared(UserGroupsOf(view), SubjectsOf(view));
+  groups_.Follow(*view.input.desired);
+  access_.gate().SetDeclared(groups_.All(), SubjectsOf(view), groups_.is_complete());
   if (!view.input.desired->complete) return;
   access::DeclaredUsers users = UsersOf(*view.input.desired);
   // Even with none: who was declared before may not be any more.

@@ -1,7 +1,10 @@
 // Users of git, wired to the store and the loop.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -9,8 +12,25 @@
 #include "controller/loop/loop_view.h"
 #include "controller/loop/reconciler.h"
 #include "controller/loop/work_queue.h"
+#include "sync/desired.h"
 
 namespace fairlead::controller {
+
+// Users and user groups as they could last be read, even where a name in them is unknown: what
+// they allow besides counts.
+class DeclaredGroups {
+ public:
+  // What is declared and cannot be read stays as it was: nobody it limits may do more meanwhile.
+  void Follow(const sync::DesiredState& desired);
+
+  std::vector<v1::Resource> All() const;
+  // Every source was read once, and every user and group that is declared is known.
+  bool is_complete() const { return is_complete_; }
+
+ private:
+  std::map<resources::ResourceId, std::shared_ptr<const v1::Resource>> known_;
+  bool is_complete_ = false;
+};
 
 // Makes users as `[[user]]` says, on a thread of its own: the loop does not wait for the disk of
 // theirs. What cannot be stored is tried again until it is. Thread-safe.
@@ -24,7 +44,8 @@ class DeclaredUsers {
         queue_(clock, 1, [this](const std::string&) { Work(); }) {}
   ~DeclaredUsers() { Shutdown(); }
 
-  // Permissions count at once. Nobody is disabled before every source was read once.
+  // On the loop's thread alone. Permissions count at once. Nobody is disabled before every source
+  // was read once.
   void Follow(const loop::LoopView& view) ABSL_LOCKS_EXCLUDED(mutex_);
   void Shutdown() { queue_.Shutdown(); }
 
@@ -39,6 +60,8 @@ class DeclaredUsers {
   access::DeclaredUsers wanted_ ABSL_GUARDED_BY(mutex_);
   // What `wanted_` was made of.
   std::string text_ ABSL_GUARDED_BY(mutex_);
+  // Confined to the loop's thread.
+  DeclaredGroups groups_;
   // Confined to the queue's thread.
   std::string last_error_;
   // Last: its thread uses the rest.

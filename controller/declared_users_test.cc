@@ -6,9 +6,11 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "controller/controller.h"
+#include "controller/declared_users.h"
 #include "controller/store/testing/temporary_folder.h"
 #include "fairlead/v1/access_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
@@ -114,6 +116,60 @@ TEST_F(DeclaredUsersTest, AreChangedByTheirDeclarationAlone) {
   EXPECT_TRUE(Eventually([&] { return User("cy").disabled(); }));
   v1::ListResourcesResponse none;
   EXPECT_EQ(read(none).error_code(), grpc::StatusCode::UNAUTHENTICATED);
+}
+
+// Null: what cannot be read.
+void Put(sync::DesiredState& desired, const std::string& kind, const std::string& name,
+         std::shared_ptr<const v1::Resource> spec) {
+  auto resource = std::make_shared<sync::DesiredResource>();
+  resource->id = {kind, name};
+  resource->spec = std::move(spec);
+  desired.resources[resource->id] = resource;
+}
+
+std::shared_ptr<const v1::Resource> GroupOf(const std::string& name, const std::string& user) {
+  auto group = std::make_shared<v1::Resource>();
+  group->set_name(name);
+  group->mutable_user_group()->add_users(user);
+  return group;
+}
+
+TEST(DeclaredGroupsTest, WhatCannotBeReadStaysAsItWas) {
+  DeclaredGroups groups;
+  sync::DesiredState desired;
+  desired.complete = true;
+  Put(desired, "user_group", "ops", GroupOf("ops", "ann"));
+  Put(desired, "user_group", "web", GroupOf("web", "bob"));
+  groups.Follow(desired);
+  EXPECT_TRUE(groups.is_complete());
+  ASSERT_EQ(groups.All().size(), 2u);
+  Put(desired, "user_group", "ops", nullptr);
+  desired.resources.erase(resources::ResourceId{"user_group", "web"});
+  // Twice: what stayed stays.
+  for (int i = 0; i < 2; ++i) {
+    groups.Follow(desired);
+    EXPECT_TRUE(groups.is_complete());
+    ASSERT_EQ(groups.All().size(), 1u);
+    EXPECT_THAT(groups.All()[0].user_group().users(), ElementsAre("ann"));
+  }
+}
+
+TEST(DeclaredGroupsTest, AreCompleteWhenEachIsKnown) {
+  DeclaredGroups groups;
+  sync::DesiredState desired;
+  EXPECT_FALSE(groups.is_complete());
+  groups.Follow(desired);
+  EXPECT_FALSE(groups.is_complete());
+  desired.complete = true;
+  groups.Follow(desired);
+  EXPECT_TRUE(groups.is_complete());
+  // Nobody knows whom it names.
+  Put(desired, "user_group", "ops", nullptr);
+  groups.Follow(desired);
+  EXPECT_FALSE(groups.is_complete());
+  Put(desired, "user_group", "ops", GroupOf("ops", "ann"));
+  groups.Follow(desired);
+  EXPECT_TRUE(groups.is_complete());
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ class EnrolmentPairTest : public ::testing::Test {
     agent::ClientIdentity person;
     person.key = base::MakePrivateKey().value();
     person.certificate = base::IssueCertificate({.common_name = "ann",
-                                                 .uris = {"fairlead://user/ann"},
+                                                 .uris = {"fairlead://person/ann"},
                                                  .not_before = clock_.Now() - absl::Hours(1),
                                                  .not_after = clock_.Now() + absl::Hours(9000)},
                                                 person.key, Data("tls/ca.crt"), Data("tls/ca.key"))

@@ -122,7 +122,7 @@ class LimitsRpcTest : public ::testing::Test {
     ssl.pem_private_key = base::MakePrivateKey().value();
     ssl.pem_cert_chain =
         base::IssueCertificate({.common_name = "ann",
-                                .uris = {"fairlead://user/ann"},
+                                .uris = {"fairlead://person/ann"},
                                 .not_before = now - absl::Hours(1),
                                 .not_after = now + absl::Hours(1)},
                                ssl.pem_private_key, Data("tls/ca.crt"), Data("tls/ca.key"))

@@ -1,5 +1,6 @@
 #include "controller/member.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <utility>
@@ -26,6 +27,8 @@ namespace {
 constexpr absl::Duration kRetry = absl::Milliseconds(200);
 // Who could not act though elected lets others go first.
 constexpr absl::Duration kStandBack = absl::Seconds(10);
+// For the first look at the lease.
+constexpr absl::Duration kLongestLook = absl::Seconds(5);
 // Longer than anybody waits: it does not stand again.
 constexpr absl::Duration kForGood = absl::Hours(24);
 
@@ -154,7 +157,7 @@ absl::Status Member::Parts::Begin() {
       [&]() -> absl::Status {
         ASSIGN_OR_RETURN(lease, store::PostgresLease::Open(*address.postgres, clock.Now()));
         // It is looked at before it is asked for: a stranger must not get it.
-        ASSIGN_OR_RETURN(last, lease->Look(options.lease_duration));
+        ASSIGN_OR_RETURN(last, lease->Look(std::min(options.lease_duration, kLongestLook)));
         return absl::OkStatus();
       },
       clock, base::Random::Real(),

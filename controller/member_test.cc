@@ -61,7 +61,7 @@ class MemberTest : public store::PostgresTest {
     options.data_dir = folder_.File(name);
     options.store = cluster_->Socket(database_);
     options.program = "/bin/false";
-    options.lease_duration = absl::Seconds(1);
+    options.lease_duration = absl::Seconds(2);
     options.on_first_token = [](const std::string&) {};
     return options;
   }
@@ -189,7 +189,7 @@ TEST_F(MemberTest, AnAgentMayNotSpeakForAnotherThroughAStandbyEither) {
 TEST_F(MemberTest, DeadlinesAndCancellationsGoThrough) {
   const auto active = Begin("a");
   const auto standby = Begin("b");
-  const auto stub = v1::EventService::NewStub(Dial(*standby, Issue("fairlead://user/ann")));
+  const auto stub = v1::EventService::NewStub(Dial(*standby, Issue("fairlead://person/ann")));
   v1::WatchRequest request;
   request.set_watch(true);
   v1::WatchResponse response;

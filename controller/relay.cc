@@ -35,8 +35,8 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 class RelayedCall final : public grpc::ServerGenericBidiReactor {
  public:
   RelayedCall(std::shared_ptr<grpc::GenericStub> stub, grpc::GenericCallbackServerContext& caller,
-              const std::function<void(const std::string& peer)>& on_proven)
-      : stub_(std::move(stub)), caller_(caller), on_proven_(on_proven), onward_(*this) {
+              const Relay::OnAnswer& on_answer)
+      : stub_(std::move(stub)), caller_(caller), on_answer_(on_answer), onward_(*this) {
     const agents::CallPeer peer = agents::ReadCallPeer(caller);
     for (const auto& [key, value] : caller.client_metadata()) {
       const absl::string_view name(key.data(), key.size());
@@ -44,10 +44,7 @@ class RelayedCall final : public grpc::ServerGenericBidiReactor {
       context_.AddMetadata(std::string(name), std::string(value.data(), value.size()));
     }
     context_.AddMetadata(agents::kRelayedAddress, peer.address);
-    if (peer.has_certificate) {
-      context_.AddMetadata(agents::kRelayedCertificate, peer.certificate);
-      on_proven_(caller.peer());
-    }
+    if (peer.has_certificate) context_.AddMetadata(agents::kRelayedCertificate, peer.certificate);
     context_.set_deadline(caller.deadline());
     stub_->PrepareBidiStreamingCall(&context_, caller.method(), grpc::StubOptions(), &onward_);
     onward_.AddMultipleHolds(2);
@@ -81,6 +78,9 @@ class RelayedCall final : public grpc::ServerGenericBidiReactor {
   class Onward final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
    public:
     explicit Onward(RelayedCall& call) : call_(call) {}
+    void OnReadInitialMetadataDone(bool ok) override {
+      if (ok) call_.on_answer_(call_.caller_.peer(), call_.caller_.method());
+    }
     void OnReadDone(bool ok) override {
       if (ok) {
         call_.StartWrite(&call_.to_caller_);
@@ -104,10 +104,6 @@ class RelayedCall final : public grpc::ServerGenericBidiReactor {
         call_.caller_.AddTrailingMetadata(std::string(name),
                                           std::string(value.data(), value.size()));
       }
-      // gRPC's own services, such as health, ask nobody who they are.
-      if (status.ok() && !absl::StartsWith(call_.caller_.method(), "/grpc.")) {
-        call_.on_proven_(call_.caller_.peer());
-      }
       call_.Finish(status);
     }
 
@@ -128,7 +124,7 @@ class RelayedCall final : public grpc::ServerGenericBidiReactor {
 
   const std::shared_ptr<grpc::GenericStub> stub_;
   grpc::GenericCallbackServerContext& caller_;
-  const std::function<void(const std::string& peer)>& on_proven_;
+  const Relay::OnAnswer& on_answer_;
   grpc::ClientContext context_;
   Onward onward_;
   // Each belongs to the operation under way.
@@ -146,7 +142,7 @@ grpc::ServerGenericBidiReactor* Relay::CreateReactor(grpc::GenericCallbackServer
   }
   RelayWay way = find_way_();
   if (way.stub == nullptr) return new Refusal(way.why);
-  return new RelayedCall(std::move(way.stub), *context, on_proven_);
+  return new RelayedCall(std::move(way.stub), *context, on_answer_);
 }
 
 }  // namespace fairlead::controller

@@ -27,17 +27,18 @@ struct RelayWay {
 // Outlives the server.
 class Relay final : public grpc::CallbackGenericService {
  public:
-  // `find_way` returns at once. `on_proven` hears the peer, as gRPC writes it, of callers with a
-  // certificate and of those whom the other controller has answered. Any thread calls both.
-  Relay(std::function<RelayWay()> find_way, std::function<void(const std::string& peer)> on_proven)
-      : find_way_(std::move(find_way)), on_proven_(std::move(on_proven)) {}
+  // `find_way` returns at once. `on_answer` hears whom the other controller begins to answer: the
+  // peer as gRPC writes it, and "/package.Service/Method". Any thread calls both.
+  using OnAnswer = std::function<void(const std::string& peer, const std::string& method)>;
+  Relay(std::function<RelayWay()> find_way, OnAnswer on_answer)
+      : find_way_(std::move(find_way)), on_answer_(std::move(on_answer)) {}
 
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override;
 
  private:
   const std::function<RelayWay()> find_way_;
-  const std::function<void(const std::string& peer)> on_proven_;
+  const OnAnswer on_answer_;
 };
 
 }  // namespace fairlead::controller

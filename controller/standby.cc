@@ -11,11 +11,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 
 #include "base/certificate.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/status.h"
+#include "controller/access/call_rates.h"
+#include "controller/access/rules.h"
 #include "controller/grpc_port.h"
 #include "controller/http/endpoints.h"
 #include "controller/http/server.h"
@@ -105,9 +110,10 @@ struct Standby::Parts {
         holder(std::move(name)),
         standing(std::move(look)),
         clock(options.clock == nullptr ? base::Clock::Real() : *options.clock),
+        rates(options.limits.OfCalls()),
         relay([this] { return FindWay(); },
-              [this](const std::string& peer) {
-                if (grpc_port != nullptr) grpc_port->Prove(peer);
+              [this](const std::string& peer, const std::string& method) {
+                if (grpc_port != nullptr && ProvesCaller(method)) grpc_port->Prove(peer);
               }) {}
 
   absl::Status Build();
@@ -116,16 +122,20 @@ struct Standby::Parts {
   absl::Status StartHttp();
   void StartTicker();
   void Stop();
+  // Whether an answer to that method shows that its caller has proven who it is.
+  bool ProvesCaller(absl::string_view method) const;
   RelayWay FindWay() ABSL_LOCKS_EXCLUDED(mutex);
   absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsFor(
       const std::string& address) const;
-  http::HttpReply Answer(const http::HttpRequest& request) const;
+  http::HttpReply Answer(const http::HttpRequest& request);
   http::HttpReply PassOn(const http::HttpRequest& request) const;
 
   const ControllerOptions options;
   const std::string holder;
   const std::function<election::Standing()> standing;
   base::Clock& clock;
+  // Of the HTTP port.
+  access::CallRates rates;
   Relay relay;
   // Absent with `dev`.
   std::unique_ptr<PeerRules> rules;
@@ -250,6 +260,15 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Standby::Parts::Creden
       clock);
 }
 
+bool Standby::Parts::ProvesCaller(absl::string_view method) const {
+  if (options.dev) return true;
+  if (absl::StartsWith(method, "/fairlead.v1.AgentService/")) return true;
+  const access::Rule* const rule =
+      access::Rules::All().Find(absl::StrReplaceAll(absl::StripPrefix(method, "/"), {{"/", "."}}));
+  return rule != nullptr && rule->target != access::Target::kOpen &&
+         rule->target != access::Target::kAgent;
+}
+
 RelayWay Standby::Parts::FindWay() {
   const election::Standing now = standing();
   if (!now.has_other) {
@@ -277,8 +296,16 @@ RelayWay Standby::Parts::FindWay() {
   return {.stub = Take(lanes.back()), .why = ""};
 }
 
-http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) const {
-  if (http::IsWebhookTarget(request.target)) return PassOn(request);
+http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) {
+  access::Caller caller;
+  caller.address = request.address;
+  if (rates.Take(access::RateIdentity(caller), clock.Uptime()).wait > absl::ZeroDuration()) {
+    return {.status = 429, .body = "too many requests\n"};
+  }
+  if (http::IsWebhookTarget(request.target)) {
+    if (request.method != "POST") return {.status = 405, .body = "POST only\n"};
+    return PassOn(request);
+  }
   const election::Standing now = standing();
   if (request.target == "/readyz" && now.has_other) {
     return {.status = 200, .body = absl::StrCat("standby: ", now.Text(), "\n")};

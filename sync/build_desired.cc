@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <deque>
 #include <tuple>
 #include <utility>
 
@@ -26,7 +27,7 @@ class Builder {
       : sources_(sources), options_(options), previous_(previous) {
     scope_.hasher = &hasher;
     scope_.variables = &state_->variables;
-    scope_.has = [this](const ResourceId& id) { return IsDeclared(id); };
+    scope_.has = [this](const ResourceId& id) { return FindEntry(id) != nullptr; };
   }
 
   std::shared_ptr<const DesiredState> Build();
@@ -42,13 +43,20 @@ class Builder {
     // Of the previous state; may be null.
     const std::shared_ptr<const DesiredResource>* before = nullptr;
   };
+  // A variable in a file of secrets. The candidate stands for it, at the place of the file.
+  struct Encrypted {
+    Candidate candidate;
+    const resources::VariableValue* value = nullptr;
+  };
 
   void Collect();
   Entry SettleOwner(size_t begin, size_t end) const;
   void FindPrevious();
   void FillVariables();
   void FillEncrypted();
-  bool IsDeclared(const ResourceId& id) const;
+  void SettleEncrypted(const ResourceId& id, const std::vector<Encrypted>& all);
+  // Null when it is not declared.
+  Entry* FindEntry(const ResourceId& id);
   bool IsShareable(const Entry& entry) const;
   void ResolveAll();
   void AddDuplicates(size_t index, ForeignProblems& problems);
@@ -64,6 +72,10 @@ class Builder {
   std::vector<Candidate> candidates_;
   // Sorted by id, as is resources_.
   std::vector<Entry> entries_;
+  // Variables of files of secrets, as if declared there; those that only such files have, in
+  // several origins, are no resources but entries too.
+  std::deque<Declaration> encrypted_;
+  std::vector<Entry> undeclared_;
   DesiredList resources_;
   // Against the previous state.
   absl::flat_hash_set<std::string> changed_names_;
@@ -159,24 +171,46 @@ std::string SealedReason(const SourceSnapshot& source) {
   return "";
 }
 
-// Values of files of secrets go before declared ones.
+// Values of files of secrets go before those that the same origin declares.
 void Builder::FillEncrypted() {
-  std::map<std::string, std::string> places;
-  for (const auto& source : sources_) {
-    if (!source->filters.include_variables) continue;
-    for (const auto& file : source->files) {
+  std::map<ResourceId, std::vector<Encrypted>> found;
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    if (!sources_[i]->filters.include_variables) continue;
+    for (const auto& file : sources_[i]->files) {
       for (const auto& [name, value] : file->variables) {
-        const std::string place = absl::StrCat(source->origin, " ", file->path);
-        const auto [known, is_new] = places.emplace(name, place);
-        state_->variables[name] =
-            is_new ? value
-                   : resources::VariableValue{
-                         "", true,
-                         absl::StrCat("it is in two files of secrets, ", known->second, " and ",
-                                      place, "; keep it in one")};
+        Declaration& declaration = encrypted_.emplace_back();
+        declaration.id = {"variable", name};
+        declaration.position = {file->path, 1, 1};
+        found[declaration.id].push_back({{sources_[i].get(), i, &declaration}, &value});
       }
     }
   }
+  for (const auto& [id, all] : found) SettleEncrypted(id, all);
+}
+
+// As with two declarations: the owner keeps it. That is who declares it, else the first.
+void Builder::SettleEncrypted(const ResourceId& id, const std::vector<Encrypted>& all) {
+  Entry undeclared;
+  undeclared.candidate = all.front().candidate;
+  Entry* const declared = FindEntry(id);
+  Entry& entry = declared == nullptr ? undeclared : *declared;
+  const Declaration* kept = nullptr;
+  for (const Encrypted& each : all) {
+    const auto& [source, index, declaration] = each.candidate;
+    if (source->origin != entry.candidate.source->origin) {
+      entry.losers.push_back(each.candidate);
+    } else if (kept == nullptr) {
+      kept = declaration;
+      state_->variables[id.name] = *each.value;
+    } else {
+      state_->variables[id.name] = {
+          "", true,
+          absl::StrCat("it is in two files of secrets, ", source->origin, " ", kept->position.file,
+                       " and ", source->origin, " ", declaration->position.file,
+                       "; keep it in one")};
+    }
+  }
+  if (!undeclared.losers.empty()) undeclared_.push_back(std::move(undeclared));
 }
 
 void Builder::FillVariables() {
@@ -246,12 +280,12 @@ bool Builder::IsShareable(const Entry& entry) const {
   return before.problems.empty() || before.id.kind != "stack";
 }
 
-bool Builder::IsDeclared(const ResourceId& id) const {
+Builder::Entry* Builder::FindEntry(const ResourceId& id) {
   const auto it = std::lower_bound(entries_.begin(), entries_.end(), id,
                                    [](const Entry& entry, const ResourceId& wanted) {
                                      return entry.candidate.declaration->id < wanted;
                                    });
-  return it != entries_.end() && it->candidate.declaration->id == id;
+  return it != entries_.end() && it->candidate.declaration->id == id ? &*it : nullptr;
 }
 
 void Builder::ResolveAll() {
@@ -370,6 +404,11 @@ void Builder::Summarise() {
     }
     summaries[source.get()] = &summary;
   }
+  const auto add_losers = [&](const Entry& entry) {
+    for (const Candidate& loser : entry.losers) {
+      summaries[loser.source]->problems.push_back(LoserProblem(entry, loser));
+    }
+  };
   for (size_t i = 0; i < entries_.size(); ++i) {
     SourceSummary& summary = *summaries[entries_[i].candidate.source];
     ++summary.resources;
@@ -377,10 +416,9 @@ void Builder::Summarise() {
     if (!problems.empty()) {
       summary.problems.insert(summary.problems.end(), problems.begin(), problems.end());
     }
-    for (const Candidate& loser : entries_[i].losers) {
-      summaries[loser.source]->problems.push_back(LoserProblem(entries_[i], loser));
-    }
+    add_losers(entries_[i]);
   }
+  for (const Entry& entry : undeclared_) add_losers(entry);
   for (const auto& source : sources_) {
     SourceSummary& summary = state_->sources[source->origin];
     std::stable_sort(summary.problems.begin(), summary.problems.end(), IsBefore);

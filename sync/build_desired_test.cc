@@ -139,6 +139,44 @@ TEST(BuildDesiredStateTest, FilesOfSecretsGiveValuesAndTakeThemFromThoseWhoNeedT
               HasSubstr("s.sops.env and resource_sync/main t.sops.env; keep it in one"));
 }
 
+TEST(BuildDesiredStateTest, AFileOfSecretsTakesNothingFromAnotherOrigin) {
+  const auto owner = Source(
+      {{"a.toml", absl::StrCat(kServer, Variable("PW", "mine-1", "is_secret = true"),
+                               Deployment("web", "img:1", "", "environment = \"A=[[PW]]\""))}});
+  const auto thief =
+      WithSecrets(*Source({}, "other"), "t.sops.env", {{"PW", {"theirs", true, ""}}});
+  const auto before = Build({owner});
+  for (const auto& state :
+       {Build({owner, thief}), Build({owner, thief}, before.get()), Build({thief, owner})}) {
+    EXPECT_THAT(Get(*state, "deployment/web").secrets, ElementsAre("mine-1"));
+    EXPECT_FALSE(Get(*state, "variable/PW").invalid);
+    ASSERT_EQ(Get(*state, "variable/PW").problems.size(), 1u);
+    EXPECT_EQ(
+        Get(*state, "variable/PW").problems[0].message(),
+        "resource_sync/other declares it too, at t.sops.env:1:1; resource_sync/main keeps it");
+    const auto& problems = state->sources.at("resource_sync/other").problems;
+    ASSERT_EQ(problems.size(), 1u);
+    EXPECT_EQ(problems[0].code(), "two-origins");
+    EXPECT_EQ(problems[0].severity(), v1::SEVERITY_ERROR);
+    EXPECT_EQ(problems[0].file(), "t.sops.env");
+  }
+  EXPECT_THAT(Get(*Build({owner}, Build({owner, thief}).get()), "variable/PW").problems, IsEmpty());
+
+  // Its own file goes before what it declares, also then.
+  const auto both = WithSecrets(*owner, "s.sops.env", {{"PW", {"mine-2", true, ""}}});
+  EXPECT_THAT(Get(*Build({thief, both}), "deployment/web").secrets, ElementsAre("mine-2"));
+
+  // Where nobody declares it the first one keeps it.
+  const auto user = Source(
+      {{"a.toml",
+        absl::StrCat(kServer, Deployment("web", "img:1", "", "environment = \"A=[[PW]]\""))}});
+  const auto state =
+      Build({WithSecrets(*user, "s.sops.env", {{"PW", {"mine-3", true, ""}}}), thief});
+  EXPECT_THAT(Get(*state, "deployment/web").secrets, ElementsAre("mine-3"));
+  EXPECT_EQ(state->sources.at("resource_sync/other").problems.at(0).message(),
+            "resource_sync/main declares it already, at s.sops.env:1:1");
+}
+
 TEST(BuildDesiredStateTest, SharesAllThatDidNotChange) {
   const auto source = Source({{"a.toml", absl::StrCat(kServer, Deployment("api", "img:1"))},
                               {"b.toml", Deployment("web", "img:1")}});

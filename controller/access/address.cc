@@ -17,6 +17,7 @@ namespace {
 
 using Bytes = std::array<unsigned char, 16>;
 constexpr int kMappedBits = 96;
+constexpr std::size_t kSiteBytes = 8;
 
 std::optional<Bytes> BytesOf(absl::string_view text) {
   const std::string address(text);
@@ -41,6 +42,17 @@ std::string AddressOfPeer(absl::string_view peer) {
   if (colon == absl::string_view::npos) return std::string(rest);
   return absl::StrReplaceAll(rest.substr(0, colon),
                              {{"%5B", ""}, {"%5D", ""}, {"[", ""}, {"]", ""}});
+}
+
+std::string SiteOf(const std::string& address) {
+  Bytes bytes{};
+  // With a dot it is one of IPv4, mapped or not: all mapped ones have the same first bits.
+  if (absl::StrContains(address, '.') || inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) {
+    return address;
+  }
+  std::fill(bytes.begin() + kSiteBytes, bytes.end(), 0);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  return inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
 }
 
 absl::StatusOr<Network> Network::Parse(absl::string_view text) {

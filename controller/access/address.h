@@ -13,6 +13,10 @@ namespace fairlead::access {
 // "::1", a socket is "unix"; what cannot be read stays as it is.
 std::string AddressOfPeer(absl::string_view peer);
 
+// Whom an address counts for: of IPv6 the 64 bits that one site has, "2001:db8::"; all else as it
+// is.
+std::string SiteOf(const std::string& address);
+
 // Addresses with the same first bits. A value.
 class Network {
  public:

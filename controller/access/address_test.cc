@@ -44,6 +44,13 @@ TEST(NetworkTest, ContainsWhatHasTheSameFirstBits) {
   }
 }
 
+TEST(SiteTest, OfIpv6IsTheFirstHalf) {
+  EXPECT_EQ(SiteOf("2001:db8:0:7:1:2:3:4"), "2001:db8:0:7::");
+  for (const std::string text : {"10.0.0.1", "::ffff:10.0.0.1", "unix", ""}) {
+    EXPECT_EQ(SiteOf(text), text);
+  }
+}
+
 TEST(NetworkTest, WhatIsNoneIsQuoted) {
   for (const std::string text :
        {"", "10.0.0.0/33", "10.0.0.0/x", "10.0.0/8", "::/129", "a", "/8"}) {

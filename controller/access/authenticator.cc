@@ -20,13 +20,13 @@ constexpr int kPasswordsAtOnce = 2;
 
 // An agent's where one name is a server's.
 Caller FromCertificate(const std::vector<std::string>& names) {
-  Caller caller{.kind = Caller::Kind::kCertificate, .name = "operator"};
+  Caller caller{.kind = Caller::Kind::kCertificate, .name = kOperator};
   for (const std::string& each : names) {
     absl::string_view name = each;
     if (absl::ConsumePrefix(&name, kServerPrefix)) {
       return {.kind = Caller::Kind::kAgent, .name = std::string(name)};
     }
-    if (caller.name == "operator" && absl::ConsumePrefix(&name, kUserPrefix)) {
+    if (caller.name == kOperator && absl::ConsumePrefix(&name, kUserPrefix)) {
       caller.name = std::string(name);
     }
   }

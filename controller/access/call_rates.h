@@ -17,7 +17,7 @@ struct CallRateLimits {
   double per_second = 100;
   // After a pause.
   double at_once = 1000;
-  // Identities remembered; more share what one may.
+  // Addresses remembered, and as many proven identities; more of either share what one may.
   std::size_t most = 10'000;
 };
 
@@ -33,7 +33,7 @@ class CallRates {
 
   explicit CallRates(const CallRateLimits& limits) : limits_(limits) {}
 
-  // Counts a call.
+  // Counts a call. `identity` is a RateIdentity.
   Answer Take(const std::string& identity, absl::Duration uptime) ABSL_LOCKS_EXCLUDED(mutex_);
   const CallRateLimits& limits() const { return limits_; }
 
@@ -44,18 +44,23 @@ class CallRates {
     absl::Duration told = -absl::InfiniteDuration();
   };
 
+  struct Table {
+    std::map<std::string, Bucket> buckets;
+    absl::Duration swept = -absl::InfiniteDuration();
+  };
+
   double Refilled(const Bucket& bucket, absl::Duration uptime) const;
   // Forgets who could make as many calls as who was never here.
-  void Sweep(absl::Duration uptime) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Sweep(Table& table, absl::Duration uptime) const;
 
   const CallRateLimits limits_;
   base::Mutex mutex_;
-  std::map<std::string, Bucket> buckets_ ABSL_GUARDED_BY(mutex_);
-  absl::Duration swept_ ABSL_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
+  // Apart: a flood from many addresses takes no place from who is proven.
+  Table addresses_ ABSL_GUARDED_BY(mutex_);
+  Table proven_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Whom a call counts for: who is proven by name, everybody else by address; of IPv6 by the 64 bits
-// that one site has.
+// Whom a call counts for: who is proven by name, everybody else by SiteOf the address.
 std::string RateIdentity(const Caller& caller);
 
 }  // namespace fairlead::access

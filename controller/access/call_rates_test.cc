@@ -47,8 +47,17 @@ TEST(CallRatesTest, AFloodOfIdentitiesSharesWhatOneMay) {
   }
   EXPECT_EQ(passed, 2);
   // Those who were quiet long enough are forgotten, so that a new one has its own again.
-  EXPECT_EQ(Passing(rates, "user/ann", kStart + absl::Seconds(5)), 2);
-  EXPECT_EQ(Passing(rates, "user/bob", kStart + absl::Seconds(5)), 2);
+  EXPECT_EQ(Passing(rates, "address/a", kStart + absl::Seconds(5)), 2);
+  EXPECT_EQ(Passing(rates, "address/b", kStart + absl::Seconds(5)), 2);
+}
+
+TEST(CallRatesTest, AFloodOfAddressesTakesNoPlaceFromWhoIsProven) {
+  CallRates rates({.per_second = 1, .at_once = 2, .most = 10});
+  for (int i = 0; i < 1000; ++i) rates.Take(absl::StrCat("address/", i), kStart);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Passing(rates, absl::StrCat("agent/", i), kStart), 2);
+  // They are bounded as well.
+  EXPECT_EQ(Passing(rates, "agent/10", kStart), 2);
+  EXPECT_EQ(Passing(rates, "agent/11", kStart), 0);
 }
 
 TEST(CallRatesTest, WhoIsNotProvenCountsByAddress) {

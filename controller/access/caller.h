@@ -9,6 +9,9 @@
 
 namespace fairlead::access {
 
+// Of a client certificate that names no user.
+inline constexpr char kOperator[] = "operator";
+
 // A value: an identity that was proven, not what it may do. That is looked up at each check, so
 // that a change counts at once.
 struct Caller {
@@ -49,7 +52,7 @@ struct Caller {
   }
   // The short form that holds, approvals and runs keep.
   std::string Who() const {
-    if (kind == Kind::kDev) return "operator";
+    if (kind == Kind::kDev) return kOperator;
     if (kind != Kind::kKey) return name;
     return name.empty() ? key_name : absl::StrCat(name, "/", key_name);
   }

@@ -43,10 +43,10 @@ std::vector<Policy::Group> Compile(const std::vector<v1::Resource>& user_groups)
     const v1::UserGroup& declared = resource.user_group();
     absl::StatusOr<Grants> grants = Grants::Compile(declared.all(), declared.permissions());
     if (!grants.ok()) {
-      // Less is allowed, never more.
+      // Less is allowed, never more: whom it names stays named.
       base::LogWarning("access", "user_group \"", resource.name(),
                        "\" allows nothing: ", grants.status().message());
-      continue;
+      grants = Grants();
     }
     groups.push_back({.name = resource.name(),
                       .everyone = declared.everyone(),
@@ -131,17 +131,38 @@ Gate::Gate(Authenticator& authenticator, Directory& directory, base::Clock& cloc
       rates_(rates),
       policy_(std::make_shared<const Policy>()) {}
 
-void Gate::SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects) {
+void Gate::SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects,
+                       bool is_complete) {
   {
     base::MutexLock lock(mutex_);
     // Most commits change neither.
-    if (AreEqual(user_groups_, user_groups) && AreSame(subjects_, subjects)) return;
+    if (AreEqual(user_groups_, user_groups) && AreSame(subjects_, subjects)) {
+      was_complete_ = was_complete_ || is_complete;
+      return;
+    }
   }
   auto made = std::make_shared<const Policy>(Compile(user_groups), subjects);
   base::MutexLock lock(mutex_);
   policy_ = std::move(made);
   user_groups_ = std::move(user_groups);
   subjects_ = std::move(subjects);
+  was_complete_ = was_complete_ || is_complete;
+}
+
+bool Gate::MustWait(const Caller& caller) const {
+  if (caller.kind != Caller::Kind::kCertificate || caller.name == kOperator) return false;
+  {
+    base::MutexLock lock(mutex_);
+    if (was_complete_) return false;
+  }
+  return !directory_.identities()->users.contains(caller.name);
+}
+
+absl::Status Gate::CheckStarted(const Caller& caller) const {
+  if (!MustWait(caller)) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("the controller has not read all user groups yet, and one may name ",
+                   caller.Text(), "; try again later, or with a certificate that names no user"));
 }
 
 std::shared_ptr<const Policy> Gate::policy() const {
@@ -150,6 +171,8 @@ std::shared_ptr<const Policy> Gate::policy() const {
 }
 
 Rights Gate::RightsOf(const Caller& caller) const {
+  // Before the policy is taken, which may be complete a moment later.
+  if (MustWait(caller)) return {};
   const std::shared_ptr<const Policy> policy = this->policy();
   const std::shared_ptr<const Identities> identities = directory_.identities();
   const auto of_user = [&](const std::string& name) {
@@ -188,6 +211,7 @@ Rights Gate::RightsOf(const Caller& caller) const {
 }
 
 absl::Status Gate::Check(const Caller& caller, Right needed, absl::string_view resource) const {
+  RETURN_IF_ERROR(CheckStarted(caller));
   const Rights rights = RightsOf(caller);
   const Right right = resource.empty() ? rights.OfKind(kSystem) : rights.Of(resource);
   if (right.Covers(needed)) return absl::OkStatus();
@@ -268,15 +292,10 @@ absl::Status Gate::Decide(const Rule& rule, const Asked& asked, Admission& admis
                                                     caller.name, " is for the agent alone"));
   }
   admission.resource = asked.resource;
+  if (rule.target == Target::kSelf) return absl::OkStatus();
+  if (rule.target == Target::kSystem) return Check(caller, rule.needed, "");
+  RETURN_IF_ERROR(CheckStarted(caller));
   const Rights rights = RightsOf(caller);
-  switch (rule.target) {
-    case Target::kSelf:
-      return absl::OkStatus();
-    case Target::kSystem:
-      return Check(caller, rule.needed, "");
-    default:
-      break;
-  }
   if (rights.nothing()) {
     return absl::PermissionDeniedError(absl::StrCat(
         caller.Text(), " may do nothing yet: a user_group must name it, or an admin make it one"));

@@ -51,7 +51,7 @@ class Rights {
 
 // A call that was looked at.
 struct Admission {
-  // OK, Unauthenticated, PermissionDenied or ResourceExhausted.
+  // OK, Unauthenticated, PermissionDenied, ResourceExhausted or Unavailable.
   absl::Status status;
   Caller caller;
   // Null when there is none.
@@ -82,9 +82,11 @@ class Gate {
 
   // Before the first call.
   void SetEvents(GateEvents events) { events_ = std::move(events); }
-  // The user groups, users and resources that are declared now.
-  void SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The user groups, users and resources that are declared now. Until they were complete once,
+  // nobody knows whether a group limits a certificate: one that names a user who is no local one
+  // is refused with Unavailable.
+  void SetDeclared(std::vector<v1::Resource> user_groups, std::vector<Subject> subjects,
+                   bool is_complete = true) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Admission Admit(const std::string& method, const google::protobuf::Message& request,
                   const Credentials& credentials) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -95,7 +97,8 @@ class Gate {
 
   // As of now: who is disabled meanwhile has none.
   Rights RightsOf(const Caller& caller) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // PermissionDenied names the caller, what is missing and who can give it.
+  // PermissionDenied names the caller, what is missing and who can give it. Unavailable: see
+  // SetDeclared.
   absl::Status Check(const Caller& caller, Right needed, absl::string_view resource) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   bool MayRead(const Caller& caller, absl::string_view resource) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -106,6 +109,8 @@ class Gate {
  private:
   absl::Status Decide(const Rule& rule, const Asked& asked, Admission& admission) const;
   std::shared_ptr<const Policy> policy() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool MustWait(const Caller& caller) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status CheckStarted(const Caller& caller) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   Authenticator& authenticator_;
   Directory& directory_;
@@ -119,6 +124,7 @@ class Gate {
   // What the policy was made of.
   std::vector<v1::Resource> user_groups_ ABSL_GUARDED_BY(mutex_);
   std::vector<Subject> subjects_ ABSL_GUARDED_BY(mutex_);
+  bool was_complete_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace fairlead::access

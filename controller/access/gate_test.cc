@@ -199,6 +199,65 @@ TEST_F(GateTest, CertificateIsTheOperatorsUnlessItsUserIsKnown) {
   EXPECT_EQ(Stop(with("bob"), "stack/db"), kDenied);
 }
 
+TEST_F(GateTest, GroupThatCannotBeReadStillLimitsWhomItNames) {
+  Declare(R"(
+[[user_group]]
+name = "ops"
+users = ["cert-ann"]
+[[user_group.permission]]
+target = { type = "Stack", id = "web-*" }
+level = "Execute"
+)");
+  v1::Resource group;
+  group.set_name("ops");
+  group.mutable_user_group()->add_users("cert-ann");
+  v1::Permission& permission = *group.mutable_user_group()->add_permissions();
+  permission.mutable_target()->set_type(v1::RESOURCE_TYPE_STACK);
+  permission.mutable_target()->set_id("\\(\\");
+  permission.set_level(v1::PERMISSION_LEVEL_EXECUTE);
+  ASSERT_FALSE(Grants::Compile({}, group.user_group().permissions()).ok());
+  gate_->SetDeclared({group}, {{"stack", "web-shop", {}}});
+  const Credentials ann{.has_certificate = true, .names = {"fairlead://user/cert-ann"}};
+  EXPECT_EQ(Stop(ann, "stack/web-shop"), kDenied);
+}
+
+TEST_F(GateTest, CertificateOfAUserWaitsUntilAllGroupsAreRead) {
+  // As after a start.
+  gate_ = std::make_unique<Gate>(*authenticator_, *directory_, clock_, nullptr);
+  const auto with = [](const std::string& name) {
+    return Credentials{.has_certificate = true, .names = {name}};
+  };
+  const Credentials stranger = with("fairlead://user/stranger");
+  const auto check = [&](absl::StatusCode of_stranger) {
+    EXPECT_EQ(Stop(stranger, "stack/db"), of_stranger);
+    EXPECT_EQ(Admit(kList, v1::ListResourcesRequest(), stranger), of_stranger);
+    EXPECT_EQ(Admit("fairlead.v1.AccessService.ListAudit", v1::ListAuditRequest(), stranger),
+              of_stranger);
+    EXPECT_EQ(gate_->IsAdmin({.kind = Caller::Kind::kCertificate, .name = "stranger"}),
+              of_stranger == kOk);
+    // All others need no declaration.
+    EXPECT_EQ(Stop(with("fairlead://person/anna"), "stack/db"), kOk);
+    EXPECT_EQ(Stop({.has_certificate = true}, "stack/db"), kOk);
+    EXPECT_EQ(Stop(with("fairlead://user/root"), "stack/db"), kOk);
+    EXPECT_EQ(Stop(with("fairlead://user/bob"), "stack/db"), kDenied);
+    EXPECT_EQ(Stop(As("root"), "stack/db"), kOk);
+    EXPECT_EQ(Stop(AsKeyOf("", {}), "stack/db"), kOk);
+    EXPECT_EQ(Admit("fairlead.v1.AgentService.Connect", v1::StopRequest(),
+                    with("fairlead://server/edge-1")),
+              kOk);
+  };
+  constexpr auto kWait = absl::StatusCode::kUnavailable;
+  check(kWait);
+  EXPECT_EQ(Admit("fairlead.v1.AccessService.WhoAmI", v1::WhoAmIRequest(), stranger), kOk);
+  gate_->SetDeclared({}, {}, false);
+  check(kWait);
+  gate_->SetDeclared({}, {});
+  check(kOk);
+  // A source that is not read later keeps nobody out.
+  gate_->SetDeclared({}, {}, false);
+  check(kOk);
+}
+
 TEST_F(GateTest, KeyMayNoMoreThanItsPermissionsAndItsUser) {
   const Credentials narrow = AsKeyOf("root", {"stack:web-*:execute"});
   EXPECT_EQ(Stop(narrow, "stack/web-shop"), kOk);

@@ -1,14 +1,22 @@
 #include "controller/access/lockout.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+
+#include "controller/access/address.h"
 
 namespace fairlead::access {
 namespace {
 
-std::string UserKey(const std::string& user) { return absl::StrCat("user ", user); }
-std::string AddressKey(const std::string& address) { return absl::StrCat("address ", address); }
+constexpr absl::string_view kUserPrefix = "user ";
+
+std::string UserKey(const std::string& user) { return absl::StrCat(kUserPrefix, user); }
+std::string AddressKey(const std::string& address) {
+  return absl::StrCat("address ", SiteOf(address));
+}
 
 }  // namespace
 
@@ -51,9 +59,13 @@ void Lockout::NoteFailure(const std::string& user, const std::string& address,
     return uptime - entry.second.last > policy_.memory;
   });
   while (entries_.size() > policy_.most) {
-    entries_.erase(std::min_element(
-        entries_.begin(), entries_.end(),
-        [](const auto& a, const auto& b) { return a.second.last < b.second.last; }));
+    // Addresses first: who has many must not make the failures of a user forgotten.
+    const auto rank = [](const auto& entry) {
+      return std::pair(absl::StartsWith(entry.first, kUserPrefix), entry.second.last);
+    };
+    entries_.erase(
+        std::min_element(entries_.begin(), entries_.end(),
+                         [&rank](const auto& a, const auto& b) { return rank(a) < rank(b); }));
   }
 }
 

@@ -21,12 +21,12 @@ struct LockoutPolicy {
   absl::Duration longest_wait = absl::Minutes(15);
   // After so long without a failure all is forgotten.
   absl::Duration memory = absl::Hours(1);
-  // Names and addresses remembered; the oldest go first.
+  // Names and addresses remembered; the oldest go first, addresses before names.
   std::size_t most = 10'000;
 };
 
-// Counts failures for each user and for each address. Thread-safe. Time is `Clock::Uptime`, so
-// that nobody shortens a wait by setting the clock.
+// Counts failures for each user and for each address, by SiteOf it. Thread-safe. Time is
+// `Clock::Uptime`, so that nobody shortens a wait by setting the clock.
 class Lockout {
  public:
   explicit Lockout(const LockoutPolicy& policy = {}) : policy_(policy) {}
@@ -51,7 +51,7 @@ class Lockout {
 
   const LockoutPolicy policy_;
   mutable base::Mutex mutex_;
-  // By "user NAME" and "address IP".
+  // By "user NAME" and "address SITE".
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 

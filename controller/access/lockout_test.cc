@@ -57,6 +57,21 @@ TEST_F(LockoutTest, AddressThatTriesManyUsersIsLockedOutOfAll) {
   EXPECT_TRUE(IsFree("bob", "10.0.0.2"));
 }
 
+TEST_F(LockoutTest, AddressesOfOneSiteAreOne) {
+  for (int i = 0; i < 21; ++i) Fail(1, "", absl::StrCat("2001:db8::", i + 1));
+  EXPECT_FALSE(IsFree("", "2001:db8::ffff"));
+  EXPECT_TRUE(IsFree("", "2001:db8:0:1::1"));
+}
+
+TEST_F(LockoutTest, AFloodOfAddressesMakesNoUserForgotten) {
+  Lockout small(LockoutPolicy{.free_of_a_user = 0, .most = 10});
+  small.NoteFailure("ann", "", now_);
+  for (int i = 0; i < 100; ++i) {
+    small.NoteFailure("", absl::StrCat("10.0.0.", i), now_ + absl::Nanoseconds(i + 1));
+  }
+  EXPECT_FALSE(small.Check("ann", "", now_).ok());
+}
+
 TEST_F(LockoutTest, SuccessForgetsTheUserAndAnHourEverything) {
   Fail(6, "ann", "10.0.0.1");
   lockout_.NoteSuccess("ann");

@@ -1,5 +1,7 @@
 #include "controller/agents/call_peer.h"
 
+#include <utility>
+
 #include "absl/strings/match.h"
 
 #include "base/certificate.h"
@@ -36,10 +38,12 @@ CallPeer ReadCallPeer(const grpc::CallbackServerContext& context) {
   }
   CallPeer peer;
   peer.address = IsRelayed(context) ? MetadataOf(context, kRelayedAddress) : direct.address;
-  peer.certificate = MetadataOf(context, kRelayedCertificate);
-  peer.has_certificate = !peer.certificate.empty();
-  const auto facts = base::ReadCertificate(peer.certificate);
+  std::string certificate = MetadataOf(context, kRelayedCertificate);
+  const auto facts = base::ReadCertificate(certificate);
+  // Who had none, or one that nobody can read, is nobody.
   if (!facts.ok()) return peer;
+  peer.has_certificate = true;
+  peer.certificate = std::move(certificate);
   peer.names = facts->uris;
   peer.names.insert(peer.names.end(), facts->dns.begin(), facts->dns.end());
   peer.names.insert(peer.names.end(), facts->addresses.begin(), facts->addresses.end());

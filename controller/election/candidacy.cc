@@ -3,13 +3,20 @@
 #include <algorithm>
 
 namespace fairlead::election {
+namespace {
+
+// Who is not in office has nothing to lose by asking again.
+constexpr absl::Duration kLongestPatience = absl::Seconds(5);
+
+}  // namespace
 
 absl::Duration Candidacy::NextAt() const {
   return term_ == 0 ? due_ : std::min(due_, valid_until_);
 }
 
 absl::Duration Candidacy::PatienceAt(absl::Duration now) const {
-  return term_ == 0 ? terms_.lease : std::min(terms_.renew_every(), valid_until_ - now);
+  return term_ == 0 ? std::min(terms_.lease, kLongestPatience)
+                    : std::min(terms_.renew_every(), valid_until_ - now);
 }
 
 void Candidacy::OnAnswer(absl::Duration sent, absl::Duration now,

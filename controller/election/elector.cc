@@ -39,6 +39,7 @@ Elector::~Elector() { Stop(); }
 
 void Elector::Start() {
   thread_ = std::thread([this] { Run(); });
+  watch_ = std::thread([this] { Watch(); });
 }
 
 void Elector::Stop() {
@@ -48,6 +49,7 @@ void Elector::Stop() {
     changed_.SignalAll();
   }
   if (thread_.joinable()) thread_.join();
+  if (watch_.joinable()) watch_.join();
 }
 
 Standing Elector::standing() const {
@@ -155,32 +157,57 @@ void Elector::CheckOverrunLocked() {
   mutex_.Lock();
 }
 
+bool Elector::ExpireLocked() {
+  const int64_t before = standing_.term;
+  candidacy_.Expire(Uptime());
+  const bool changed = PublishLocked(before);
+  CheckOverrunLocked();
+  return changed;
+}
+
+void Elector::TellLocked() {
+  if (options_.on_change == nullptr) return;
+  mutex_.Unlock();
+  options_.on_change();
+  mutex_.Lock();
+}
+
+void Elector::Watch() {
+  base::MutexLock lock(mutex_);
+  while (!stopping_) {
+    if (ExpireLocked()) TellLocked();
+    const absl::Duration left =
+        candidacy_.term() == 0 ? options_.terms.lease : candidacy_.valid_until() - Uptime();
+    const absl::Duration pause = over_since_.has_value() ? kLook : left;
+    if (!stopping_ && pause > absl::ZeroDuration()) changed_.WaitFor(mutex_, pause);
+  }
+}
+
 void Elector::Run() {
   base::MutexLock lock(mutex_);
   while (!stopping_) {
-    const int64_t before = standing_.term;
-    candidacy_.Expire(Uptime());
-    bool changed = PublishLocked(before);
+    bool changed = ExpireLocked();
     // Not before the last office has ended here, and its end is told.
     if (!ended_.empty() && Uptime() >= report_at_) ReportLocked();
     const bool may_ask = candidacy_.term() != 0 || acting_ == 0;
     if (may_ask && candidacy_.IsDue(Uptime())) {
-      const int64_t asked = standing_.term;
       AskLocked();
-      changed = PublishLocked(asked) || changed;
+      changed = PublishLocked(standing_.term) || changed;
     }
-    CheckOverrunLocked();
-    if (changed && options_.on_change) {
-      mutex_.Unlock();
-      options_.on_change();
-      mutex_.Lock();
-    }
+    if (changed) TellLocked();
     absl::Duration pause = candidacy_.NextAt() - Uptime();
     if (candidacy_.term() == 0 && acting_ != 0) pause = kLook;
     if (!ended_.empty()) pause = std::min(pause, report_at_ - Uptime());
     if (!stopping_ && pause > absl::ZeroDuration()) changed_.WaitFor(mutex_, pause);
   }
   if (!ended_.empty()) ReportLocked();
+  // An office that nobody has begun to act in.
+  const int64_t term = candidacy_.term();
+  if (term == 0) return;
+  mutex_.Unlock();
+  const absl::Status released = lease_->Release(term, kLastPatience);
+  mutex_.Lock();
+  if (!released.ok()) base::LogWarning("election", "the lease is kept: ", released.message());
 }
 
 }  // namespace fairlead::election

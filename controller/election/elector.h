@@ -39,7 +39,7 @@ struct Standing {
 struct ElectorOptions {
   store::LeaseClaim claim;
   ElectionTerms terms;
-  // The office began or ended. Called on the elector's thread; returns at once.
+  // The office began or ended. Called on the elector's threads; returns at once.
   std::function<void()> on_change;
   // What acted in an office that has ended must have ended itself after so long,
   absl::Duration longest_end = absl::Seconds(10);
@@ -47,8 +47,9 @@ struct ElectorOptions {
   std::function<void()> on_overrun;
 };
 
-// Thread-safe. One thread of its own, which does nothing else, so that nothing keeps it from
-// renewing. While what acted in the last office has not ended, it does not stand again.
+// Thread-safe. Two threads of its own: one asks the database, and the other one sees to it that an
+// office ends in time, however long a question takes (names are looked up without a limit). While
+// what acted in the last office has not ended, it does not stand again.
 class Elector {
  public:
   Elector(std::unique_ptr<store::Lease> lease, ElectorOptions options);
@@ -82,6 +83,11 @@ class Elector {
   };
 
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Watch() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the office when its time is over, and the process when that does not help. True when the
+  // standing is another.
+  bool ExpireLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Asks the database, without the lock.
   void AskLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells the database of offices that ended.
@@ -115,6 +121,7 @@ class Elector {
   absl::Duration report_at_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
+  std::thread watch_;
 };
 
 }  // namespace fairlead::election

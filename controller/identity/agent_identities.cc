@@ -228,6 +228,22 @@ absl::StatusOr<v1::AgentCertificate> AgentIdentities::RecordOf(const std::string
   return record;
 }
 
+namespace {
+
+// Whoever is a controller may say for whom it calls: no other authority makes one.
+absl::Status CheckNamesNoController(const std::string& chain) {
+  ASSIGN_OR_RETURN(const base::CertificateFacts facts, base::ReadCertificate(chain));
+  for (const std::string& uri : facts.uris) {
+    if (absl::StartsWith(uri, kControllerUri)) {
+      return absl::PermissionDeniedError(
+          absl::StrCat("only the controllers' own authority makes certificates for ", uri));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status AgentIdentities::CheckPeer(const std::string& chain) const {
   base::ChainCheck check{.chain = chain,
                          .roots = options_.authority.certificate,
@@ -243,6 +259,7 @@ absl::Status AgentIdentities::CheckPeer(const std::string& chain) const {
   if (options_.other_authorities.empty()) return ours;
   check.roots = options_.other_authorities;
   const absl::Status theirs = base::VerifyChain(check);
+  if (theirs.ok()) RETURN_IF_ERROR(CheckNamesNoController(chain));
   // Whose it is tells more than that the other one does not know it.
   return theirs.ok() || absl::StrContains(ours.message(), "not known here") ? theirs : ours;
 }

@@ -82,6 +82,16 @@ std::map<std::string, const v1::Repo*> ReposOf(const sync::SourceSnapshot& snaps
 
 bool HoldsResources(const resources::ParsedFile& file) { return !file.declarations.empty(); }
 
+// A file of secrets that could not be decrypted.
+bool IsClosed(const resources::ParsedFile& file) {
+  return std::any_of(file.problems.begin(), file.problems.end(),
+                     [](const v1::Problem& problem) {
+                       return problem.code() == resources::kEncryptedFileCode;
+                     }) &&
+         std::all_of(file.variables.begin(), file.variables.end(),
+                     [](const auto& variable) { return variable.second.value.empty(); });
+}
+
 // A resource of a file that cannot be read, with the mistake of the file.
 resources::Declaration SpoiltWith(const resources::ParsedFile& file,
                                   const resources::ResourceId& id) {
@@ -136,7 +146,7 @@ absl::Status SourceLoader::ReadWhole(Tree& tree) {
     if (!IsResourceFile(entry)) continue;
     while (known != tree_.files.end() && (*known)->path < entry.path) ++known;
     const bool same = known != tree_.files.end() && (*known)->path == entry.path &&
-                      (*known)->blob_id == entry.blob_id;
+                      (*known)->blob_id == entry.blob_id && !IsClosed(*(*known)->parsed);
     if (same) {
       AddFile(*known, tree);
     } else {
@@ -150,6 +160,11 @@ absl::Status SourceLoader::ReadWhole(Tree& tree) {
 // Null when the whole tree has to be read.
 std::unique_ptr<SourceLoader::Changes> SourceLoader::FindChanges(const Tree& tree) {
   if (tree_.snapshot == nullptr || tree_.paths != tree.paths) return nullptr;
+  // A file of secrets declares nothing, and so is among these.
+  if (std::any_of(tree_.empty.begin(), tree_.empty.end(),
+                  [](const FilePointer& file) { return IsClosed(*file->parsed); })) {
+    return nullptr;
+  }
   // A path that is not there any more is an error, which the listing words.
   for (const std::string& path : tree.paths) {
     if (!mirror_.TreeId(tree.commit, path).ok()) return nullptr;
@@ -388,6 +403,17 @@ SourceLoader::StackFileList SourceLoader::FindFilesOf(const resources::Declarati
         TooManyBytesProblem(declaration, place, total));
   }
   return found;
+}
+
+std::string ClosedFiles(const sync::SourceSnapshot& snapshot) {
+  std::string text;
+  for (const auto& file : snapshot.files) {
+    if (!IsClosed(*file)) continue;
+    for (const v1::Problem& problem : file->problems) {
+      absl::StrAppend(&text, problem.file(), " ", problem.message(), "\n");
+    }
+  }
+  return text;
 }
 
 std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(

@@ -28,7 +28,8 @@ namespace fairlead::loop {
 class SourceLoader {
  public:
   using AskRepo = std::function<RepoAnswer(const RepoQuestion&)>;
-  // Reads a file of secrets; never fails (ParsedFile::variables).
+  // Reads a file of secrets; never fails (ParsedFile::variables). One that is closed (ClosedFiles)
+  // is read anew by each load: the reason may be a key that comes later, or a busy machine.
   using Decrypt =
       std::function<resources::ParsedFile(const std::string& path, absl::string_view content)>;
 
@@ -117,6 +118,9 @@ class SourceLoader {
 std::shared_ptr<const sync::SourceSnapshot> SnapshotOfFiles(
     const std::string& origin, const std::string& name, const v1::ResourceSync& spec,
     const std::vector<v1::SourceFile>& files, const sync::DesiredState& in_force);
+
+// Files of secrets without any value, and why, as text; empty: there is none.
+std::string ClosedFiles(const sync::SourceSnapshot& snapshot);
 
 // What is kept of a sync once `snapshot` is in force; `good_revision` is that of the record before.
 v1::SyncRecord RecordOf(const sync::SourceSnapshot& snapshot, const std::string& good_revision,

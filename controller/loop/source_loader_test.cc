@@ -5,11 +5,16 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <random>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 
+#include "base/mutex.h"
+#include "controller/loop/sync_poller.h"
+#include "resources/problem_codes.h"
 #include "sync/git/fetch.h"
 #include "sync/git/testing/git_origin.h"
 
@@ -53,6 +58,27 @@ std::string Variable(absl::string_view name, absl::string_view description = "")
   return absl::StrCat("[[variable]]\nname = \"", name, "\"\ndescription = \"", description, "\"\n");
 }
 
+v1::Problem ClosedProblem(const std::string& path) {
+  v1::Problem problem;
+  problem.set_file(path);
+  problem.set_code(resources::kEncryptedFileCode);
+  problem.set_message("no key");
+  return problem;
+}
+
+class FetchObserver : public Observer {
+ public:
+  explicit FetchObserver(std::function<void()> on_fetched) : on_fetched_(std::move(on_fetched)) {}
+  void OnFetched(const std::string& /*sync*/, absl::Duration /*took*/,
+                 const absl::Status& outcome) override {
+    EXPECT_TRUE(outcome.ok()) << outcome;
+    on_fetched_();
+  }
+
+ private:
+  const std::function<void()> on_fetched_;
+};
+
 class SourceLoaderTest : public ::testing::Test {
  protected:
   SourceLoaderTest() {
@@ -76,7 +102,10 @@ class SourceLoaderTest : public ::testing::Test {
           decrypted_.push_back(path);
           resources::ParsedFile file;
           file.path = path;
-          file.variables["SECRET"] = {std::string(content), true, ""};
+          const bool is_closed = closed_.contains(path);
+          file.variables["SECRET"] = {is_closed ? "" : std::string(content), true,
+                                      is_closed ? "no key" : ""};
+          if (is_closed) file.problems.push_back(ClosedProblem(path));
           return file;
         });
   }
@@ -110,6 +139,8 @@ class SourceLoaderTest : public ::testing::Test {
   std::map<std::string, RepoAnswer> answers_;
   // Paths, in order.
   std::vector<std::string> decrypted_;
+  // Paths of those that cannot be decrypted now.
+  std::set<std::string> closed_;
   v1::ResourceSync spec_;
 };
 
@@ -133,6 +164,96 @@ TEST_F(SourceLoaderTest, DecryptsFilesOfSecretsWhenTheyChangeOnly) {
   origin_.Git({"rm", "-q", "in/s.sops.env"});
   origin_.CommitAll("gone");
   EXPECT_EQ(Load(good)->files.size(), 2u);
+}
+
+TEST_F(SourceLoaderTest, TriesAFileOfSecretsThatIsClosedAgainWithEachLoad) {
+  origin_.Write("a.toml", Variable("a"));
+  origin_.Write("good.sops.env", "open");
+  origin_.CommitFile("t.env.age", "second");
+  closed_ = {"t.env.age"};
+  const auto first = Load();
+  EXPECT_EQ(ClosedFiles(*first), "t.env.age no key\n");
+  // Neither the same revision nor one that leaves the file alone keeps the failure.
+  for (const bool is_new : {false, true}) {
+    if (is_new) origin_.CommitFile("a.toml", Variable("a", "new"));
+    decrypted_.clear();
+    Load();
+    EXPECT_THAT(decrypted_, ElementsAre("t.env.age"));
+  }
+  closed_.clear();
+  const auto open = Load();
+  EXPECT_EQ(open->files[2]->variables.at("SECRET").value, "second");
+  EXPECT_EQ(open->files[1], first->files[1]);
+  EXPECT_THAT(ClosedFiles(*open), IsEmpty());
+  decrypted_.clear();
+  Load();
+  EXPECT_THAT(decrypted_, IsEmpty());
+}
+
+TEST_F(SourceLoaderTest, ThePollerHandsTheSameRevisionOnOnceItsSecretsAreOpen) {
+  const std::string commit = origin_.CommitFile("t.env.age", "second");
+  base::Mutex mutex;
+  base::CondVar changed;
+  bool is_closed = true;
+  int fetches = 0;
+  std::vector<SnapshotPointer> handed;
+  FetchObserver observer([&] {
+    base::MutexLock lock(mutex);
+    ++fetches;
+    changed.SignalAll();
+  });
+  SyncPoller poller(
+      {.directory = folder_.path() + "/syncs",
+       .repo_directory = folder_.path() + "/repositories",
+       .helper_program = FETCH_HELPER_PROGRAM,
+       .decrypt =
+           [&](const std::string& path, absl::string_view content) {
+             base::MutexLock lock(mutex);
+             resources::ParsedFile file;
+             file.path = path;
+             if (is_closed) {
+               file.problems.push_back(ClosedProblem(path));
+             } else {
+               file.variables["SECRET"] = {std::string(content), true, ""};
+             }
+             return file;
+           }},
+      base::Clock::Real(), base::Random::Real(), observer,
+      [&](SnapshotPointer snapshot, const v1::SyncRecord&) {
+        base::MutexLock lock(mutex);
+        handed.push_back(std::move(snapshot));
+        changed.SignalAll();
+      },
+      [](const std::string& sync, const absl::Status& why) {
+        ADD_FAILURE() << sync << ": " << why;
+      });
+  const auto wait = [&](const auto& condition) {
+    base::MutexLock lock(mutex);
+    while (!condition() && changed.WaitFor(mutex, absl::Seconds(60))) {
+    }
+    EXPECT_TRUE(condition());
+  };
+  spec_.set_url(origin_.url());
+  spec_.set_branch("main");
+  spec_.mutable_fetch_timeout()->set_seconds(60);
+  poller.SetSyncs({{"main", spec_}});
+  wait([&] { return handed.size() == 1; });
+
+  // One poll that finds it closed as before, and the next one.
+  poller.Trigger("main");
+  wait([&] { return fetches == 2; });
+  {
+    base::MutexLock lock(mutex);
+    is_closed = false;
+  }
+  poller.Trigger("main");
+  wait([&] { return handed.size() == 2; });
+
+  poller.Shutdown();
+  EXPECT_THAT(ClosedFiles(*handed[0]), HasSubstr("t.env.age"));
+  EXPECT_EQ(handed[0]->revision, commit);
+  EXPECT_EQ(handed[1]->revision, commit);
+  EXPECT_EQ(handed[1]->files[0]->variables.at("SECRET").value, "second");
 }
 
 TEST_F(SourceLoaderTest, ReadsOnlyWhatChangedAgain) {

@@ -175,6 +175,7 @@ v1::SyncRecord SyncPoller::NoteLocked(const sync::SourceSnapshot& snapshot,
   sync.handed_on = snapshot.revision;
   sync.handed_spec = spec.SerializeAsString();
   sync.handed_others = snapshot.other_sources;
+  sync.handed_closed = ClosedFiles(snapshot);
   sync.record = RecordOf(snapshot, sync.record.good_revision(), clock_.Now());
   return sync.record;
 }
@@ -195,7 +196,8 @@ void SyncPoller::HandOn(const std::shared_ptr<Sync>& sync, const v1::ResourceSyn
     if (sync->removed) return;
     sync->state.revision = snapshot->revision;
     if (sync->handed_on == snapshot->revision && sync->handed_spec == spec.SerializeAsString() &&
-        sync->handed_others == snapshot->other_sources) {
+        sync->handed_others == snapshot->other_sources &&
+        sync->handed_closed == ClosedFiles(*snapshot)) {
       return;
     }
     record = NoteLocked(*snapshot, spec, *sync);

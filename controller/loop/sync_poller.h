@@ -52,7 +52,8 @@ struct PollerOptions {
 // One job per sync at a time; different syncs run side by side. Thread-safe.
 class SyncPoller {
  public:
-  // `on_snapshot` receives each new revision, from a worker thread. References outlive the
+  // `on_snapshot` receives each new revision, from a worker thread; also one again of which another
+  // repository or the reason of a closed file of secrets has changed. References outlive the
   // poller.
   SyncPoller(PollerOptions options, base::Clock& clock, base::Random& random, Observer& observer,
              std::function<void(SnapshotPointer, v1::SyncRecord)> on_snapshot,
@@ -96,6 +97,8 @@ class SyncPoller {
     // Spec under which it was handed on, and what of other repositories was in it.
     std::string handed_spec;
     std::map<resources::ResourceId, std::string> handed_others;
+    // Its ClosedFiles.
+    std::string handed_closed;
     // Other repositories have changed since.
     bool reload = false;
     // Of what was handed on last, also before a restart.

@@ -11,7 +11,6 @@
 #include "base/status.h"
 #include "base/subprocess.h"
 #include "resources/encrypted_name.h"
-#include "resources/interpolation.h"
 #include "resources/problem_codes.h"
 
 namespace fairlead::secrets {
@@ -33,10 +32,6 @@ v1::Problem MakeProblem(const std::string& path, const std::string& message,
   problem.set_message(message);
   problem.set_suggestion(suggestion);
   return problem;
-}
-
-bool IsName(const std::string& name) {
-  return resources::IsPlaceholder(absl::StrCat("[[", name, "]]"));
 }
 
 }  // namespace
@@ -128,20 +123,22 @@ resources::ParsedFile EncryptedFiles::Read(const std::string& path,
   if (!values.ok()) {
     const std::string why = absl::StrCat(path, " cannot be decrypted: ", values.status().message());
     for (const std::string& name : names) {
-      if (IsName(name)) file.variables[name] = {"", true, why};
+      if (IsVariableName(name)) file.variables[name] = {"", true, why};
     }
     if (names.empty()) file.sealed = why;
     file.problems.push_back(
         MakeProblem(path, absl::StrCat("cannot be decrypted: ", values.status().message()),
-                    "what needs a value of it waits; after a change of the key restart the "
-                    "controller"));
+                    "what needs a value of it waits; it is tried again at each poll of the sync"));
     return file;
   }
   for (const auto& [name, value] : *values) {
-    if (!IsName(name)) {
-      file.problems.push_back(
-          MakeProblem(path, absl::StrCat("key \"", name, "\" cannot be the name of a variable"),
-                      "[[NAME]] has letters, digits, _, . and -"));
+    if (!IsVariableName(name)) {
+      // A file of age hides its names too.
+      const std::string key =
+          absl::EndsWith(path, ".age") ? "a key" : absl::StrCat("key \"", name, "\"");
+      file.problems.push_back(MakeProblem(path,
+                                          absl::StrCat(key, " cannot be the name of a variable"),
+                                          "[[NAME]] has letters, digits, _, . and -"));
     } else if (value.size() > kLargestValue) {
       file.variables[name] = {"", true,
                               absl::StrCat(path, ": the value has ", value.size(),

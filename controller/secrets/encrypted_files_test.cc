@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/subprocess.h"
 #include "base/testing/scratch_folder.h"
+#include "controller/secrets/sops_file.h"
 
 namespace fairlead::secrets {
 namespace {
@@ -156,7 +157,48 @@ TEST_F(EncryptedFilesTest, ANameThatNothingCanUseIsAWarning) {
       "b.json.age", RunProgram({"age", "-r", recipient}, R"({"two words": "x", "GOOD": "y"})").out);
   EXPECT_THAT(ValuesOf(file), UnorderedElementsAre(Pair("GOOD", "y")));
   ASSERT_THAT(file.problems, SizeIs(1));
-  EXPECT_THAT(file.problems[0].message(), HasSubstr("two words"));
+  EXPECT_THAT(file.problems[0].message(),
+              AllOf(HasSubstr("a key cannot be the name"), Not(HasSubstr("two words"))));
+}
+
+TEST_F(EncryptedFilesTest, NothingOfAFileOfAgeIsQuoted) {
+  const std::string recipient(
+      absl::StripAsciiWhitespace(RunProgram({"age-keygen", "-y", key_file_}).out));
+  const auto read = [&](const std::string& text) {
+    return Read("t.env.age", RunProgram({"age", "-r", recipient}, text).out);
+  };
+  for (const char* const text : {"A=b\nsEcr/eT+0=\n", "A=b\nPASSWORD: sEcr/eT=\n", "A=b\nsEcreT\n",
+                                 "sEcreT=b\nsEcreT=c\n"}) {
+    const resources::ParsedFile file = read(text);
+    ExpectClosed(file, "line 2");
+    EXPECT_THAT(file.sealed, Not(HasSubstr("sEcr")));
+    EXPECT_THAT(file.problems[0].message(), Not(HasSubstr("sEcr")));
+    EXPECT_THAT(file.variables, IsEmpty());
+  }
+}
+
+TEST_F(EncryptedFilesTest, ANameThatStandsTwiceClosesTheFile) {
+  // The MAC covers neither: what is not encrypted, and what is empty.
+  ExpectClosed(Read("v.sops.env", absl::StrCat("SHOP_TOKEN=mine\n", Fixture("shop.sops.env"))),
+               "named twice");
+  ExpectClosed(Read("v.sops.env", absl::StrCat(Fixture("shop.sops.env"), "SHOP_TOKEN=\n")),
+               "named twice");
+  const std::string json = Fixture("values.sops.json");
+  const auto with = [&json](const std::string& more) {
+    return absl::StrCat("{", more, ", ", json.substr(json.find('{') + 1));
+  };
+  ExpectClosed(Read("v.sops.json", with(R"("DB_PASSWORD": "")")), "named twice");
+  ExpectClosed(Read("v.sops.json", with(R"("db.user": "")")), "\"db.user\" is named twice");
+  ExpectClosed(Read("v.sops.json", with(R"("hosts.0": "")")), "\"hosts.0\" is named twice");
+
+  for (const char* const text : {R"({"A": "x", "A": "y"})", R"({"a": {"b": "x"}, "a.b": "y"})",
+                                 R"({"l": [{"a": 1, "a": 2}]})"}) {
+    EXPECT_THAT(std::string(ParseJsonValues(text).status().message()), HasSubstr("named twice"));
+  }
+  const auto marks = ParseJsonValues(R"({"a:\"{b\\": "x:\\\":", "c": ["d:", {"a": "e"}]})");
+  ASSERT_TRUE(marks.ok()) << marks.status();
+  EXPECT_THAT(*marks, SizeIs(3));
+  EXPECT_TRUE(absl::IsInvalidArgument(ParseDotenvValues("A=x\nB=y\nA=\n").status()));
 }
 
 TEST_F(EncryptedFilesTest, ReadsWhatTheRealSopsWrites) {

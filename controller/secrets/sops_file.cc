@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -20,6 +21,7 @@
 #include "absl/strings/strip.h"
 
 #include "base/status.h"
+#include "resources/interpolation.h"
 
 namespace fairlead::secrets {
 namespace {
@@ -52,7 +54,8 @@ std::string NumberText(double number) {
 
 std::string BooleanText(bool value) { return value ? "True" : "False"; }
 
-// Goes through a document; each leaf with what names it and what it is bound to.
+// Goes through a document; each leaf with what names it and what it is bound to, until `visit`
+// returns an error.
 template <typename Visit>
 absl::Status Walk(const json::value& value, const std::string& name, const std::string& bound_to,
                   const Visit& visit) {
@@ -81,9 +84,30 @@ absl::Status Walk(const json::value& value, const std::string& name, const std::
   } else {
     text = NumberText(value.to_number<double>());
   }
-  visit(SopsValue{
+  return visit(SopsValue{
       .name = name, .bound_to = bound_to, .text = std::move(text), .is_boolean = value.is_bool()});
-  return absl::OkStatus();
+}
+
+std::size_t CountKeys(const json::value& value) {
+  std::size_t count = 0;
+  if (const json::object* const object = value.if_object()) {
+    for (const auto& [key, member] : *object) count += 1 + CountKeys(member);
+  } else if (const json::array* const array = value.if_array()) {
+    for (const json::value& item : *array) count += CountKeys(item);
+  }
+  return count;
+}
+
+// Keys as written in valid JSON: each has its colon, outside of strings.
+std::size_t CountWrittenKeys(absl::string_view content) {
+  std::size_t count = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    if (content[i] == '"') in_string = !in_string;
+    if (in_string && content[i] == '\\') ++i;
+    if (!in_string && content[i] == ':') ++count;
+  }
+  return count;
 }
 
 absl::StatusOr<json::object> ParseObject(absl::string_view content) {
@@ -91,6 +115,10 @@ absl::StatusOr<json::object> ParseObject(absl::string_view content) {
   json::value document = json::parse({content.data(), content.size()}, failed);
   if (failed) return absl::InvalidArgumentError("it is not JSON");
   if (!document.is_object()) return absl::InvalidArgumentError("it is no JSON object");
+  // The parser keeps the last of equal keys and says nothing.
+  if (CountKeys(document) != CountWrittenKeys(content)) {
+    return absl::InvalidArgumentError("a key is named twice in one object; remove one of them");
+  }
   return std::move(document.get_object());
 }
 
@@ -192,29 +220,45 @@ std::string VariableText(const std::string& text, bool is_bool) {
   return is_bool ? absl::AsciiStrToLower(text) : text;
 }
 
-// Lines KEY=VALUE in order; a comment has no key.
-absl::StatusOr<std::vector<std::pair<std::string, std::string>>> DotenvLines(
-    absl::string_view content) {
-  std::vector<std::pair<std::string, std::string>> lines;
+struct DotenvLine {
+  int number = 0;
+  // A comment has none.
+  std::string key;
+  std::string text;
+};
+
+// Lines KEY=VALUE in order.
+absl::StatusOr<std::vector<DotenvLine>> DotenvLines(absl::string_view content) {
+  std::vector<DotenvLine> lines;
+  std::set<absl::string_view> keys;
   int number = 0;
   for (absl::string_view line : absl::StrSplit(content, '\n')) {
     ++number;
     absl::ConsumeSuffix(&line, "\r");
     if (line.empty()) continue;
     if (absl::ConsumePrefix(&line, "#")) {
-      lines.emplace_back("", std::string(line));
+      lines.push_back({number, "", std::string(line)});
       continue;
     }
     const std::size_t equals = line.find('=');
     if (equals == absl::string_view::npos || equals == 0) {
       return absl::InvalidArgumentError(absl::StrCat("line ", number, " is not KEY=VALUE"));
     }
-    lines.emplace_back(std::string(line.substr(0, equals)), std::string(line.substr(equals + 1)));
+    if (!keys.insert(line.substr(0, equals)).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the key of line ", number, " is named twice; remove one of them"));
+    }
+    lines.push_back(
+        {number, std::string(line.substr(0, equals)), std::string(line.substr(equals + 1))});
   }
   return lines;
 }
 
 }  // namespace
+
+bool IsVariableName(absl::string_view name) {
+  return resources::IsPlaceholder(absl::StrCat("[[", name, "]]"));
+}
 
 absl::StatusOr<SopsFile> ParseSopsJson(absl::string_view content) {
   ASSIGN_OR_RETURN(json::object document, ParseObject(content));
@@ -237,11 +281,19 @@ absl::StatusOr<SopsFile> ParseSopsJson(absl::string_view content) {
     }
   }
   RETURN_IF_ERROR(CheckMetadata(file));
+  std::set<std::string> names;
+  const auto add = [&](SopsValue leaf) {
+    if (!names.insert(leaf.name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", leaf.name, "\" is named twice; remove one of them"));
+    }
+    file.values.push_back(std::move(leaf));
+    return absl::OkStatus();
+  };
   for (const auto& [key, value] : document) {
     if (key == "sops") continue;
     const std::string name(key.data(), key.size());
-    RETURN_IF_ERROR(Walk(value, name, absl::StrCat(name, ":"),
-                         [&file](SopsValue leaf) { file.values.push_back(std::move(leaf)); }));
+    RETURN_IF_ERROR(Walk(value, name, absl::StrCat(name, ":"), add));
   }
   return file;
 }
@@ -250,7 +302,7 @@ absl::StatusOr<SopsFile> ParseSopsDotenv(absl::string_view content) {
   ASSIGN_OR_RETURN(const auto lines, DotenvLines(content));
   SopsFile file;
   bool has_metadata = false;
-  for (const auto& [key, written] : lines) {
+  for (const auto& [number, key, written] : lines) {
     const std::string text = absl::StrReplaceAll(written, {{"\\n", "\n"}});
     absl::string_view field = key;
     if (!absl::ConsumePrefix(&field, kFlatMetadata)) {
@@ -327,7 +379,10 @@ absl::StatusOr<NamedValues> ParseJsonValues(absl::string_view content) {
   ASSIGN_OR_RETURN(const json::object document, ParseObject(content));
   NamedValues values;
   RETURN_IF_ERROR(Walk(document, "", "", [&values](const SopsValue& leaf) {
-    values[leaf.name] = VariableText(leaf.text, leaf.is_boolean);
+    return values.emplace(leaf.name, VariableText(leaf.text, leaf.is_boolean)).second
+               ? absl::OkStatus()
+               : absl::InvalidArgumentError(
+                     "a name is named twice, with dots and as nested keys; remove one of them");
   }));
   return values;
 }
@@ -335,8 +390,15 @@ absl::StatusOr<NamedValues> ParseJsonValues(absl::string_view content) {
 absl::StatusOr<NamedValues> ParseDotenvValues(absl::string_view content) {
   ASSIGN_OR_RETURN(const auto lines, DotenvLines(content));
   NamedValues values;
-  for (const auto& [key, text] : lines) {
-    if (!key.empty()) values[key] = text;
+  for (const auto& [number, key, text] : lines) {
+    if (key.empty()) continue;
+    if (!IsVariableName(key)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", number,
+                       " is not KEY=VALUE: before the first = there is something else than "
+                       "letters, digits, _, . and -"));
+    }
+    values[key] = text;
   }
   return values;
 }

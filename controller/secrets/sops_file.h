@@ -38,8 +38,12 @@ struct SopsFile {
   bool mac_only_encrypted = false;
 };
 
+// Whether [[NAME]] can stand for it.
+bool IsVariableName(absl::string_view name);
+
 // InvalidArgument says what the file lacks: above all the metadata, without which nothing in it is
-// encrypted. No message holds a value.
+// encrypted; or that a name stands for two values, of which the MAC might cover the other one. No
+// message holds a value.
 absl::StatusOr<SopsFile> ParseSopsJson(absl::string_view content);
 absl::StatusOr<SopsFile> ParseSopsDotenv(absl::string_view content);
 
@@ -47,7 +51,8 @@ absl::StatusOr<SopsFile> ParseSopsDotenv(absl::string_view content);
 // file was changed without SOPS. InvalidArgument for what SOPS does not write.
 absl::StatusOr<NamedValues> DecryptSops(const SopsFile& file, const std::string& data_key);
 
-// Documents in clear, as `age` gives them back.
+// Documents in clear, as `age` gives them back. Names may be secrets too: no message holds one, and
+// a line of dotenv whose key cannot be the name of a variable is InvalidArgument.
 absl::StatusOr<NamedValues> ParseJsonValues(absl::string_view content);
 absl::StatusOr<NamedValues> ParseDotenvValues(absl::string_view content);
 

@@ -87,6 +87,8 @@ class StreamReactor final : public grpc::ServerWriteReactor<Response> {
       : feed_(std::move(feed)), on_end_(std::move(on_end)) {
     base::MutexLock lock(feed_->mutex_);
     feed_->reactor_ = this;
+    // Whoever passes the call on knows by this that it was let in, before there is anything to say.
+    this->StartSendInitialMetadata();
     feed_->PumpLocked();
   }
 

@@ -44,6 +44,17 @@ std::string PostgresAddress::ConnectionString() const {
   return text;
 }
 
+void PostgresAddress::PutNextHostFirst() {
+  for (const char* const key : {"host", "hostaddr", "port"}) {
+    const auto found = parameters.find(key);
+    if (found == parameters.end()) continue;
+    const std::size_t comma = found->second.find(',');
+    if (comma == std::string::npos) continue;
+    found->second =
+        absl::StrCat(found->second.substr(comma + 1), ",", found->second.substr(0, comma));
+  }
+}
+
 absl::StatusOr<PostgresAddress> ParsePostgresAddress(const std::string& url,
                                                      const std::string& password_file) {
   char* error = nullptr;

@@ -16,6 +16,8 @@ struct PostgresAddress {
   std::string Name() const;
   // As libpq takes it. Holds the password: never shown.
   std::string ConnectionString() const;
+  // Of several hosts the second one becomes the first, and the first one the last.
+  void PutNextHostFirst();
 };
 
 // Reads postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?sslmode=...&sslrootcert=...]. What is

@@ -82,8 +82,14 @@ class PostgresLease::Link {
       step = ::PQconnectPoll(connection_);
     }
     if (::PQsetnonblocking(connection_, 1) != 0) return Lost();
-    // What waits longer than anybody wants to know is ended by the server.
-    return Ask("SET statement_timeout = '5s'", {}, end).status();
+    // What waits longer than anybody wants to know is ended by the server. A lease that a crash of
+    // the server can take back is none.
+    return Ask("SELECT set_config('statement_timeout', '5s', false), "
+               "set_config('default_transaction_isolation', 'read committed', false), "
+               "CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') "
+               "THEN set_config('synchronous_commit', 'on', false) END",
+               {}, end)
+        .status();
   }
 
   absl::StatusOr<Rows> Ask(const std::string& sql, const std::vector<std::string>& values,
@@ -185,7 +191,10 @@ absl::StatusOr<PostgresLease::Rows> PostgresLease::Ask(const std::string& sql,
                                                        absl::Duration end) {
   if (link_ == nullptr) {
     auto link = std::make_unique<Link>(address_.Name());
-    RETURN_IF_ERROR(link->Connect(address_, end));
+    const absl::Status connected = link->Connect(address_, end);
+    // The next one may answer; by itself libpq goes on only from one that says no.
+    if (absl::IsDeadlineExceeded(connected)) address_.PutNextHostFirst();
+    RETURN_IF_ERROR(connected);
     link_ = std::move(link);
   }
   absl::StatusOr<Rows> rows = link_->Ask(Statement(sql), values, end);

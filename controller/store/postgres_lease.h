@@ -44,7 +44,7 @@ class PostgresLease final : public Lease {
                            absl::Duration end);
   absl::StatusOr<LeaseSight> LookUntil(absl::Duration end);
 
-  const PostgresAddress address_;
+  PostgresAddress address_;
   std::unique_ptr<Link> link_;
 };
 

@@ -1,6 +1,8 @@
 #include "controller/store/postgres_store.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -49,7 +51,21 @@ absl::Status TakenOver(const std::string& name) {
                    "stop one of the two"));
 }
 
-absl::Status Migrate(PostgresConnection& connection, absl::Time now, int to_version) {
+// With the row locked no later office can begin.
+absl::Status CheckTerm(PostgresConnection& connection, int64_t term) {
+  if (term == 0) return absl::OkStatus();
+  bool is_present = false;
+  RETURN_IF_ERROR(connection.Query("SELECT 1 FROM store_writer WHERE term = $1 FOR UPDATE",
+                                   {SqlValue::Integer(term)}, [&is_present](const SqlRow&) {
+                                     is_present = true;
+                                     return absl::OkStatus();
+                                   }));
+  return is_present ? absl::OkStatus() : TakenOver(connection.name());
+}
+
+// `term`: only in that office; 0 in any.
+absl::Status Migrate(PostgresConnection& connection, absl::Time now, int to_version,
+                     int64_t term = 0) {
   ASSIGN_OR_RETURN(const int version, SchemaVersion(connection));
   RETURN_IF_ERROR(CheckSchemaIsKnown(connection.name(), version, Migrations()));
   ASSIGN_OR_RETURN(
@@ -58,8 +74,8 @@ absl::Status Migrate(PostgresConnection& connection, absl::Time now, int to_vers
   const bool migrates = version < to_version;
   if (!migrates && !newest_table.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(connection.Begin());
-  absl::Status status;
-  if (migrates) status = MigrateInTransaction(connection, Migrations(), now);
+  absl::Status status = CheckTerm(connection, term);
+  if (status.ok() && migrates) status = MigrateInTransaction(connection, Migrations(), now);
   if (status.ok()) status = MakeWriterTable(connection);
   if (status.ok()) status = connection.Commit();
   connection.Rollback();
@@ -96,6 +112,13 @@ absl::StatusOr<std::unique_ptr<PostgresStore>> PostgresStore::Open(
   return store;
 }
 
+PostgresStore::~PostgresStore() {
+  base::MutexLock write(write_mutex_);
+  base::MutexLock read(read_mutex_);
+  Drop(writer_);
+  Drop(reader_);
+}
+
 absl::Status PostgresStore::Start() {
   base::MutexLock lock(write_mutex_);
   return ConnectWriterLocked();
@@ -119,7 +142,9 @@ absl::Status PostgresStore::Connect(
   {
     base::MutexLock lock(sockets_mutex_);
     channel.connection = *std::move(made);
-    sockets_.insert(channel.connection->socket());
+    // A number of our own: libpq's is somebody else's once it has closed it.
+    channel.socket = ::fcntl(channel.connection->socket(), F_DUPFD_CLOEXEC, 0);
+    if (channel.socket >= 0) sockets_.insert(channel.socket);
   }
   absl::Status kept = CheckKept();
   if (!kept.ok()) Drop(channel);
@@ -135,8 +160,11 @@ absl::Status PostgresStore::CheckKept() {
 void PostgresStore::Drop(Channel& channel) {
   if (channel.connection == nullptr) return;
   base::MutexLock lock(sockets_mutex_);
-  sockets_.erase(channel.connection->socket());
   channel.connection.reset();
+  if (channel.socket < 0) return;
+  sockets_.erase(channel.socket);
+  ::close(channel.socket);
+  channel.socket = -1;
 }
 
 void PostgresStore::Abandon() {
@@ -166,7 +194,8 @@ absl::Status PostgresStore::ClaimLocked(PostgresConnection& connection) {
 absl::Status PostgresStore::ConnectWriterLocked() {
   if (writer_.connection != nullptr && !writer_.connection->lost()) return absl::OkStatus();
   RETURN_IF_ERROR(Connect(writer_, [this](PostgresConnection& connection) {
-    return Migrate(connection, clock_.Now(), Migrations().back().version);
+    return Migrate(connection, clock_.Now(), Migrations().back().version,
+                   claimed_ ? 0 : options_.term);
   }));
   absl::Status claimed = ClaimLocked(*writer_.connection);
   if (!claimed.ok()) {

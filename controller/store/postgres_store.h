@@ -58,6 +58,8 @@ class PostgresStore final : public Store {
       const PostgresAddress& address, base::Clock& clock, base::Random& random,
       const PostgresStoreOptions& options = {});
 
+  ~PostgresStore() override;
+
   absl::StatusOr<StoreImage> Load() override ABSL_LOCKS_EXCLUDED(read_mutex_);
   // FailedPrecondition when another controller has taken the database over.
   absl::Status Apply(const StoreBatch& batch) override ABSL_LOCKS_EXCLUDED(write_mutex_);
@@ -77,6 +79,8 @@ class PostgresStore final : public Store {
     explicit Channel(const base::BackoffPolicy& policy, base::Random& random)
         : gate(policy, random) {}
     std::unique_ptr<PostgresConnection> connection;
+    // A second descriptor of its socket, to end a wait; -1 when there is none.
+    int socket = -1;
     ReconnectGate gate;
   };
   // A batch with appends whose answer was lost. Their ids are of no other batch.

@@ -33,6 +33,18 @@ TEST(StoreAddressTest, PostgresKeepsParametersAndNamesHostAndDatabaseOnly) {
   EXPECT_EQ(address->Name(), "database \"fleet\" at db.example.org:6432");
 }
 
+TEST(StoreAddressTest, OfSeveralHostsTheNextOneComesFirst) {
+  auto address = ParseStoreAddress("postgresql://ann@db1:1,db2:2,db3:3/fleet", "");
+  ASSERT_TRUE(address.ok()) << address.status();
+  address->postgres->PutNextHostFirst();
+  EXPECT_EQ(address->postgres->parameters.at("host"), "db2,db3,db1");
+  EXPECT_EQ(address->postgres->parameters.at("port"), "2,3,1");
+  address = ParseStoreAddress("postgresql://ann@db1:1/fleet", "");
+  ASSERT_TRUE(address.ok()) << address.status();
+  address->postgres->PutNextHostFirst();
+  EXPECT_EQ(address->postgres->parameters.at("host"), "db1");
+}
+
 TEST(StoreAddressTest, PasswordFileWinsAndItsLineEndIsNoPartOfIt) {
   TemporaryFolder folder;
   std::ofstream(folder.File("password")) << "it's \\ long\n";

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 
 #include "base/status.h"
+#include "controller/access/address.h"
 #include "controller/access/directory.h"
 #include "controller/access/secret.h"
 
@@ -127,15 +128,16 @@ absl::StatusOr<Begun> LoginDesk::BeginNow(const BeginOrder& order) {
   const absl::Duration uptime = clock_.Uptime();
   std::erase_if(pending_,
                 [uptime](const auto& entry) { return uptime - entry.second.begun > kLife; });
-  const auto of_one = std::count_if(pending_.begin(), pending_.end(), [&order](const auto& entry) {
-    return entry.second.address == order.address;
+  const std::string site = SiteOf(order.address);
+  const auto of_one = std::count_if(pending_.begin(), pending_.end(), [&site](const auto& entry) {
+    return entry.second.site == site;
   });
-  if (of_one >= kMostPendingOfOne || pending_.size() >= kMostPending) {
+  if (of_one >= kMostPendingOfOne) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "too many logins have begun and not ended; try again in ", absl::FormatDuration(kLife)));
   }
   Begun begun{.state = NewSecret("").secret};
-  Pending pending{.address = order.address,
+  Pending pending{.site = site,
                   .redirect_uri = order.redirect_uri,
                   .code_challenge = order.code_challenge,
                   .nonce = NewSecret("").secret,
@@ -145,8 +147,20 @@ absl::StatusOr<Begun> LoginDesk::BeginNow(const BeginOrder& order) {
                                         .code_challenge = pending.code_challenge,
                                         .state = begun.state,
                                         .nonce = pending.nonce}));
+  if (pending_.size() >= kMostPending) DropPending();
   pending_[begun.state] = std::move(pending);
   return begun;
+}
+
+void LoginDesk::DropPending() {
+  std::map<std::string, int> of_site;
+  for (const auto& [state, pending] : pending_) ++of_site[pending.site];
+  const auto rank = [&of_site](const auto& entry) {
+    return std::pair(-of_site[entry.second.site], entry.second.begun);
+  };
+  pending_.erase(
+      std::min_element(pending_.begin(), pending_.end(),
+                       [&rank](const auto& a, const auto& b) { return rank(a) < rank(b); }));
 }
 
 absl::StatusOr<Person> LoginDesk::Identify(const FinishOrder& order) {
@@ -195,9 +209,10 @@ absl::StatusOr<LoggedIn> LoginDesk::FinishNow(const FinishOrder& order) {
   RETURN_IF_ERROR(access_.authenticator().CheckAddress(order.address));
   const absl::StatusOr<Person> person = Identify(order);
   if (!person.ok()) {
-    // Also what is the provider's fault: who makes us ask one that is down makes a record each
-    // time.
-    access_.authenticator().Refuse("", order.address, "").IgnoreError();
+    // What is the provider's fault is nobody's attempt.
+    if (!absl::IsUnavailable(person.status()) && !absl::IsDeadlineExceeded(person.status())) {
+      access_.authenticator().Refuse("", order.address, "").IgnoreError();
+    }
     return person.status();
   }
   RETURN_IF_ERROR(CheckName(person->name));

@@ -73,7 +73,8 @@ class LoginDesk {
 
   // A login that has begun.
   struct Pending {
-    std::string address;
+    // See SiteOf.
+    std::string site;
     std::string redirect_uri;
     std::string code_challenge;
     std::string nonce;
@@ -83,6 +84,8 @@ class LoginDesk {
   void Add(Job job) ABSL_LOCKS_EXCLUDED(mutex_);
   void Work() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Begun> BeginNow(const BeginOrder& order);
+  // The oldest of the site that has begun most: many addresses keep nobody out.
+  void DropPending();
   absl::StatusOr<LoggedIn> FinishNow(const FinishOrder& order);
   absl::StatusOr<Person> Identify(const FinishOrder& order);
   absl::Status CheckName(const std::string& name) const;
