@@ -333,7 +333,7 @@ TEST_F(EnrolmentPairTest, RevokingEndsTheSessionAtOnce) {
   v1::RevokeAgentResponse response;
   grpc::ClientContext context;
   ASSERT_TRUE(admin_->RevokeAgent(&context, request, &response).ok());
-  EXPECT_THAT(agent.Until("goodbye"), HasSubstr("was revoked by ann: stolen"));
+  EXPECT_THAT(agent.Until("goodbye"), HasSubstr("was revoked by operator: stolen"));
   EXPECT_EQ(Status(Joined("web-1")).error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(Agents()[0].state(), "revoked");
 }

@@ -132,7 +132,7 @@ class LimitsRpcTest : public ::testing::Test {
   }
   std::string KeyFrom(const std::string& network) const {
     v1::CreateKeyRequest request;
-    request.set_name("from " + network);
+    request.set_name("from-" + network.substr(0, network.find('/')));
     request.add_cidrs(network);
     request.add_permissions("system:*:read");
     v1::CreateKeyResponse response;

@@ -65,6 +65,8 @@ class SecretRpcTest : public ::testing::Test {
     options.bootstrap = folder_.path() + "/bootstrap.toml";
     options.secrets = folder_.path() + "/secrets.toml";
     options.dev = true;
+    // The tests ask without a pause.
+    options.limits.calls_per_second = 1'000'000;
     auto started = Controller::Start(options);
     ASSERT_TRUE(started.ok()) << started.status();
     controller_ = *std::move(started);

@@ -123,7 +123,6 @@ TEST(BuildDesiredStateTest, FilesOfSecretsGiveValuesAndTakeThemFromThoseWhoNeedT
   EXPECT_THAT(Get(*closed, "deployment/web").problems[0].message(),
               HasSubstr("s.sops.env cannot be decrypted"));
   EXPECT_FALSE(Get(*closed, "deployment/api").invalid);
-  EXPECT_THAT(closed->sources.at("resource_sync/main").prune_blocker, IsEmpty());
 
   const auto sealed = Build({WithSecrets(*plain, "s.env.age", {}, "s.env.age is sealed")});
   EXPECT_THAT(Get(*sealed, "deployment/web").problems[0].message(),

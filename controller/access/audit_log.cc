@@ -1,6 +1,8 @@
 #include "controller/access/audit_log.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -15,6 +17,7 @@
 namespace fairlead::access {
 namespace {
 
+constexpr std::ptrdiff_t kMostLate = 1000;
 constexpr char kHead[] = "audit-head";
 constexpr char kAnchor[] = "audit-anchor";
 constexpr absl::Duration kBetweenTrims = absl::Hours(1);
@@ -105,7 +108,6 @@ absl::Status AuditLog::AppendLocked(const std::vector<v1::AuditRecord>& records,
   AuditPlace head = head_;
   for (v1::AuditRecord record : records) {
     record.set_id(head.id + 1);
-    *record.mutable_at() = base::ToProto(now);
     record.set_previous_hash(head.hash);
     record.set_hash(HashOf(record));
     head = {record.id(), record.hash()};
@@ -132,11 +134,24 @@ absl::Status AuditLog::Append(const std::vector<v1::AuditRecord>& records) {
   if (records.empty()) return absl::OkStatus();
   const absl::Time now = clock_.Now();
   base::MutexLock lock(mutex_);
-  absl::Status status = AppendLocked(records, now);
-  if (!absl::IsAlreadyExists(status)) return status;
-  // An append that was answered by an error has come about after all: the connection broke off.
-  RETURN_IF_ERROR(CatchUpLocked());
-  return AppendLocked(records, now);
+  std::vector<v1::AuditRecord> all = late_;
+  for (const v1::AuditRecord& record : records) {
+    *all.emplace_back(record).mutable_at() = base::ToProto(now);
+  }
+  absl::Status status = AppendLocked(all, now);
+  if (absl::IsAlreadyExists(status)) {
+    // An append that was answered by an error has come about after all: the connection broke off.
+    RETURN_IF_ERROR(CatchUpLocked());
+    status = AppendLocked(all, now);
+  }
+  if (status.ok()) {
+    late_.clear();
+  } else if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+             absl::IsResourceExhausted(status)) {
+    if (std::ssize(all) > kMostLate) all.erase(all.begin(), all.end() - kMostLate);
+    late_ = std::move(all);
+  }
+  return status;
 }
 
 absl::StatusOr<AuditReport> AuditLog::Verify() {

@@ -63,7 +63,9 @@ class AuditLog {
       const std::map<std::string, std::string>& settings, store::Store& store, base::Clock& clock,
       absl::Duration retention);
 
-  // Gives the records their ids, time and hashes, and stores them, all or none.
+  // Gives the records their ids, time and hashes, and stores them, all or none. After Unavailable,
+  // DeadlineExceeded or ResourceExhausted they wait in memory, and go with the next ones; of more
+  // than a thousand the oldest are given up.
   absl::Status Append(const std::vector<v1::AuditRecord>& records) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Reads all records.
@@ -88,6 +90,8 @@ class AuditLog {
   // The newest record, and the last one that was removed.
   AuditPlace head_ ABSL_GUARDED_BY(mutex_);
   AuditPlace anchor_ ABSL_GUARDED_BY(mutex_);
+  // With their times: what the store did not take yet.
+  std::vector<v1::AuditRecord> late_ ABSL_GUARDED_BY(mutex_);
   absl::Time next_trim_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/proto_time.h"
 #include "base/testing/simulated_clock.h"
 #include "controller/store/testing/fake_store.h"
 
@@ -168,14 +169,21 @@ TEST_F(AuditLogTest, OldRecordsGoAndTheRestIsStillAChain) {
   EXPECT_EQ(report.records, 3u);
 }
 
-TEST_F(AuditLogTest, FailedAppendLeavesNoGap) {
+TEST_F(AuditLogTest, WhatAStoreThatIsAwayDidNotTakeGoesWithTheNextOnes) {
   Append(1);
   store_.apply_fails = true;
-  EXPECT_FALSE(log_->Append({RecordOf("lost")}).ok());
+  const absl::Time then = clock_.Now();
+  EXPECT_TRUE(absl::IsUnavailable(log_->Append({RecordOf("late")})));
+  clock_.Advance(absl::Minutes(5));
+  EXPECT_FALSE(log_->Append({RecordOf("later")}).ok());
   store_.apply_fails = false;
   Append(1);
   EXPECT_TRUE(Verified().chain.ok());
-  EXPECT_EQ(Verified().records, 2u);
+  const std::vector<v1::AuditRecord> records = Records();
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[1].method(), "late");
+  EXPECT_EQ(base::FromProto(records[1].at()), then);
+  EXPECT_EQ(records[2].method(), "later");
 }
 
 TEST_F(AuditLogTest, AppendThatCameAboutAfterAllIsContinuedFrom) {

@@ -50,8 +50,9 @@ void CallAudit::Append(const std::vector<v1::AuditRecord>& records) {
   const absl::Status status = log_.Append(records);
   if (status.ok()) return;
   for (const v1::AuditRecord& record : records) {
-    base::LogError("access", "not in the audit log: ", record.caller(), " from ", record.address(),
-                   " ", record.method(), " ", record.resource(), ": ", status.message());
+    base::LogError("access", "not in the audit log yet: ", record.caller(), " from ",
+                   record.address(), " ", record.method(), " ", record.resource(), ": ",
+                   status.message());
   }
 }
 

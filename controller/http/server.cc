@@ -1,9 +1,12 @@
 #include "controller/http/server.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <thread>
@@ -24,6 +27,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+
+#include "base/log.h"
 
 namespace fairlead::http {
 namespace {
@@ -278,6 +283,13 @@ absl::Status LoadTls(asio::ssl::context& context, const std::string& cert, const
   return absl::OkStatus();
 }
 
+// A child of this process would keep the port in use.
+void CloseOnExec(int descriptor) {
+  if (::fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0) {
+    base::LogWarning("http", "close-on-exec: ", ::strerror(errno));
+  }
+}
+
 absl::Status Listen(tcp::acceptor& acceptor, const std::string& address, uint16_t port) {
   ErrorCode error;
   const asio::ip::address parsed =
@@ -288,6 +300,7 @@ absl::Status Listen(tcp::acceptor& acceptor, const std::string& address, uint16_
   }
   const tcp::endpoint endpoint(parsed, port);
   acceptor.open(endpoint.protocol(), error);
+  if (!error) CloseOnExec(acceptor.native_handle());
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
@@ -318,6 +331,7 @@ void Server::State::Accept() {
 
 void Server::State::Begin(tcp::socket socket) {
   ErrorCode ignored;
+  CloseOnExec(socket.native_handle());
   socket.set_option(tcp::no_delay(true), ignored);
   const std::string address = AddressOf(socket);
   const base::ConnectionTable::Answer answer = table.Add(address, Uptime());

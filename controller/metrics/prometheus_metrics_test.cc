@@ -157,6 +157,8 @@ TEST(PrometheusMetricsTest, DocumentationListsExactlyTheseNames) {
   for (absl::string_view line : absl::StrSplit(*page, '\n')) {
     if (!absl::StartsWith(line, "| `fairlead_")) continue;
     const std::vector<std::string> parts = absl::StrSplit(line, '`');
+    // Of several controllers: OfficeMetrics, which MemberTest holds.
+    if (absl::StartsWith(parts[1], "fairlead_controller_")) continue;
     documented.push_back(parts[1].substr(0, parts[1].find('{')));
   }
   std::sort(documented.begin(), documented.end());
