@@ -127,7 +127,7 @@ class Flood {
 void AllowManyFiles() {
   rlimit files{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
-  constexpr rlim_t kWanted = 2 * kConnections + 5000;
+  constexpr rlim_t kWanted = kConnections + 5000;
   files.rlim_max = std::max(files.rlim_max, kWanted);
   files.rlim_cur = std::max(files.rlim_cur, kWanted);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0) << "needs root";
@@ -156,6 +156,19 @@ int SessionsOf(const MiniFleet& fleet) {
          1;
 }
 
+void ExpectDeploysUnder(Flood& flood, MiniFleet& fleet, const std::string& image) {
+  ASSERT_OK(
+      WaitFor("the flood", [&] { return flood.made() >= kConnections && flood.rounds() >= 2; }));
+  const std::string commit = fleet.PushFile("a.toml", ToToml({.name = "alpha", .image = image}));
+  EXPECT_OK(fleet.WaitConverged(commit));
+  EXPECT_OK(fleet.WaitRunning("deployment/alpha", image));
+  EXPECT_OK(WaitFor("the HTTP port", [&] {
+    const auto answer = HttpGet(fleet.http(), "/healthz");
+    return answer.ok() && answer->status == 200;
+  }));
+  flood.End();
+}
+
 TEST(FloodTest, ADeployGoesOn) {
   AllowManyFiles();
   MiniFleet fleet;
@@ -163,25 +176,17 @@ TEST(FloodTest, ADeployGoesOn) {
   ASSERT_OK(fleet.WaitConverged(fleet.PushFile("a.toml", ToToml({.name = "alpha"}))));
   ASSERT_EQ(SessionsOf(fleet), 1);
 
-  Flood grpc(fleet.grpc(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  Flood http(fleet.http(), "POST /webhook/github/main HTTP/1.1\r\nHost: h\r\nX-Slow: ");
-  ASSERT_OK(WaitFor("the flood", [&] {
-    return grpc.made() >= kConnections && http.made() >= kConnections && grpc.rounds() >= 2 &&
-           http.rounds() >= 2;
-  }));
-
-  const std::string commit =
-      fleet.PushFile("a.toml", ToToml({.name = "alpha", .image = "fl/app:2"}));
-  EXPECT_OK(fleet.WaitConverged(commit));
-  EXPECT_OK(fleet.WaitRunning("deployment/alpha", "fl/app:2"));
-  EXPECT_OK(WaitFor("the HTTP port", [&] {
-    const auto answer = HttpGet(fleet.http(), "/healthz");
-    return answer.ok() && answer->status == 200;
-  }));
-  // There was no room for all, or the test shows nothing.
-  EXPECT_GT(http.cut(), 0);
-  grpc.End();
-  http.End();
+  // One port after the other: a process may have only so many files open.
+  {
+    Flood flood(fleet.grpc(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    ExpectDeploysUnder(flood, fleet, "fl/app:2");
+  }
+  {
+    Flood flood(fleet.http(), "POST /webhook/github/main HTTP/1.1\r\nHost: h\r\nX-Slow: ");
+    ExpectDeploysUnder(flood, fleet, "fl/app:3");
+    // There was no room for all, or the test shows nothing.
+    EXPECT_GT(flood.cut(), 0);
+  }
 
   EXPECT_EQ(SessionsOf(fleet), 1) << "the agent's session ended";
   EXPECT_LT(MemoryOf(fleet.controller().pid(), "VmHWM:"), kMostMemoryKib);
@@ -191,7 +196,7 @@ TEST(FloodTest, ADeployGoesOn) {
            absl::StrContains(answer->body, "fairlead_connections{port=\"http\"} 1\n");
   }));
   EXPECT_OK(fleet.WaitConverged(
-      fleet.PushFile("a.toml", ToToml({.name = "alpha", .image = "fl/app:3"}))));
+      fleet.PushFile("a.toml", ToToml({.name = "alpha", .image = "fl/app:1"}))));
 }
 
 }  // namespace

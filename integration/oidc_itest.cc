@@ -223,7 +223,7 @@ TEST_F(OidcTest, ControllerSaysWhatIsWrongWithTheFile) {
                               folder_ + "/controller.log"));
   ASSERT_OK(controller_.WaitForEnd(absl::Seconds(30)));
   EXPECT_EQ(controller_.exit_code(), 1);
-  EXPECT_THAT(TailOf(folder_ + "/controller.log", 5),
+  EXPECT_THAT(TailOf(folder_ + "/controller.log", 20),
               AllOf(HasSubstr("--oidc"), HasSubstr("client_id")));
 }
 
