@@ -100,6 +100,9 @@ struct Member::Parts {
       : options(std::move(given)), on_overrun(std::move(overrun)) {}
 
   absl::Status Begin();
+  // Once the database answers, and this one may stand. The standby is there.
+  absl::StatusOr<std::unique_ptr<store::PostgresLease>> AwaitLease(
+      const store::PostgresAddress& address);
   void Run() ABSL_LOCKS_EXCLUDED(mutex);
   // Ends the role that is, and begins the other one.
   absl::Status Become(int64_t term) ABSL_LOCKS_EXCLUDED(mutex);
@@ -138,24 +141,14 @@ struct Member::Parts {
   std::thread thread;
 };
 
-absl::Status Member::Parts::Begin() {
-  RETURN_IF_ERROR(CheckOptions(options));
-  ASSIGN_OR_RETURN(const store::StoreAddress address,
-                   store::ParseStoreAddress(options.store, options.store_password_file), "--store");
-  RETURN_IF_ERROR(base::MakeDirectories(options.data_dir), "--data-dir");
-  absl::StatusOr<base::FileLock> locked = base::FileLock::Acquire(options.data_dir + "/lock");
-  RETURN_IF_ERROR(locked.status(), "another controller uses --data-dir");
-  lock = *std::move(locked);
-  ASSIGN_OR_RETURN(holder, HolderOf(options.data_dir));
+absl::StatusOr<std::unique_ptr<store::PostgresLease>> Member::Parts::AwaitLease(
+    const store::PostgresAddress& address) {
   base::Clock& clock = options.clock == nullptr ? base::Clock::Real() : *options.clock;
-  // Whoever is told where to find this one must find it there; and who asks while the database is
-  // away is told so.
-  RETURN_IF_ERROR(BecomeStandby());
   std::unique_ptr<store::PostgresLease> lease;
   store::LeaseSight last;
   RETURN_IF_ERROR(WaitForDatabase(
       [&]() -> absl::Status {
-        ASSIGN_OR_RETURN(lease, store::PostgresLease::Open(*address.postgres, clock.Now()));
+        ASSIGN_OR_RETURN(lease, store::PostgresLease::Open(address, clock.Now()));
         // It is looked at before it is asked for: a stranger must not get it.
         ASSIGN_OR_RETURN(last, lease->Look(std::min(options.lease_duration, kLongestLook)));
         return absl::OkStatus();
@@ -167,9 +160,25 @@ absl::Status Member::Parts::Begin() {
          base::MutexLock held(mutex);
          waits_for = why;
        }}));
-  const std::string authority = standby->authority();
+  RETURN_IF_ERROR(CheckAuthority(last, standby->authority(), options.data_dir));
+  return lease;
+}
+
+absl::Status Member::Parts::Begin() {
+  RETURN_IF_ERROR(CheckOptions(options));
+  ASSIGN_OR_RETURN(const store::StoreAddress address,
+                   store::ParseStoreAddress(options.store, options.store_password_file), "--store");
+  RETURN_IF_ERROR(base::MakeDirectories(options.data_dir), "--data-dir");
+  absl::StatusOr<base::FileLock> locked = base::FileLock::Acquire(options.data_dir + "/lock");
+  RETURN_IF_ERROR(locked.status(), "another controller uses --data-dir");
+  lock = *std::move(locked);
+  ASSIGN_OR_RETURN(holder, HolderOf(options.data_dir));
+  // Whoever is told where to find this one must find it there; and who asks while the database is
+  // away is told so.
+  RETURN_IF_ERROR(BecomeStandby());
+  ASSIGN_OR_RETURN(std::unique_ptr<store::PostgresLease> lease, AwaitLease(*address.postgres));
   election::ElectorOptions election_options;
-  election_options.claim = ClaimOf(options, holder, authority);
+  election_options.claim = ClaimOf(options, holder, standby->authority());
   election_options.terms.lease = options.lease_duration;
   election_options.on_overrun = on_overrun;
   election_options.on_change = [this] {
@@ -178,7 +187,6 @@ absl::Status Member::Parts::Begin() {
     changed.SignalAll();
   };
   options.advertise = election_options.claim.address;
-  RETURN_IF_ERROR(CheckAuthority(last, authority, options.data_dir));
   elector = std::make_unique<election::Elector>(std::move(lease), std::move(election_options));
   visible = elector.get();
   elector->Start();

@@ -193,9 +193,9 @@ absl::Status PostgresStore::ClaimLocked(PostgresConnection& connection) {
 
 absl::Status PostgresStore::ConnectWriterLocked() {
   if (writer_.connection != nullptr && !writer_.connection->lost()) return absl::OkStatus();
-  RETURN_IF_ERROR(Connect(writer_, [this](PostgresConnection& connection) {
-    return Migrate(connection, clock_.Now(), Migrations().back().version,
-                   claimed_ ? 0 : options_.term);
+  const int64_t term = claimed_ ? 0 : options_.term;
+  RETURN_IF_ERROR(Connect(writer_, [this, term](PostgresConnection& connection) {
+    return Migrate(connection, clock_.Now(), Migrations().back().version, term);
   }));
   absl::Status claimed = ClaimLocked(*writer_.connection);
   if (!claimed.ok()) {

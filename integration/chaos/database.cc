@@ -19,7 +19,8 @@ int64_t NumberOf(const std::string& text) {
 
 }  // namespace
 
-Database::Database(int controllers) : cluster_(store::PostgresCluster::Shared(trouble_)) {
+Database::Database(int controllers) {
+  cluster_ = store::PostgresCluster::Shared(trouble_);
   if (cluster_ == nullptr) return;
   name_ = cluster_->NewDatabase();
   for (int i = 0; i < controllers; ++i) {
