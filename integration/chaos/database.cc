@@ -46,6 +46,11 @@ void Database::Watch() const {
                 "EXECUTE FUNCTION chaos.note()");
 }
 
+bool Database::HasTables() const {
+  const auto table = Ask("SELECT coalesce(to_regclass('actions')::text, '-')");
+  return !table.empty() && table.front().front() == "actions";
+}
+
 void Database::Crash() {
   cluster_->Crash();
   down_ = true;

@@ -31,6 +31,8 @@ class Database {
   // From now on each action that comes into the store is noted, in the transaction that writes it.
   // Requires: the tables are there.
   void Watch() const;
+  // Whether a controller has made its tables.
+  bool HasTables() const;
 
   void Crash();
   void Start();
