@@ -3,6 +3,7 @@
 // with a bare gRPC server in this process. AUTHORITY and KEY are the files of whom the controller
 // believes. Prints one JSON row a line, as tools/bench collects them.
 #include <arpa/inet.h>
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <netinet/in.h>
@@ -114,6 +115,9 @@ std::unique_ptr<grpc::Server> BareServer(const std::string& authority, const Ide
   options.pem_key_cert_pairs.push_back({own.key, own.certificate});
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(options), &port);
+  // A server needs some service.
+  static grpc::CallbackGenericService service;
+  builder.RegisterCallbackGenericService(&service);
   return builder.BuildAndStart();
 }
 
