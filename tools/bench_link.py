@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import ssl
 import time
 import urllib.request
@@ -52,8 +53,9 @@ def measure_link(add):
             add(row["name"], row["value"], row["unit"], row["floor"], row["target"],
                 note="floor: a bare gRPC server with the same certificates")
         before = rss_mib(controller.pid)
-        fleet.start("prlimit", "--nofile=65536:65536", STUB_FLEET, endpoints["grpc"], "link",
-                    AGENTS, data / "tls/ca.crt", OUT / "ca.pem", OUT / "ca.key")
+        most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        fleet.start("prlimit", f"--nofile={most_files}:{most_files}", STUB_FLEET,
+                    endpoints["grpc"], "link", AGENTS, data / "tls/ca.crt", OUT / "ca.pem", OUT / "ca.key")
         wait_for(f"{AGENTS} agents", lambda: connected(endpoints["http"]) == AGENTS, 120, 0.5)
         begin = cpu_ms(controller.pid)
         time.sleep(SECONDS)
