@@ -175,7 +175,8 @@ TEST_F(SecretRpcTest, ALostKeyIsSaidAndNothingElseStops) {
   EXPECT_THAT(Find("PW").problem(), HasSubstr("is missing"));
   const grpc::Status refused = Set("OTHER", "x", &response);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(refused.error_message(), HasSubstr("lacks the keys of PW"));
+  EXPECT_THAT(refused.error_message(), HasSubstr("secret.key lacks key " + Find("PW").key_id()));
+  EXPECT_THAT(refused.error_message(), HasSubstr("(PW)"));
 }
 
 TEST_F(SecretRpcTest, RotatesTheKeyWithoutTouchingWhatRuns) {
