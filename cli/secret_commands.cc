@@ -58,11 +58,16 @@ absl::StatusOr<int> RunSecretList(Session& session, const SecretOptions& options
     RETURN_IF_ERROR(session.PrintJson(response));
     return kExitOk;
   }
+  const TextOptions text = session.text_options();
+  const std::string problem =
+      response.key_problem().empty()
+          ? ""
+          : text.painter.Paint(Color::kRed, Printable(response.key_problem())) + "\n";
   if (response.secrets().empty()) {
-    session.Print("no secret is set; fairlead secret set NAME < FILE\n");
+    session.Print(problem.empty() ? "no secret is set; fairlead secret set NAME < FILE\n"
+                                  : "no secret is set\n" + problem);
     return kExitOk;
   }
-  const TextOptions text = session.text_options();
   Table table;
   table.AddRow({{"NAME"}, {"FROM"}, {"SET"}, {"BY"}, {"VERSION"}, {"GOES INTO"}, {"PROBLEM"}});
   for (const v1::ListSecretsResponse::Secret& secret : response.secrets()) {
@@ -75,7 +80,7 @@ absl::StatusOr<int> RunSecretList(Session& session, const SecretOptions& options
                   {UsersText(secret.used_by())},
                   {Printable(secret.problem()), Color::kRed}});
   }
-  session.Print(table.Render(text.painter));
+  session.Print(table.Render(text.painter) + problem);
   return kExitOk;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/log.h"
@@ -13,14 +14,22 @@
 namespace fairlead::controller {
 namespace {
 
-std::string KeyFileOf(const KeptSecretsOptions& options) {
-  if (!options.key_file.empty()) return options.key_file;
-  // Set by systemd for LoadCredential=.
-  if (const char* const folder = std::getenv("CREDENTIALS_DIRECTORY"); folder != nullptr) {
-    const std::string credential = absl::StrCat(folder, "/fairlead-secret-key");
-    if (::access(credential.c_str(), F_OK) == 0) return credential;
+secrets::KeyFile KeyFileOf(const KeptSecretsOptions& options) {
+  // Set by systemd for LoadCredential=. What is put there is gone at the next start.
+  const char* const folder = std::getenv("CREDENTIALS_DIRECTORY");
+  const std::string credentials = folder == nullptr ? "" : absl::StrCat(folder, "/");
+  if (!options.key_file.empty()) {
+    const bool is_credential =
+        !credentials.empty() && absl::StartsWith(options.key_file, credentials);
+    return {.path = options.key_file, .make_at_start = !is_credential};
   }
-  return options.data_dir + "/secret.key";
+  if (!credentials.empty()) {
+    std::string credential = credentials + "fairlead-secret-key";
+    if (::access(credential.c_str(), F_OK) == 0) {
+      return {.path = std::move(credential), .make_at_start = false};
+    }
+  }
+  return {.path = options.data_dir + "/secret.key"};
 }
 
 }  // namespace
@@ -30,9 +39,8 @@ absl::StatusOr<std::unique_ptr<KeptSecrets>> KeptSecrets::Open(const KeptSecrets
                                                                store::Store& store,
                                                                base::Clock& clock,
                                                                base::Random& random) {
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<secrets::SecretKeeper> keeper,
-      secrets::SecretKeeper::Open(KeyFileOf(options), image.secrets, store, clock, random));
+  ASSIGN_OR_RETURN(std::unique_ptr<secrets::SecretKeeper> keeper,
+                   secrets::SecretKeeper::Open(KeyFileOf(options), image, store, clock, random));
   secrets::Providers providers;
   if (!options.providers.empty()) {
     ASSIGN_OR_RETURN(providers, secrets::LoadProviders(options.providers), "--secrets");

@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "base/testing/scratch_folder.h"
 #include "controller/controller.h"
+#include "controller/store/store_address.h"
+#include "controller/store/store_transfer.h"
 #include "fairlead/v1/secret_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
@@ -84,10 +86,14 @@ class SecretRpcTest : public ::testing::Test {
     request.set_value(value);
     return secrets_->SetSecret(&context, request, response);
   }
-  v1::ListSecretsResponse::Secret Find(const std::string& name) {
+  v1::ListSecretsResponse List() {
     grpc::ClientContext context;
     v1::ListSecretsResponse response;
     EXPECT_TRUE(secrets_->ListSecrets(&context, v1::ListSecretsRequest(), &response).ok());
+    return response;
+  }
+  v1::ListSecretsResponse::Secret Find(const std::string& name) {
+    const v1::ListSecretsResponse response = List();
     for (const auto& secret : response.secrets()) {
       if (secret.name() == name) return secret;
     }
@@ -175,7 +181,35 @@ TEST_F(SecretRpcTest, ALostKeyIsSaidAndNothingElseStops) {
   EXPECT_THAT(Find("PW").problem(), HasSubstr("is missing"));
   const grpc::Status refused = Set("OTHER", "x", &response);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(refused.error_message(), HasSubstr("lacks the keys of PW"));
+  EXPECT_THAT(refused.error_message(), HasSubstr("secret.key lacks key " + Find("PW").key_id()));
+  EXPECT_THAT(refused.error_message(), HasSubstr("(PW)"));
+  EXPECT_THAT(List().key_problem(), HasSubstr("lacks key"));
+}
+
+TEST_F(SecretRpcTest, ABackupAndTheKeyFileMakeItWholeElsewhere) {
+  EXPECT_EQ(List().key_problem(), "");
+  // Made by the first start: it can be copied before anything is set.
+  const std::string data = folder_.path() + "/data";
+  const auto key = base::ReadFile(data + "/secret.key");
+  ASSERT_TRUE(key.ok()) << key.status();
+  v1::SetSecretResponse response;
+  ASSERT_TRUE(Set("PW", kValue, &response).ok());
+  const auto from = store::ParseStoreAddress("sqlite:" + data + "/fairlead.db", "");
+  ASSERT_TRUE(store::BackUpStore(*from, folder_.path() + "/backup").ok());
+  controller_.reset();
+  std::filesystem::remove_all(data);
+  std::filesystem::create_directories(data);
+  const auto restored =
+      store::RestoreStore(folder_.path() + "/backup", *from, base::Clock::Real().Now());
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  Start();
+  EXPECT_FALSE(std::filesystem::exists(data + "/secret.key")) << "it would hide what is missing";
+  EXPECT_THAT(List().key_problem(), HasSubstr("lacks key"));
+  Write("data/secret.key", *key);
+  Start();
+  EXPECT_EQ(List().key_problem(), "");
+  EXPECT_EQ(Find("PW").problem(), "");
+  WaitUntilInvalid("db", false);
 }
 
 TEST_F(SecretRpcTest, RotatesTheKeyWithoutTouchingWhatRuns) {

@@ -94,17 +94,17 @@ TEST_F(StoreProgramTest, CommandsMoveAStoreThroughBothDatabasesAndABackup) {
   const std::string postgres = cluster_->Socket(database_);
   Outcome outcome = RunCommand({"migrate-store", "--from", sqlite, "--to", postgres, "--dry-run"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("could copy 3 records"), Not(HasSubstr("word"))));
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("could copy 4 records"), Not(HasSubstr("word"))));
   outcome = RunCommand({"migrate-store", "--from", sqlite, "--to", postgres});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("copied and verified 3 records"));
+  EXPECT_THAT(outcome.out, HasSubstr("copied and verified 4 records"));
   EXPECT_THAT(outcome.err, HasSubstr("password in the arguments"));
   outcome = RunCommand({"--store", postgres, "backup", "--to", folder_.File("backup")});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   outcome = RunCommand(
       {"restore", "--from", folder_.File("backup"), "--store", "sqlite:" + folder_.File("new.db")});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("restored and verified 3 records"));
+  EXPECT_THAT(outcome.out, HasSubstr("restored and verified 4 records"));
   outcome = RunCommand({"--data-dir", data, "restore", "--from", folder_.File("backup")});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("never overwritten"));

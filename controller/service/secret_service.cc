@@ -82,6 +82,7 @@ grpc::ServerUnaryReactor* SecretServiceImpl::ListSecrets(grpc::CallbackServerCon
     FillUsers(*view, name, &secret);
     *response->add_secrets() = std::move(secret);
   }
+  response->set_key_problem(keeper_.key_problem());
   return FinishWith(call, ticket, absl::OkStatus());
 }
 
