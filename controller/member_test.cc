@@ -108,6 +108,32 @@ class MemberTest : public store::PostgresTest {
     return status_.ok() ? response.caller() : status_.error_message();
   }
 
+  // Who has the token, by it alone.
+  std::string WhoBears(const Member& member, const std::string& token) {
+    return WhoAmI(member, Person(), {{"authorization", "Bearer " + token}});
+  }
+  // The token of the session of a new user.
+  std::string LogIn(const Member& member, const Person& admin, const std::string& user) {
+    const auto stub = v1::AccessService::NewStub(Dial(member, admin));
+    v1::AddUserRequest add;
+    add.set_name(user);
+    add.set_password("correct horse battery");
+    v1::AddUserResponse added;
+    grpc::ClientContext adding;
+    Limit(adding);
+    status_ = stub->AddUser(&adding, add, &added);
+    EXPECT_TRUE(status_.ok()) << status_.error_message();
+    v1::LoginRequest login;
+    login.set_user(user);
+    login.set_password(add.password());
+    v1::LoginResponse response;
+    grpc::ClientContext logging_in;
+    Limit(logging_in);
+    status_ = stub->Login(&logging_in, login, &response);
+    EXPECT_TRUE(status_.ok()) << status_.error_message();
+    return response.token();
+  }
+
   // Waits for as long as the test may last.
   template <typename Condition>
   static void Await(const Condition& condition) {
@@ -270,6 +296,15 @@ TEST_F(MemberTest, WhenTheActiveOneStopsTheOtherActsOnTheSamePorts) {
   first = Begin("a");
   EXPECT_EQ(first->term(), 0);
   EXPECT_EQ(WhoAmI(*first, ann), "certificate/ann");
+}
+
+TEST_F(MemberTest, SessionsGoOnAtWhoeverActs) {
+  auto first = Begin("a");
+  const auto second = Begin("b");
+  const std::string token = LogIn(*second, Issue("fairlead://user/root"), "ann");
+  EXPECT_EQ(WhoBears(*first, token), "user/ann");
+  first.reset();
+  Await([&] { return second->term() > 0 && WhoBears(*second, token) == "user/ann"; });
 }
 
 TEST_F(MemberTest, WithoutTheDatabaseNobodyActsAndWithItSomebodyDoes) {

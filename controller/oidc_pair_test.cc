@@ -63,6 +63,10 @@ class OidcPairTest : public ::testing::Test {
     ASSERT_TRUE(base::WriteFileAtomically(folder_.File("oidc.toml"), provider_->Settings()).ok());
     ASSERT_TRUE(
         base::WriteFileAtomically(folder_.File("secret"), provider.client_secret + "\n").ok());
+    StartController();
+  }
+  // On the data that is there.
+  void StartController() {
     ControllerOptions options;
     options.dev = true;
     options.require_login = true;
@@ -227,6 +231,32 @@ TEST_F(OidcPairTest, LogoutEndsTheSession) {
   grpc::ClientContext context;
   Bear(context, token);
   EXPECT_TRUE(access_->Logout(&context, v1::LogoutRequest(), &response).ok());
+  WhoAmI(token);
+  EXPECT_EQ(status_.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+}
+
+TEST_F(OidcPairTest, SessionsGoOnAfterARestartUnlessTheyWereEnded) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  Apply();
+  const std::string token = LogIn().token();
+  const std::string ended = LogIn().token();
+  v1::LogoutResponse response;
+  grpc::ClientContext context;
+  Bear(context, ended);
+  EXPECT_TRUE(access_->Logout(&context, v1::LogoutRequest(), &response).ok());
+  controller_.reset();
+  ASSERT_NO_FATAL_FAILURE(StartController());
+  EXPECT_EQ(WhoAmI(Admin()).caller(), "user/root");
+  EXPECT_EQ(WhoAmI(token).caller(), "oidc/ann");
+  EXPECT_THAT(WhoAmI(token).groups(), ElementsAre("web"));
+  // The loop shows a group at its first pass.
+  EXPECT_OK(integration::WaitFor("the group counts", [&] { return !Names(token).empty(); }));
+  EXPECT_THAT(Names(token), ElementsAre("server/edge"));
+  WhoAmI(ended);
+  EXPECT_EQ(status_.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  clock_.Advance(absl::Hours(12));
+  controller_.reset();
+  ASSERT_NO_FATAL_FAILURE(StartController());
   WhoAmI(token);
   EXPECT_EQ(status_.error_code(), grpc::StatusCode::UNAUTHENTICATED);
 }

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/subprocess.h"
 #include "boost/json.hpp"
 #include "controller/store/testing/postgres_cluster.h"
 #include "gtest/gtest.h"
@@ -97,6 +98,30 @@ class FailoverTest : public testing::Test {
     std::vector<std::string> argv = {ProgramPath("fairlead")};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return RunCommand(argv, {{"FAIRLEAD_CONTROLLER", grpc_[At(i)]}, {"NO_COLOR", "1"}});
+  }
+  // The same with standard input and the token of a session; what it prints.
+  std::string CliAs(int i, const std::string& token, const std::vector<std::string>& arguments,
+                    const std::string& input = "") const {
+    std::vector<std::string> argv = {ProgramPath("fairlead")};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    const auto result = base::RunSubprocess({.argv = argv,
+                                             .environment = {{"HOME", fleet_.directory()},
+                                                             {"XDG_CONFIG_HOME", ""},
+                                                             {"FAIRLEAD_TOKEN", token},
+                                                             {"FAIRLEAD_CONTROLLER", grpc_[At(i)]}},
+                                             .input = input,
+                                             .timeout = absl::Seconds(60)});
+    EXPECT_TRUE(result.ok() && result->exit_code == 0)
+        << (result.ok() ? result->err : result.status().ToString());
+    return result.ok() ? result->out : "";
+  }
+  // The token that the last login has left.
+  std::string LastToken() const {
+    const auto text = base::ReadFile(fleet_.directory() + "/.config/fairlead/sessions");
+    EXPECT_OK(text.status());
+    const std::vector<std::string> words =
+        absl::StrSplit(text.value_or(""), absl::ByAnyChar(" \n"), absl::SkipEmpty());
+    return words.empty() ? "" : words.back();
   }
   absl::Status AwaitOnline(int i) const {
     return WaitFor(absl::StrCat("host-1 online, seen through controller ", i),
@@ -184,6 +209,24 @@ TEST_F(FailoverTest, AfterAKillTheOtherActsAndBothAddressesWork) {
   EXPECT_EQ(Webhook(1, body), 202);
   EXPECT_EQ(Webhook(0, "{}x") / 100, 4);
   ExpectOfficesDoNotOverlap();
+}
+
+TEST_F(FailoverTest, ASessionGoesOnAtTheOther) {
+  CliAs(0, "", {"user", "add", "ann"}, "correct horse battery\n");
+  CliAs(0, "", {"login", "--user", "ann"}, "correct horse battery\n");
+  const std::string token = LastToken();
+  EXPECT_TRUE(absl::StrContains(CliAs(1, token, {"whoami"}), "user/ann"));
+  controllers_[0].Kill();
+  ASSERT_OK(AwaitActive(1));
+  EXPECT_TRUE(absl::StrContains(CliAs(1, token, {"whoami"}), "user/ann"));
+  CliAs(1, token, {"logout"});
+  ASSERT_OK(StartController(0));
+  controllers_[1].Kill();
+  ASSERT_OK(AwaitActive(0));
+  EXPECT_NE(RunCommand({ProgramPath("fairlead"), "whoami"},
+                       {{"FAIRLEAD_CONTROLLER", grpc_[0]}, {"FAIRLEAD_TOKEN", token}})
+                .exit_code,
+            0);
 }
 
 TEST_F(FailoverTest, ARestartOfTheDatabaseLosesNothing) {

@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<Access>> Access::Load(const store::StoreImage& im
                                                      const AccessOptions& options) {
   std::unique_ptr<Access> access(new Access());
   ASSIGN_OR_RETURN(access->directory_, Directory::Load(image, store));
-  access->sessions_ = std::make_unique<Sessions>(options.session_life);
+  access->sessions_ = std::make_unique<Sessions>(image, store, clock.Now(), options.sessions);
   access->authenticator_ = std::make_unique<Authenticator>(
       *access->directory_, *access->sessions_, clock, AuthenticatorOptions{.dev = options.dev});
   access->gate_ = std::make_unique<Gate>(

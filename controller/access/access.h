@@ -21,7 +21,7 @@ namespace fairlead::access {
 struct AccessOptions {
   // See AuthenticatorOptions.
   bool dev = false;
-  absl::Duration session_life = absl::Hours(12);
+  SessionLimits sessions;
   absl::Duration audit_retention = absl::Hours(24 * 365);
   CallRateLimits rates;
 };

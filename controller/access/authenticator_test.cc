@@ -60,7 +60,7 @@ class AuthenticatorTest : public ::testing::Test {
   static constexpr char kPassword[] = "correct horse";
   store::FakeStore store_;
   base::SimulatedClock clock_;
-  Sessions sessions_{absl::Hours(12)};
+  Sessions sessions_{store::StoreImage(), store_, clock_.Now()};
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Authenticator> authenticator_;
 };
@@ -171,6 +171,26 @@ TEST_F(AuthenticatorTest, SessionEndsByTimeByLogoutAndWithItsUser) {
   EXPECT_TRUE(WithBearer(kept).ok());
   ASSERT_TRUE(directory_->ChangeUser("ann", [](v1::LocalUser& u) { u.set_disabled(true); }).ok());
   EXPECT_FALSE(WithBearer(kept).ok());
+}
+
+TEST_F(AuthenticatorTest, SessionsAreOfTheSameCallersAfterARestart) {
+  AddUser("ann");
+  AddUser("root", true);
+  const std::string local = sessions_.Open("ann", clock_.Now()).token;
+  const std::string claimed =
+      sessions_.Open("bob", clock_.Now(), std::vector<std::string>{"web"}).token;
+  const store::StoreImage image = *store_.Load();
+  directory_ = *Directory::Load(image, store_);
+  Sessions sessions(image, store_, clock_.Now());
+  Authenticator again(*directory_, sessions, clock_, {});
+  EXPECT_EQ(again.Authenticate({.bearer = local})->Text(), "user/ann");
+  const auto caller = again.Authenticate({.bearer = claimed});
+  ASSERT_TRUE(caller.ok()) << caller.status();
+  EXPECT_EQ(caller->Text(), "oidc/bob");
+  EXPECT_THAT(caller->groups, ElementsAre("web"));
+  EXPECT_EQ(caller->expires, clock_.Now() + absl::Hours(12));
+  ASSERT_TRUE(directory_->ChangeUser("ann", [](v1::LocalUser& u) { u.set_disabled(true); }).ok());
+  EXPECT_FALSE(again.Authenticate({.bearer = local}).ok());
 }
 
 TEST_F(AuthenticatorTest, SessionOfTheProviderEndsWhenALocalUserTakesItsName) {

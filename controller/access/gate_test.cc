@@ -97,7 +97,7 @@ specific = ["Logs"]
   static constexpr auto kDenied = absl::StatusCode::kPermissionDenied;
   store::FakeStore store_;
   base::SimulatedClock clock_;
-  Sessions sessions_{absl::Hours(12)};
+  Sessions sessions_{store::StoreImage(), store_, clock_.Now()};
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<Gate> gate_;

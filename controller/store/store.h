@@ -41,6 +41,8 @@ struct StoreImage {
   std::vector<v1::LocalUser> users;
   std::vector<v1::ApiKey> api_keys;
   std::vector<v1::SecretRecord> secrets;
+  // Also those that have expired.
+  std::vector<v1::SessionRecord> sessions;
   // Of the newest event; 0 when there is none.
   uint64_t last_event_id = 0;
 };
@@ -96,6 +98,9 @@ struct StoreBatch {
   std::vector<v1::SecretRecord> put_secrets;
   // By name.
   std::vector<std::string> delete_secrets;
+  // By id.
+  std::vector<v1::SessionRecord> put_sessions;
+  std::vector<std::string> delete_sessions;
   // Removes audit records up to this id; before the appends.
   uint64_t trim_audit_through = 0;
   // Ids are given by the caller, rising; one that is there is AlreadyExists. There is no way to
@@ -118,7 +123,7 @@ struct StoreBatch {
            delete_agent_certificates.empty() && put_users.empty() && delete_users.empty() &&
            put_api_keys.empty() && delete_api_keys.empty() && trim_audit_through == 0 &&
            append_audit.empty() && put_secrets.empty() && delete_secrets.empty() &&
-           append_events.empty();
+           put_sessions.empty() && delete_sessions.empty() && append_events.empty();
   }
 };
 

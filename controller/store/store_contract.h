@@ -157,6 +157,16 @@ inline v1::ApiKey KeyOf(const std::string& id, const std::string& name = "ci") {
   return key;
 }
 
+inline v1::SessionRecord SessionOf(const std::string& id, const std::string& user = "ann") {
+  v1::SessionRecord session;
+  session.set_id(id);
+  session.set_user(user);
+  session.set_secret_hash(std::string("\0\xff'", 3));
+  // Present without a group.
+  session.mutable_claimed();
+  return session;
+}
+
 inline v1::AuditRecord AuditOf(uint64_t id, int64_t at = 0) {
   v1::AuditRecord record;
   record.set_id(id);
@@ -530,6 +540,17 @@ TYPED_TEST_P(StoreContractTest, KeepsIdentitiesByKindAndKey) {
   EXPECT_TRUE(this->Load().api_keys.empty());
 }
 
+TYPED_TEST_P(StoreContractTest, KeepsSessionsUntilTheyAreDeleted) {
+  this->Apply({.put_users = {UserOf("a")}, .put_sessions = {SessionOf("b"), SessionOf("a")}});
+  this->Apply({.put_sessions = {SessionOf("b", "bob"), SessionOf("c")}, .delete_sessions = {"c"}});
+  EXPECT_EQ(Texts(this->Load().sessions),
+            Texts<v1::SessionRecord>({SessionOf("a"), SessionOf("b", "bob"), SessionOf("c")}));
+  this->Apply({.delete_users = {"b"}, .delete_sessions = {"a", "none"}});
+  EXPECT_EQ(Texts(this->Load().sessions),
+            Texts<v1::SessionRecord>({SessionOf("b", "bob"), SessionOf("c")}));
+  EXPECT_EQ(this->Load().users.size(), 1u);
+}
+
 TYPED_TEST_P(StoreContractTest, AppendsAuditRecordsAndNeverChangesOne) {
   this->Apply({.append_audit = {AuditOf(1, 10), AuditOf(2, 20)}});
   this->Apply({.append_audit = {AuditOf(3, 30), AuditOf(4, 40)}});
@@ -572,7 +593,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     ListsTheNewestEventsOldestFirst, EventsComeBackWhole,
     KeepsABoundedNumberOfEventsAndTheNewestOnes, LoadsRunsThatHaveNotEndedAndListsAllNewestFirst,
     KeepsABoundedNumberOfEndedRunsAndAllOthers, KeepsOneRecordOfASchedule,
-    KeepsOneRecordOfWhatWasMade, KeepsIdentitiesByKindAndKey, AppendsAuditRecordsAndNeverChangesOne,
-    RemovesOldAuditRecordsOnly, KeepsOneFailedAttemptOfAResource, TakesCallsFromSeveralThreads);
+    KeepsOneRecordOfWhatWasMade, KeepsIdentitiesByKindAndKey, KeepsSessionsUntilTheyAreDeleted,
+    AppendsAuditRecordsAndNeverChangesOne, RemovesOldAuditRecordsOnly,
+    KeepsOneFailedAttemptOfAResource, TakesCallsFromSeveralThreads);
 
 }  // namespace fairlead::store

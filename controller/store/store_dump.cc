@@ -15,6 +15,7 @@
 
 #include "base/status.h"
 #include "controller/store/migrations.h"
+#include "controller/store/store_records.h"
 
 namespace fairlead::store {
 namespace {
@@ -67,20 +68,20 @@ std::vector<std::string> ColumnNames(const SqlTable& table) {
 absl::Status ReadTable(SqlSession& session, TableDump& dump) {
   std::vector<std::string> order;
   for (std::size_t i = 1; i <= dump.table.columns.size(); ++i) order.push_back(absl::StrCat(i));
-  return session.Query(
-      absl::StrCat("SELECT ", absl::StrJoin(ColumnNames(dump.table), ", "), " FROM ",
-                   dump.table.name, " ORDER BY ", absl::StrJoin(order, ", ")),
-      {}, [&dump](const SqlRow& row) {
-        SqlValues& values = dump.rows.emplace_back();
-        int column = 0;
-        for (const SqlColumn& each : dump.table.columns) {
-          const bool number = each.type == SqlType::kInteger;
-          values.push_back(ValueOf(each.type, number ? "" : row.Bytes(column),
-                                   number ? row.Integer(column) : 0));
-          ++column;
-        }
-        return absl::OkStatus();
-      });
+  const std::string sql = absl::StrCat("SELECT ", absl::StrJoin(ColumnNames(dump.table), ", "),
+                                       " FROM ", dump.table.name, DumpedRowsOf(dump.table.name),
+                                       " ORDER BY ", absl::StrJoin(order, ", "));
+  return session.Query(sql, {}, [&dump](const SqlRow& row) {
+    SqlValues& values = dump.rows.emplace_back();
+    int column = 0;
+    for (const SqlColumn& each : dump.table.columns) {
+      const bool number = each.type == SqlType::kInteger;
+      values.push_back(
+          ValueOf(each.type, number ? "" : row.Bytes(column), number ? row.Integer(column) : 0));
+      ++column;
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<std::vector<SqlTable>> TablesOfRecords(SqlSession& session) {

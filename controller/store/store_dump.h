@@ -1,4 +1,5 @@
-// All records of a store as a value, and as the text of a backup file. The same for each database.
+// All records of a store but its sessions as a value, and as the text of a backup file. The same
+// for each database.
 #pragma once
 
 #include <cstddef>

@@ -113,6 +113,26 @@ TEST_F(SqliteTransferTest, BackupOfAnOpenStoreIsRestoredIntoANewFile) {
   EXPECT_EQ(image->last_event_id, 7u);
 }
 
+TEST_F(SqliteTransferTest, SessionsAreInNoBackupAndNoCopy) {
+  Fill("a.db");
+  const auto without = BackUpStore(At("a.db"), folder_.File("without"));
+  ASSERT_TRUE(without.ok()) << without.status();
+  ASSERT_TRUE(
+      Open("a.db")->Apply({.put_users = {UserOf("ann")}, .put_sessions = {SessionOf("s")}}).ok());
+  const auto saved = BackUpStore(At("a.db"), folder_.File("backup"));
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  EXPECT_EQ(saved->records, without->records + 1);
+  ASSERT_TRUE(RestoreStore(folder_.File("backup"), At("b.db"), clock_.Now()).ok());
+  const auto moved = MoveStore(At("a.db"), At("c.db"), TransferMode::kDo, clock_.Now());
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_EQ(moved->fingerprint, saved->fingerprint);
+  for (const char* copy : {"b.db", "c.db"}) {
+    EXPECT_TRUE(Open(copy)->Load()->sessions.empty()) << copy;
+    EXPECT_EQ(Open(copy)->Load()->users.size(), 1u) << copy;
+  }
+  EXPECT_EQ(Open("a.db")->Load()->sessions.size(), 1u);
+}
+
 TEST_F(SqliteTransferTest, NeitherABackupNorRecordsAreOverwritten) {
   Fill("a.db");
   ASSERT_TRUE(BackUpStore(At("a.db"), folder_.File("backup")).ok());
@@ -170,6 +190,20 @@ TEST_F(SqliteTransferTest, TablesThatTheSchemaDoesNotHaveAreRefused) {
       RestoreStore(folder_.File("backup"), At("b.db"), clock_.Now()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
   EXPECT_THAT(status.message(), HasSubstr("intruders"));
+}
+
+TEST_F(SqliteTransferTest, BackupThatHoldsASessionIsRefused) {
+  StoreDump dump;
+  dump.schema = 6;
+  dump.tables.push_back(
+      {{"access", {{"kind", SqlType::kText}, {"key", SqlType::kText}, {"record", SqlType::kBytes}}},
+       {{SqlValue::Text("session"), SqlValue::Text("s"),
+         SqlValue::Bytes(SessionOf("s").SerializeAsString())}}});
+  std::ofstream(folder_.File("backup")) << EncodeDump(dump);
+  const absl::Status status =
+      RestoreStore(folder_.File("backup"), At("b.db"), clock_.Now()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("b.db")));
 }
 
 TEST_F(SqliteTransferTest, MoveIsRehearsedRefusedWhileInUseAndThenDone) {

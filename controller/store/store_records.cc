@@ -29,6 +29,7 @@ constexpr char kAgentCertificate[] = "agent_certificate";
 constexpr char kUser[] = "user";
 constexpr char kApiKey[] = "api_key";
 constexpr char kSecret[] = "secret";
+constexpr char kSession[] = "session";
 
 // Of all that a batch deletes by one text.
 struct KeyedDelete {
@@ -125,12 +126,14 @@ absl::Status WriteAccess(SqlWriter& writer, const StoreBatch& batch) {
   RETURN_IF_ERROR(DeleteAccess(writer, kUser, batch.delete_users));
   RETURN_IF_ERROR(DeleteAccess(writer, kApiKey, batch.delete_api_keys));
   RETURN_IF_ERROR(DeleteAccess(writer, kSecret, batch.delete_secrets));
+  RETURN_IF_ERROR(DeleteAccess(writer, kSession, batch.delete_sessions));
   RETURN_IF_ERROR(PutAccess(writer, kJoinToken, batch.put_join_tokens, &v1::JoinToken::id));
   RETURN_IF_ERROR(PutAccess(writer, kAgentCertificate, batch.put_agent_certificates,
                             &v1::AgentCertificate::serial));
   RETURN_IF_ERROR(PutAccess(writer, kUser, batch.put_users, &v1::LocalUser::name));
   RETURN_IF_ERROR(PutAccess(writer, kApiKey, batch.put_api_keys, &v1::ApiKey::id));
-  return PutAccess(writer, kSecret, batch.put_secrets, &v1::SecretRecord::name);
+  RETURN_IF_ERROR(PutAccess(writer, kSecret, batch.put_secrets, &v1::SecretRecord::name));
+  return PutAccess(writer, kSession, batch.put_sessions, &v1::SessionRecord::id);
 }
 
 // No put: an id that is there already is an error.
@@ -308,7 +311,8 @@ absl::Status ReadIdentities(SqlSession& session, StoreImage& image) {
   RETURN_IF_ERROR(ReadAccess(session, kAgentCertificate, image.agent_certificates));
   RETURN_IF_ERROR(ReadAccess(session, kUser, image.users));
   RETURN_IF_ERROR(ReadAccess(session, kApiKey, image.api_keys));
-  return ReadAccess(session, kSecret, image.secrets);
+  RETURN_IF_ERROR(ReadAccess(session, kSecret, image.secrets));
+  return ReadAccess(session, kSession, image.sessions);
 }
 
 absl::Status ReadTables(SqlSession& session, StoreImage& image) {
@@ -324,6 +328,10 @@ absl::Status ReadTables(SqlSession& session, StoreImage& image) {
 }
 
 }  // namespace
+
+std::string DumpedRowsOf(const std::string& table) {
+  return table == "access" ? absl::StrCat(" WHERE kind <> '", kSession, "'") : "";
+}
 
 absl::Status WriteBatch(SqlWriter& writer, const StoreBatch& batch, bool trim) {
   RETURN_IF_ERROR(WriteDeletes(writer, batch));

@@ -22,6 +22,10 @@ absl::Status WriteBatch(SqlWriter& writer, const StoreBatch& batch, bool trim);
 // that the image is of one moment.
 absl::StatusOr<StoreImage> ReadImage(SqlSession& session);
 
+// Restricts a SELECT from the table to what backups and copies hold, with a space before it; may be
+// empty. Sessions are left out: one that was ended must not come back with them.
+std::string DumpedRowsOf(const std::string& table);
+
 absl::StatusOr<std::vector<v1::Event>> ReadEvents(SqlSession& session, const EventFilter& filter);
 absl::StatusOr<std::vector<v1::Run>> ReadRuns(SqlSession& session, const RunFilter& filter);
 absl::StatusOr<std::vector<v1::AuditRecord>> ReadAudit(SqlSession& session,

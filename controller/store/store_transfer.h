@@ -23,8 +23,9 @@ struct TransferReport {
   std::string Text() const;
 };
 
-// Writes all records, of one moment, to `file` (mode 0600; it holds the installation's hash key)
-// and reads it back. The controller may run meanwhile. AlreadyExists when the file is there.
+// Writes all records but sessions, of one moment, to `file` (mode 0600; it holds the installation's
+// hash key) and reads it back. The controller may run meanwhile. AlreadyExists when the file is
+// there.
 absl::StatusOr<TransferReport> BackUpStore(const StoreAddress& from, const std::string& file);
 
 // Puts the records of a backup into an empty database, whichever kind it was made from. All or
@@ -34,8 +35,9 @@ absl::StatusOr<TransferReport> RestoreStore(const std::string& file, const Store
 
 enum class TransferMode { kDo, kRehearse };
 
-// Copies all records from one database to another, which must be empty; `from` stays as it is.
-// A rehearsal does everything but keep it. FailedPrecondition while a controller uses `from`.
+// Copies all records but sessions from one database to another, which must be empty; `from` stays
+// as it is. A rehearsal does everything but keep it. FailedPrecondition while a controller uses
+// `from`.
 absl::StatusOr<TransferReport> MoveStore(const StoreAddress& from, const StoreAddress& to,
                                          TransferMode mode, absl::Time now);
 

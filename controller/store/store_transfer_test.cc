@@ -41,6 +41,8 @@ class StoreTransferTest : public PostgresTest {
       batch.put_users.push_back(UserOf(name));
       batch.put_api_keys.push_back(KeyOf(name));
       batch.put_secrets.push_back(SecretOf(name, "ciphertext"));
+      // Not copied.
+      batch.put_sessions.push_back(SessionOf(name));
       batch.put_schedules.push_back(ScheduleOf(name, 3));
     }
     batch.put_builds.emplace_back().set_resource("build/api");
@@ -66,6 +68,7 @@ TEST_F(StoreTransferTest, MovesEverythingFromSqliteToPostgresAndBack) {
     // It is a store that can be written to, and then a source.
     const auto store = OpenAt(Database());
     EXPECT_EQ(Texts(store->Load()->inventory), Texts(OpenAt(File("a.db"))->Load()->inventory));
+    EXPECT_TRUE(store->Load()->sessions.empty());
     EXPECT_TRUE(store->Apply({.append_events = {EventOf(2001)}}).ok());
     const absl::Status used =
         MoveStore(Database(), File("b.db"), TransferMode::kDo, clock_.Now()).status();

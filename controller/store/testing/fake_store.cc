@@ -82,6 +82,7 @@ absl::StatusOr<StoreImage> FakeStore::Load() {
                     .users = RecordsOf(users_),
                     .api_keys = RecordsOf(api_keys_),
                     .secrets = RecordsOf(secrets_),
+                    .sessions = RecordsOf(sessions_),
                     .last_event_id = events_.empty() ? 0 : events_.rbegin()->first};
 }
 
@@ -139,6 +140,7 @@ void FakeStore::WriteAccessLocked(const StoreBatch& batch) {
   for (const std::string& key : batch.delete_users) users_.erase(key);
   for (const std::string& key : batch.delete_api_keys) api_keys_.erase(key);
   for (const std::string& key : batch.delete_secrets) secrets_.erase(key);
+  for (const std::string& key : batch.delete_sessions) sessions_.erase(key);
   for (const auto& record : batch.put_join_tokens) join_tokens_[record.id()] = record;
   for (const auto& record : batch.put_agent_certificates) {
     agent_certificates_[record.serial()] = record;
@@ -146,6 +148,7 @@ void FakeStore::WriteAccessLocked(const StoreBatch& batch) {
   for (const auto& record : batch.put_users) users_[record.name()] = record;
   for (const auto& record : batch.put_api_keys) api_keys_[record.id()] = record;
   for (const auto& record : batch.put_secrets) secrets_[record.name()] = record;
+  for (const auto& record : batch.put_sessions) sessions_[record.id()] = record;
   audit_.erase(audit_.begin(), audit_.upper_bound(batch.trim_audit_through));
   for (const auto& record : batch.append_audit) audit_[record.id()] = record;
 }

@@ -63,6 +63,7 @@ class FakeStore : public Store {
   std::map<std::string, v1::LocalUser> users_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::ApiKey> api_keys_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::SecretRecord> secrets_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::SessionRecord> sessions_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, v1::AuditRecord> audit_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, v1::Event> events_ ABSL_GUARDED_BY(mutex_);
 };
