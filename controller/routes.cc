@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/log.h"
+#include "base/loopback.h"
 #include "controller/http/endpoints.h"
 #include "controller/office.h"
 #include "fairlead/v1/access_service.pb.h"
@@ -169,7 +170,7 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
   endpoints.check_rate = [&gate](const http::HttpRequest& request) {
     return CheckRate(gate, request);
   };
-  if (!options.open_metrics && !IsLoopback(options.listen)) {
+  if (!options.open_metrics && !base::IsLoopbackAddress(options.listen)) {
     endpoints.check_metrics = [&gate](const http::HttpRequest& request) {
       return CheckMetrics(gate, request);
     };

@@ -17,6 +17,7 @@
 
 #include "base/certificate.h"
 #include "base/log.h"
+#include "base/loopback.h"
 #include "base/mutex.h"
 #include "base/status.h"
 #include "controller/access/call_rates.h"
@@ -317,7 +318,7 @@ http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) {
   endpoints.metrics = [&now] {
     return OfficeMetrics(false, now.sight.has_value() ? now.sight->term : 0);
   };
-  if (!options.open_metrics && !IsLoopback(options.http_listen)) {
+  if (!options.open_metrics && !base::IsLoopbackAddress(options.http_listen)) {
     endpoints.check_metrics = [](const http::HttpRequest&) {
       return absl::PermissionDeniedError(
           "a standby cannot tell who asks; ask the active controller, or use --open-metrics");

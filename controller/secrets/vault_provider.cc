@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <curl/curl.h>
 
 #include <boost/json.hpp>
@@ -15,6 +14,7 @@
 #include "absl/strings/strip.h"
 
 #include "base/file.h"
+#include "base/loopback.h"
 #include "base/status.h"
 #include "controller/secrets/provider.h"
 
@@ -47,10 +47,7 @@ bool IsLoopbackUrl(const std::string& url) {
   }
   const std::string host(text);
   curl_free(text);
-  in_addr address{};
-  return absl::StartsWith(url, "http://") &&
-         (host == "localhost" || host == "[::1]" ||
-          (inet_pton(AF_INET, host.c_str(), &address) == 1 && absl::StartsWith(host, "127.")));
+  return absl::StartsWith(url, "http://") && base::IsLoopbackHost(host);
 }
 
 // What an answer other than 200 means.
