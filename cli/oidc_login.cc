@@ -1,7 +1,6 @@
 #include "cli/oidc_login.h"
 
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 
 #include <array>
 #include <cstddef>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "base/sha256.h"
 #include "base/status.h"
 #include "cli/loopback_listener.h"
 #include "cli/render/text.h"
@@ -103,10 +103,7 @@ absl::StatusOr<std::string> WaitForBrowser(LoopbackListener& listener, const std
 }  // namespace
 
 std::string ChallengeOf(absl::string_view verifier) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
-  SHA256(reinterpret_cast<const unsigned char*>(verifier.data()), verifier.size(), hash.data());
-  return absl::WebSafeBase64Escape(
-      absl::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
+  return absl::WebSafeBase64Escape(base::Sha256(verifier));
 }
 
 absl::StatusOr<std::string> CodeOf(absl::string_view address, const std::string& state) {

@@ -2,7 +2,6 @@
 
 #include <sodium.h>
 
-#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -54,13 +53,6 @@ std::optional<Secret> ParseSecret(absl::string_view text) {
     return std::nullopt;
   }
   return Secret{std::string(parts[0]), std::string(parts[1]), std::string(parts[2])};
-}
-
-std::string Sha256(absl::string_view bytes) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                     bytes.size());
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
 bool EqualBytes(absl::string_view a, absl::string_view b) {
