@@ -60,7 +60,7 @@ HOMES = {
     "curl/": (r"^controller/access/oidc/", r"^controller/alerts/", r"^controller/secrets/",
               r"^controller/webhook_relay\.cc$", r"^cli/import/docker_engine\.cc$", r"^integration/"),
     "sodium": (r"^base/", r"^resources/", r"^agent/", r"^controller/"),
-    "openssl/": (r"^base/certificate\.cc$", r"^base/testing/token_signer\.h$", r"^agent/", r"^controller/", r"^cli/", r"^integration/"),
+    "openssl/": (r"^base/certificate\.cc$", r"^base/testing/token_signer\.h$", r"^agent/", r"^controller/", r"^integration/"),
     "CLI/": (r"^cli/", r"^agent/main\.cc$", r"^controller/program\.cc$",
              r"^integration/(simulation|chaos)/main\.cc$"),
     "spdlog/": (r"^base/log\.cc$",),

@@ -9,21 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "base/ids.h"
+
 namespace fairlead::access {
 namespace {
 
 constexpr std::size_t kIdLength = 10;
 constexpr std::size_t kSecretLength = 32;
-
-std::string RandomText(std::size_t length) {
-  // 32 of them, so that no one is likelier.
-  constexpr absl::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
-  std::vector<unsigned char> bytes(length);
-  randombytes_buf(bytes.data(), bytes.size());
-  std::string text;
-  for (const unsigned char byte : bytes) text.push_back(kAlphabet[byte % kAlphabet.size()]);
-  return text;
-}
 
 bool IsPart(absl::string_view text, std::size_t length) {
   if (text.size() != length) return false;
@@ -41,7 +33,8 @@ bool IsPart(absl::string_view text, std::size_t length) {
 std::string Secret::Text() const { return absl::StrCat(kind, "_", id, "_", secret); }
 
 Secret NewSecret(absl::string_view kind) {
-  return {std::string(kind), RandomText(kIdLength), RandomText(kSecretLength)};
+  base::Random& random = base::Random::Real();
+  return {std::string(kind), base::NewId(random, kIdLength), base::NewId(random, kSecretLength)};
 }
 
 std::optional<Secret> ParseSecret(absl::string_view text) {
