@@ -9,7 +9,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
@@ -26,6 +25,7 @@
 #include "controller/http/endpoints.h"
 #include "controller/http/server.h"
 #include "controller/http/webhook.h"
+#include "controller/http_port.h"
 #include "controller/identity/agent_identities.h"
 #include "controller/identity/peer_verifier.h"
 #include "controller/identity/tls_folder.h"
@@ -199,18 +199,8 @@ absl::Status Standby::Parts::StartGrpc() {
 }
 
 absl::Status Standby::Parts::StartHttp() {
-  http::Server::Options http_options;
-  uint32_t port = 0;
-  if (!absl::StrContains(options.http_listen, ':') ||
-      !absl::SimpleAtoi(PortOf(options.http_listen), &port) || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--http-listen: \"", options.http_listen, "\" is not address:port"));
-  }
-  http_options.address = HostOf(options.http_listen);
-  if (http_options.address == "localhost") http_options.address = "127.0.0.1";
-  http_options.port = static_cast<uint16_t>(port);
-  http_options.connections.total = options.limits.http_connections;
-  http_options.connections.per_address = options.limits.http_connections_per_address;
+  ASSIGN_OR_RETURN(http::Server::Options http_options,
+                   HttpPortOptions(options.http_listen, options.limits));
   if (rules != nullptr) {
     http_options.tls_cert = rules->folder.serving_certificate();
     http_options.tls_key = rules->folder.serving_key();
