@@ -55,7 +55,7 @@ HOMES = {
     "boost/": (r"^agent/", r"^controller/access/oidc/", r"^controller/http/", r"^controller/secrets/", r"^cli/", r"^integration/"),
     "prometheus/": (r"^controller/metrics/",),
     "grpc": (r"^controller/agents/", r"^controller/service/", r"^controller/identity/peer_verifier",
-             r"^controller/[^/]+$", r"^agent/",
+             r"^controller/[^/]+$", r"^controller/testing/", r"^agent/",
              r"^cli/", r"^integration/"),
     "curl/": (r"^controller/access/oidc/", r"^controller/alerts/", r"^controller/secrets/",
               r"^controller/webhook_relay\.cc$", r"^cli/import/docker_engine\.cc$", r"^integration/"),
