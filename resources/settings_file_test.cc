@@ -14,6 +14,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+constexpr char kGood[] = "issuer = \"https://id.example.com\"\nclient_id = \"after\"\n";
+
 class SettingsFileTest : public ::testing::Test {
  protected:
   absl::Status Read(const std::string& content, mode_t mode) {
@@ -30,7 +32,7 @@ class SettingsFileTest : public ::testing::Test {
 TEST_F(SettingsFileTest, KeepsWhatTheFileDoesNotSay) {
   settings_.set_client_id("before");
   settings_.set_ca_file("kept");
-  EXPECT_EQ(Read("client_id = \"after\"\n", 0644), absl::OkStatus());
+  EXPECT_EQ(Read(kGood, 0644), absl::OkStatus());
   EXPECT_EQ(settings_.client_id(), "after");
   EXPECT_EQ(settings_.ca_file(), "kept");
 }
@@ -43,16 +45,16 @@ TEST_F(SettingsFileTest, NamesAllThatIsWrong) {
 
 TEST_F(SettingsFileTest, OthersMayReadAndNotWrite) {
   for (const mode_t mode : {0620u, 0602u, 0666u}) {
-    const absl::Status status = Read("", mode);
+    const absl::Status status = Read(kGood, mode);
     EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << mode;
     EXPECT_EQ(status.message(), path_ + ": others may write this file, which says who logs in; " +
                                     "run: chmod go-w " + path_);
   }
-  EXPECT_EQ(Read("", 0644), absl::OkStatus());
+  EXPECT_EQ(Read(kGood, 0644), absl::OkStatus());
 }
 
 TEST_F(SettingsFileTest, SecretsAreReadByTheOwnerAlone) {
-  EXPECT_EQ(Read("client_id = \"a\"\n", 0644), absl::OkStatus());
+  EXPECT_EQ(Read(kGood, 0644), absl::OkStatus());
   EXPECT_EQ(ReadPrivateSettingsFile(path_, &settings_).code(), absl::StatusCode::kPermissionDenied);
   ASSERT_EQ(::chmod(path_.c_str(), 0600), 0);
   EXPECT_EQ(ReadPrivateSettingsFile(path_, &settings_), absl::OkStatus());
