@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -15,6 +14,7 @@
 #include "agent/tls_trust.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/loopback.h"
 #include "base/status.h"
 #include "fairlead/v1/agent.grpc.pb.h"
 
@@ -67,18 +67,6 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
   return grpc::CreateCustomChannel(address, with, arguments);
 }
 
-bool IsOneLoopback(absl::string_view address) {
-  if (absl::StartsWith(address, "unix:") || absl::StartsWith(address, "unix-abstract:")) {
-    return true;
-  }
-  if (absl::StartsWith(address, "[")) return absl::StartsWith(address, "[::1]");
-  const absl::string_view host = address.substr(0, address.find(':'));
-  if (host == "localhost") return true;
-  // Digits and dots only: a name such as 127.example.org can be anywhere.
-  return absl::StartsWith(host, "127.") &&
-         host.find_first_not_of("0123456789.") == absl::string_view::npos;
-}
-
 // Who has several controllers looks for the next active one without long pauses.
 base::BackoffPolicy BackoffOf(const ConnectionOptions& options, std::size_t addresses) {
   base::BackoffPolicy policy = options.backoff;
@@ -104,7 +92,7 @@ std::vector<std::string> AddressesOf(absl::string_view list) {
 bool IsLoopback(absl::string_view list) {
   const std::vector<std::string> addresses = AddressesOf(list);
   return std::all_of(addresses.begin(), addresses.end(),
-                     [](const std::string& address) { return IsOneLoopback(address); });
+                     [](const std::string& one) { return base::IsLoopbackAddress(one); });
 }
 
 Connection::Connection(ConnectionOptions options, base::Clock& clock, base::Random& random)

@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -24,6 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "base/ids.h"
 #include "base/status.h"
 
 namespace fairlead::base {
@@ -225,11 +225,11 @@ absl::Status AddUse(X509* cert, X509* issuer, CertificateUse use) {
 }
 
 absl::Status SetSerial(X509* cert) {
-  std::array<unsigned char, kSerialBytes> bytes{};
-  if (RAND_bytes(bytes.data(), kSerialBytes) != 1) return CryptoError("random numbers");
+  std::string bytes = RandomBytes(Random::Real(), kSerialBytes);
   // Positive, and never shorter than the others.
-  bytes[0] = static_cast<unsigned char>((bytes[0] & 0x3fu) | 0x40u);
-  const Number number(BN_bin2bn(bytes.data(), kSerialBytes, nullptr));
+  bytes[0] = static_cast<char>((static_cast<unsigned char>(bytes[0]) & 0x3fu) | 0x40u);
+  const Number number(
+      BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes.data()), kSerialBytes, nullptr));
   if (number == nullptr ||
       BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(cert)) == nullptr) {
     return CryptoError("the serial number");

@@ -38,4 +38,15 @@ std::string NewId(Random& random, std::size_t length) {
   return id;
 }
 
+std::string RandomBytes(Random& random, std::size_t count) {
+  std::string bytes;
+  bytes.reserve(count);
+  uint64_t bits = 0;
+  for (std::size_t i = 0; i < count; ++i, bits >>= 8) {
+    if (i % 8 == 0) bits = random.Next();
+    bytes.push_back(static_cast<char>(bits & 0xff));
+  }
+  return bytes;
+}
+
 }  // namespace fairlead::base

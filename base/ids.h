@@ -1,4 +1,4 @@
-// Unique names for actions, installations and agent instances.
+// Unique names for actions, installations and agent instances, and bytes for keys.
 #pragma once
 
 #include <cstddef>
@@ -19,5 +19,8 @@ class Random {
 
 // `length` characters of [0-9a-z], 5 bits each.
 std::string NewId(Random& random, std::size_t length = 16);
+
+// `count` bytes, 8 of each number, the lowest first.
+std::string RandomBytes(Random& random, std::size_t count);
 
 }  // namespace fairlead::base

@@ -60,10 +60,12 @@ TEST_F(AccessTest, SessionIsOfOneControllerAndReadableByItsUserOnly) {
 
 TEST_F(AccessTest, TokenGoesNowhereUnencryptedButOverLoopback) {
   variables_["FAIRLEAD_TOKEN"] = "flk_b";
-  const Outcome outcome = RunCommand({"status", "--controller", "192.0.2.1:7400"});
-  EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.err,
-              AllOf(HasSubstr("would go unencrypted to 192.0.2.1:7400"), HasSubstr("--tls-ca")));
+  for (const std::string address : {"192.0.2.1:7400", "127.example.invalid:7400"}) {
+    const Outcome outcome = RunCommand({"status", "--controller", address});
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_THAT(outcome.err,
+                AllOf(HasSubstr("would go unencrypted to " + address), HasSubstr("--tls-ca")));
+  }
 }
 
 TEST_F(AccessTest, RefusalSaysHowToLogIn) {

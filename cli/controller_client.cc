@@ -2,13 +2,14 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/file.h"
+#include "base/loopback.h"
 #include "base/status.h"
 #include "cli/rpc_error.h"
 #include "fairlead/v1/access_service.grpc.pb.h"
@@ -42,15 +43,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(
   return grpc::SslCredentials(ssl);
 }
 
-bool IsLoopback(const std::string& address) {
-  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
-         absl::StartsWith(address, "[::1]:") || absl::StartsWith(address, "unix:");
-}
-
 // A token that others can read on the way is theirs.
 absl::Status CheckTokenIsHidden(const ConnectionOptions& options) {
   const bool is_encrypted = !options.tls_cert.empty() || !options.tls_ca.empty();
-  if (options.token.empty() || is_encrypted || IsLoopback(options.controller)) {
+  if (options.token.empty() || is_encrypted || base::IsLoopbackAddress(options.controller)) {
     return absl::OkStatus();
   }
   return absl::FailedPreconditionError(

@@ -1,9 +1,5 @@
 #include "cli/oidc_login.h"
 
-#include <openssl/rand.h>
-#include <openssl/sha.h>
-
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <istream>
@@ -19,6 +15,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "base/ids.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "cli/loopback_listener.h"
 #include "cli/render/text.h"
@@ -33,13 +31,8 @@ constexpr uint16_t kPastePort = 7499;
 constexpr char kPath[] = "/callback";
 
 // Of 256 random bits.
-absl::StatusOr<std::string> NewVerifier() {
-  std::array<unsigned char, 32> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
-    return absl::InternalError("the machine has no randomness");
-  }
-  return absl::WebSafeBase64Escape(
-      absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+std::string NewVerifier() {
+  return absl::WebSafeBase64Escape(base::RandomBytes(base::Random::Real(), 32));
 }
 
 std::string Unescaped(absl::string_view text) {
@@ -103,10 +96,7 @@ absl::StatusOr<std::string> WaitForBrowser(LoopbackListener& listener, const std
 }  // namespace
 
 std::string ChallengeOf(absl::string_view verifier) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
-  SHA256(reinterpret_cast<const unsigned char*>(verifier.data()), verifier.size(), hash.data());
-  return absl::WebSafeBase64Escape(
-      absl::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
+  return absl::WebSafeBase64Escape(base::Sha256(verifier));
 }
 
 absl::StatusOr<std::string> CodeOf(absl::string_view address, const std::string& state) {
@@ -133,7 +123,7 @@ absl::StatusOr<std::string> CodeOf(absl::string_view address, const std::string&
 }
 
 absl::StatusOr<v1::OidcFinishResponse> LogInByOidc(Session& session, const LoginOptions& options) {
-  ASSIGN_OR_RETURN(const std::string verifier, NewVerifier());
+  const std::string verifier = NewVerifier();
   std::unique_ptr<LoopbackListener> listener;
   uint16_t port = options.port == 0 ? kPastePort : options.port;
   if (!options.no_browser) {

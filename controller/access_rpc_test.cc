@@ -7,7 +7,6 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <map>
 #include <memory>
 #include <set>
@@ -19,8 +18,7 @@
 
 #include "base/testing/simulated_clock.h"
 #include "controller/access/rules.h"
-#include "controller/controller.h"
-#include "controller/store/testing/temporary_folder.h"
+#include "controller/testing/controller_fixture.h"
 #include "fairlead/v1/access_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
@@ -106,38 +104,18 @@ std::vector<std::string> MethodsWithoutRule(const std::vector<std::string>& meth
   return without;
 }
 
-class AccessRpcTest : public ::testing::Test {
+class AccessRpcTest : public ControllerFixture {
  protected:
   AccessRpcTest() {
-    ControllerOptions options;
-    options.dev = true;
+    ControllerOptions options = Options();
     options.require_login = true;
-    options.listen = "127.0.0.1:0";
-    options.http_listen = "127.0.0.1:0";
-    options.data_dir = folder_.File("data");
-    options.on_first_token = [this](const std::string& token) { first_token_ = token; };
-    auto controller = Controller::Start(options);
-    EXPECT_TRUE(controller.ok()) << controller.status();
-    controller_ = *std::move(controller);
-    channel_ = grpc::CreateChannel(controller_->grpc_address(), grpc::InsecureChannelCredentials());
-    access_ = v1::AccessService::NewStub(channel_);
-    resources_ = v1::ResourceService::NewStub(channel_);
-    syncs_ = v1::SyncService::NewStub(channel_);
-    executions_ = v1::ExecutionService::NewStub(channel_);
+    Start(options);
+    access_ = StubOf<v1::AccessService>();
+    resources_ = StubOf<v1::ResourceService>();
+    syncs_ = StubOf<v1::SyncService>();
+    executions_ = StubOf<v1::ExecutionService>();
   }
 
-  static void Bear(grpc::ClientContext& context, const std::string& token) {
-    if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-  }
-  template <typename Stub, typename Request, typename Response>
-  grpc::Status Call(const std::unique_ptr<Stub>& stub,
-                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                    const Request& request, Response* response, const std::string& token) {
-    grpc::ClientContext context;
-    Bear(context, token);
-    return (stub.get()->*method)(&context, request, response);
-  }
   // The token of the session.
   std::string LogIn(const std::string& user, const std::string& password = kPassword,
                     const std::string& first_token = "") {
@@ -168,14 +146,7 @@ class AccessRpcTest : public ::testing::Test {
     return LogIn(name);
   }
   grpc::Status Apply(const std::string& toml, const std::string& token) {
-    v1::ApplyRequest request;
-    v1::SourceFile& file = *request.add_files();
-    file.set_path("all.toml");
-    file.set_content(toml);
-    v1::ApplyResponse response;
-    const grpc::Status status =
-        Call(resources_, &v1::ResourceService::Stub::Apply, request, &response, token);
-    EXPECT_THAT(response.problems(), SizeIs(0)) << response.DebugString();
+    const grpc::Status status = ControllerFixture::Apply(toml, token);
     // Answered by the loop after its next pass.
     v1::ListSchedulesResponse schedules;
     EXPECT_TRUE(Call(executions_, &v1::ExecutionService::Stub::ListSchedules,
@@ -308,10 +279,6 @@ class AccessRpcTest : public ::testing::Test {
     }
   }
 
-  store::TemporaryFolder folder_;
-  std::string first_token_;
-  std::unique_ptr<Controller> controller_;
-  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::AccessService::Stub> access_;
   std::unique_ptr<v1::ResourceService::Stub> resources_;
   std::unique_ptr<v1::SyncService::Stub> syncs_;

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/loopback.h"
 #include "base/status.h"
 #include "controller/access/access.h"
 #include "controller/accounts/accounts.h"
@@ -492,13 +493,13 @@ absl::Status CheckOptions(const ControllerOptions& options) {
   if (options.dev) {
     if (any_tls) return absl::InvalidArgumentError("--dev and --tls-* exclude each other");
     for (const std::string& address : {options.listen, options.http_listen}) {
-      if (!IsLoopback(address)) {
+      if (!base::IsLoopbackAddress(address)) {
         return absl::InvalidArgumentError(
             absl::StrCat("--dev has no TLS and no login, so it listens on loopback only, not on ",
                          address, "; use 127.0.0.1, or leave --dev out"));
       }
     }
-    if (!options.advertise.empty() && !IsLoopback(options.advertise)) {
+    if (!options.advertise.empty() && !base::IsLoopbackAddress(options.advertise)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--dev has no TLS, so --advertise is on loopback too, not ", options.advertise));
     }

@@ -3,15 +3,13 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "base/clock.h"
-#include "controller/controller.h"
 #include "controller/declared_users.h"
-#include "controller/store/testing/temporary_folder.h"
+#include "controller/testing/controller_fixture.h"
 #include "fairlead/v1/access_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
@@ -24,37 +22,18 @@ using ::testing::HasSubstr;
 constexpr absl::Duration kLimit = absl::Seconds(30);
 constexpr char kPassword[] = "correct horse battery";
 
-class DeclaredUsersTest : public ::testing::Test {
+class DeclaredUsersTest : public ControllerFixture {
  protected:
   DeclaredUsersTest() {
-    ControllerOptions options;
-    options.dev = true;
-    options.listen = "127.0.0.1:0";
-    options.http_listen = "127.0.0.1:0";
-    options.data_dir = folder_.File("data");
-    auto controller = Controller::Start(options);
-    EXPECT_TRUE(controller.ok()) << controller.status();
-    controller_ = *std::move(controller);
-    const auto channel =
-        grpc::CreateChannel(controller_->grpc_address(), grpc::InsecureChannelCredentials());
-    access_ = v1::AccessService::NewStub(channel);
-    resources_ = v1::ResourceService::NewStub(channel);
-  }
-  void Apply(const std::string& toml) {
-    grpc::ClientContext context;
-    v1::ApplyRequest request;
-    request.add_files()->set_path("all.toml");
-    request.mutable_files(0)->set_content(toml);
-    v1::ApplyResponse response;
-    const grpc::Status status = resources_->Apply(&context, request, &response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    EXPECT_TRUE(response.problems().empty()) << response.DebugString();
+    Start(Options());
+    access_ = StubOf<v1::AccessService>();
+    resources_ = StubOf<v1::ResourceService>();
   }
   // Empty when there is none.
   v1::UserView User(const std::string& name) {
-    grpc::ClientContext context;
     v1::ListUsersResponse users;
-    EXPECT_TRUE(access_->ListUsers(&context, {}, &users).ok());
+    EXPECT_TRUE(
+        Call(access_, &v1::AccessService::Stub::ListUsers, v1::ListUsersRequest(), &users).ok());
     for (const v1::UserView& user : users.users()) {
       if (user.name() == name) return user;
     }
@@ -70,49 +49,46 @@ class DeclaredUsersTest : public ::testing::Test {
     return false;
   }
 
-  store::TemporaryFolder folder_;
-  std::unique_ptr<Controller> controller_;
   std::unique_ptr<v1::AccessService::Stub> access_;
   std::unique_ptr<v1::ResourceService::Stub> resources_;
 };
 
 TEST_F(DeclaredUsersTest, AreChangedByTheirDeclarationAlone) {
-  Apply("[[user]]\nname = \"cy\"\nall = { Server = \"Read\" }\n[[server]]\nname = \"edge\"\n");
+  ASSERT_TRUE(
+      Apply("[[user]]\nname = \"cy\"\nall = { Server = \"Read\" }\n[[server]]\nname = \"edge\"\n")
+          .ok());
   ASSERT_TRUE(Eventually([&] { return User("cy").declared_by() == "api"; }));
 
-  grpc::ClientContext changing;
   v1::ChangeUserRequest change;
   change.set_name("cy");
   change.set_disabled(true);
   v1::ChangeUserResponse changed;
-  const grpc::Status refused = access_->ChangeUser(&changing, change, &changed);
+  const grpc::Status refused =
+      Call(access_, &v1::AccessService::Stub::ChangeUser, change, &changed);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(refused.error_message(), HasSubstr("declared by api"));
 
-  grpc::ClientContext setting;
   v1::SetPasswordRequest password;
   password.set_name("cy");
   password.set_password(kPassword);
   v1::SetPasswordResponse set;
-  ASSERT_TRUE(access_->SetPassword(&setting, password, &set).ok());
-  grpc::ClientContext login;
+  ASSERT_TRUE(Call(access_, &v1::AccessService::Stub::SetPassword, password, &set).ok());
   v1::LoginRequest credentials;
   credentials.set_user("cy");
   credentials.set_password(kPassword);
   v1::LoginResponse session;
-  ASSERT_TRUE(access_->Login(&login, credentials, &session).ok());
+  ASSERT_TRUE(Call(access_, &v1::AccessService::Stub::Login, credentials, &session).ok());
 
   const auto read = [&](v1::ListResourcesResponse& response) {
-    grpc::ClientContext context;
-    context.AddMetadata("authorization", "Bearer " + session.token());
-    return resources_->ListResources(&context, {}, &response);
+    return Call(resources_, &v1::ResourceService::Stub::ListResources, v1::ListResourcesRequest(),
+                &response, session.token());
   };
   v1::ListResourcesResponse seen;
   ASSERT_TRUE(read(seen).ok());
   ASSERT_EQ(seen.resources_size(), 1);
   EXPECT_EQ(seen.resources(0).status().resource(), "server/edge");
 
-  Apply("[[user]]\nname = \"cy\"\nenabled = false\n");
+  ASSERT_TRUE(Apply("[[user]]\nname = \"cy\"\nenabled = false\n").ok());
   EXPECT_TRUE(Eventually([&] { return User("cy").disabled(); }));
   v1::ListResourcesResponse none;
   EXPECT_EQ(read(none).error_code(), grpc::StatusCode::UNAUTHENTICATED);

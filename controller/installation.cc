@@ -1,5 +1,6 @@
 #include "controller/installation.h"
 
+#include <cstddef>
 #include <utility>
 
 #include "base/status.h"
@@ -7,18 +8,11 @@
 namespace fairlead::controller {
 namespace {
 
+constexpr std::size_t kKeyBytes = 32;
+
 std::string SettingOf(const store::StoreImage& image, const std::string& name) {
   const auto found = image.settings.find(name);
   return found == image.settings.end() ? "" : found->second;
-}
-
-std::string NewKey(base::Random& random) {
-  std::string key;
-  while (key.size() < 32) {
-    uint64_t bits = random.Next();
-    for (int i = 0; i < 8; ++i, bits >>= 8) key.push_back(static_cast<char>(bits & 0xff));
-  }
-  return key;
 }
 
 }  // namespace
@@ -27,8 +21,8 @@ absl::StatusOr<Installation> EnsureInstallation(const store::StoreImage& image, 
                                                 base::Random& random) {
   Installation installation{SettingOf(image, "installation"), SettingOf(image, "hash-key-id"),
                             SettingOf(image, "hash-key")};
-  if (!installation.id.empty() && installation.key.size() == 32) return installation;
-  installation = {base::NewId(random), "k1", NewKey(random)};
+  if (!installation.id.empty() && installation.key.size() == kKeyBytes) return installation;
+  installation = {base::NewId(random), "k1", base::RandomBytes(random, kKeyBytes)};
   store::StoreBatch batch;
   batch.put_settings = {{"installation", installation.id},
                         {"hash-key-id", installation.key_id},

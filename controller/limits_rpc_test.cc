@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,8 +20,7 @@
 
 #include "base/certificate.h"
 #include "base/file.h"
-#include "controller/controller.h"
-#include "controller/store/testing/temporary_folder.h"
+#include "controller/testing/controller_fixture.h"
 #include "fairlead/v1/access_service.grpc.pb.h"
 
 namespace fairlead::controller {
@@ -101,16 +99,8 @@ std::string Get(const std::string& target, const std::string& header = "") {
   return absl::StrCat("GET ", target, " HTTP/1.1\r\nConnection: close\r\n", header, "\r\n");
 }
 
-class LimitsRpcTest : public ::testing::Test {
+class LimitsRpcTest : public ControllerFixture {
  protected:
-  void Start(ControllerOptions options) {
-    options.listen = "127.0.0.1:0";
-    options.data_dir = folder_.File("data");
-    options.on_first_token = [this](const std::string& token) { first_token_ = token; };
-    auto controller = Controller::Start(options);
-    ASSERT_TRUE(controller.ok()) << controller.status();
-    controller_ = *std::move(controller);
-  }
   std::string Data(const std::string& name) const {
     return base::ReadFile(folder_.File("data/" + name)).value();
   }
@@ -141,15 +131,11 @@ class LimitsRpcTest : public ::testing::Test {
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response.key();
   }
-
-  store::TemporaryFolder folder_;
-  std::string first_token_;
-  std::unique_ptr<Controller> controller_;
 };
 
 TEST_F(LimitsRpcTest, OnlyModernTlsIsSpoken) {
-  ControllerOptions options;
-  options.http_listen = "127.0.0.1:0";
+  ControllerOptions options = Options();
+  options.dev = false;
   Start(options);
   struct Case {
     const char* what;
@@ -178,7 +164,8 @@ TEST_F(LimitsRpcTest, OnlyModernTlsIsSpoken) {
 }
 
 TEST_F(LimitsRpcTest, AKeyOfANetworkReadsMetricsFromThereAlone) {
-  ControllerOptions options;
+  ControllerOptions options = Options();
+  options.dev = false;
   options.http_listen = "0.0.0.0:0";
   Start(options);
   const auto ask = [this](const std::string& header) {
@@ -195,27 +182,23 @@ TEST_F(LimitsRpcTest, AKeyOfANetworkReadsMetricsFromThereAlone) {
 }
 
 TEST_F(LimitsRpcTest, TooManyCallsAreRefusedAndAuditedOnce) {
-  ControllerOptions options;
-  options.dev = true;
+  ControllerOptions options = Options();
   options.require_login = true;
-  options.http_listen = "127.0.0.1:0";
   options.limits.calls_per_second = 1;
   Start(options);
-  const auto stub = v1::AccessService::NewStub(
-      grpc::CreateChannel(controller_->grpc_address(), grpc::InsecureChannelCredentials()));
+  const auto stub = StubOf<v1::AccessService>();
   v1::LoginRequest login;
   login.set_user("root");
   login.set_password("correct horse battery");
   login.set_first_token(first_token_);
   v1::LoginResponse session;
-  grpc::ClientContext login_context;
-  ASSERT_TRUE(stub->Login(&login_context, login, &session).ok());
+  ASSERT_TRUE(Call(stub, &v1::AccessService::Stub::Login, login, &session).ok());
 
   int limited = 0;
   for (int i = 0; i < 60; ++i) {
-    grpc::ClientContext context;
     v1::WhoAmIResponse response;
-    const grpc::Status status = stub->WhoAmI(&context, {}, &response);
+    const grpc::Status status =
+        Call(stub, &v1::AccessService::Stub::WhoAmI, v1::WhoAmIRequest(), &response);
     EXPECT_FALSE(status.ok());
     if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) continue;
     ++limited;
@@ -224,10 +207,10 @@ TEST_F(LimitsRpcTest, TooManyCallsAreRefusedAndAuditedOnce) {
   }
   EXPECT_GT(limited, 0);
   // Who has logged in is not concerned, though from the same address.
-  grpc::ClientContext context;
-  context.AddMetadata("authorization", "Bearer " + session.token());
   v1::ListAuditResponse audit;
-  ASSERT_TRUE(stub->ListAudit(&context, {}, &audit).ok());
+  ASSERT_TRUE(Call(stub, &v1::AccessService::Stub::ListAudit, v1::ListAuditRequest(), &audit,
+                   session.token())
+                  .ok());
   int told = 0;
   for (const v1::AuditRecord& record : audit.records()) {
     told += record.reason().find("too many calls") == std::string::npos ? 0 : 1;

@@ -4,7 +4,6 @@
 
 #include <array>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/file.h"
@@ -32,11 +31,6 @@ absl::Status WriteEndpoints(const std::string& data_dir, const std::string& grpc
                                    absl::StrCat("{\"grpc\":\"", grpc_address, "\",\"http\":\"",
                                                 http_address, "\",\"pid\":", ::getpid(), "}\n"),
                                    0644);
-}
-
-bool IsLoopback(const std::string& address) {
-  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
-         absl::StartsWith(address, "[::1]:") || absl::StartsWith(address, "unix:");
 }
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }

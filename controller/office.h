@@ -49,8 +49,6 @@ std::string OfficeMetrics(bool active, int64_t term);
 absl::Status WriteEndpoints(const std::string& data_dir, const std::string& grpc_address,
                             const std::string& http_address);
 
-// "127.0.0.1:7400", "localhost:7400", "unix:/path"...
-bool IsLoopback(const std::string& address);
 // Of "host:port".
 std::string HostOf(const std::string& address);
 std::string PortOf(const std::string& address);

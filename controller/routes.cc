@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/log.h"
+#include "base/loopback.h"
+#include "base/status.h"
 #include "controller/http/endpoints.h"
+#include "controller/http_port.h"
 #include "controller/office.h"
 #include "fairlead/v1/access_service.pb.h"
 #include "sync/git/url.h"
@@ -154,13 +156,8 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
                                                       loop::SyncPoller& poller,
                                                       metrics::PrometheusMetrics& metrics,
                                                       access::Gate& gate) {
-  const std::size_t colon = options.listen.rfind(':');
-  uint32_t port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(options.listen.substr(colon + 1), &port) ||
-      port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--http-listen: \"", options.listen, "\" is not address:port"));
-  }
+  ASSIGN_OR_RETURN(http::Server::Options server_options,
+                   HttpPortOptions(options.listen, options.limits));
   http::Endpoints endpoints;
   endpoints.ready = [&reconciler] { return Readiness(reconciler); };
   endpoints.metrics = [&metrics, term = options.term] {
@@ -169,7 +166,7 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
   endpoints.check_rate = [&gate](const http::HttpRequest& request) {
     return CheckRate(gate, request);
   };
-  if (!options.open_metrics && !IsLoopback(options.listen)) {
+  if (!options.open_metrics && !base::IsLoopbackAddress(options.listen)) {
     endpoints.check_metrics = [&gate](const http::HttpRequest& request) {
       return CheckMetrics(gate, request);
     };
@@ -186,14 +183,8 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
       Look(*reconciler.View(), decision.kind, decision.name, poller);
     }
   };
-  http::Server::Options server_options;
-  server_options.address = options.listen.substr(0, colon);
-  if (server_options.address == "localhost") server_options.address = "127.0.0.1";
-  server_options.port = static_cast<uint16_t>(port);
   server_options.tls_cert = options.tls_cert;
   server_options.tls_key = options.tls_key;
-  server_options.connections.total = options.limits.http_connections;
-  server_options.connections.per_address = options.limits.http_connections_per_address;
   server_options.on_open = [&metrics](std::size_t open) { metrics.OnConnections("http", open); };
   server_options.on_cut = [&metrics](absl::string_view why) {
     metrics.OnConnectionCut("http", why);
@@ -201,12 +192,10 @@ absl::StatusOr<std::unique_ptr<Routes>> Routes::Start(const RoutesOptions& optio
   server_options.handler = [endpoints](const http::HttpRequest& request) {
     return http::Serve(endpoints, request);
   };
-  absl::StatusOr<std::unique_ptr<http::Server>> server = http::Server::Start(server_options);
-  if (!server.ok()) {
-    return absl::Status(server.status().code(),
-                        absl::StrCat("--http-listen: ", server.status().message()));
-  }
-  return std::unique_ptr<Routes>(new Routes(server_options.address, *std::move(server)));
+  std::string host = server_options.address;
+  ASSIGN_OR_RETURN(std::unique_ptr<http::Server> server,
+                   http::Server::Start(std::move(server_options)), "--http-listen");
+  return std::unique_ptr<Routes>(new Routes(std::move(host), std::move(server)));
 }
 
 Routes::Routes(std::string host, std::unique_ptr<http::Server> server)

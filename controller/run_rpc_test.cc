@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "controller/controller.h"
-#include "controller/store/testing/temporary_folder.h"
+#include "controller/testing/controller_fixture.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
 namespace fairlead::controller {
@@ -43,38 +42,20 @@ name = "only"
 executions = [{ execution = { type = "Sleep", params.duration_ms = 600000 } }]
 )";
 
-class RunRpcTest : public ::testing::Test {
+class RunRpcTest : public ControllerFixture {
  protected:
   RunRpcTest() {
-    ControllerOptions options;
-    options.dev = true;
-    options.listen = "127.0.0.1:0";
-    options.http_listen = "127.0.0.1:0";
-    options.data_dir = folder_.File("data");
-    auto controller = Controller::Start(options);
-    EXPECT_TRUE(controller.ok()) << controller.status();
-    controller_ = *std::move(controller);
-    auto channel =
-        grpc::CreateChannel(controller_->grpc_address(), grpc::InsecureChannelCredentials());
-    executions_ = v1::ExecutionService::NewStub(channel);
-    resources_ = v1::ResourceService::NewStub(channel);
-    v1::ApplyRequest request;
-    v1::SourceFile& file = *request.add_files();
-    file.set_path("all.toml");
-    file.set_content(kFiles);
-    v1::ApplyResponse response;
-    grpc::ClientContext context;
-    const grpc::Status status = resources_->Apply(&context, request, &response);
+    Start(Options());
+    executions_ = StubOf<v1::ExecutionService>();
+    const grpc::Status status = Apply(kFiles);
     EXPECT_TRUE(status.ok()) << status.error_message();
-    EXPECT_THAT(response.problems(), SizeIs(0)) << response.DebugString();
   }
 
   grpc::Status Run(const std::string& resource, v1::RunResponse* response) {
     v1::RunRequest request;
     request.set_resource(resource);
     request.set_why("a test");
-    grpc::ClientContext context;
-    return executions_->Run(&context, request, response);
+    return Call(executions_, &v1::ExecutionService::Stub::Run, request, response);
   }
   std::string IdOf(const std::string& resource) {
     v1::RunResponse response;
@@ -87,8 +68,8 @@ class RunRpcTest : public ::testing::Test {
     request.set_id(id);
     request.set_resource(resource);
     v1::ListRunsResponse response;
-    grpc::ClientContext context;
-    const grpc::Status status = executions_->ListRuns(&context, request, &response);
+    const grpc::Status status =
+        Call(executions_, &v1::ExecutionService::Stub::ListRuns, request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response;
   }
@@ -127,10 +108,7 @@ class RunRpcTest : public ::testing::Test {
     return states;
   }
 
-  store::TemporaryFolder folder_;
-  std::unique_ptr<Controller> controller_;
   std::unique_ptr<v1::ExecutionService::Stub> executions_;
-  std::unique_ptr<v1::ResourceService::Stub> resources_;
 };
 
 TEST_F(RunRpcTest, RunIsDurableWhenItAnswersAndWatchEndsWithIt) {
@@ -176,14 +154,14 @@ TEST_F(RunRpcTest, CancelEndsARunAndWhoFollowsIt) {
   request.set_id(id);
   request.set_why("wrong one");
   v1::ExecutionResponse response;
-  grpc::ClientContext context;
-  const grpc::Status status = executions_->CancelRun(&context, request, &response);
+  const auto cancel = [&] {
+    return Call(executions_, &v1::ExecutionService::Stub::CancelRun, request, &response);
+  };
+  const grpc::Status status = cancel();
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(Watch(id).back(), v1::RUN_STATE_CANCELLED);
   EXPECT_THAT(ListRuns(id).runs(0).message(), HasSubstr("wrong one"));
-  grpc::ClientContext again;
-  EXPECT_EQ(executions_->CancelRun(&again, request, &response).error_code(),
-            grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(cancel().error_code(), grpc::StatusCode::FAILED_PRECONDITION);
 }
 
 TEST_F(RunRpcTest, ABuildWaitsForItsBuilderAndHasASchedule) {
@@ -195,10 +173,10 @@ TEST_F(RunRpcTest, ABuildWaitsForItsBuilderAndHasASchedule) {
     message = list.runs(0).stages(0).executions(0).message();
   }
   EXPECT_EQ(message, "waits for builder \"local\": edge is offline");
-  v1::ListSchedulesRequest request;
   v1::ListSchedulesResponse response;
-  grpc::ClientContext context;
-  ASSERT_TRUE(executions_->ListSchedules(&context, request, &response).ok());
+  ASSERT_TRUE(Call(executions_, &v1::ExecutionService::Stub::ListSchedules,
+                   v1::ListSchedulesRequest(), &response)
+                  .ok());
   ASSERT_THAT(response.schedules(), SizeIs(1));
   EXPECT_EQ(response.schedules(0).resource(), "build/api");
   EXPECT_THAT(response.schedules(0).next(), SizeIs(3));

@@ -8,10 +8,9 @@
 #include <sstream>
 
 #include "base/file.h"
-#include "base/testing/scratch_folder.h"
-#include "controller/controller.h"
 #include "controller/store/store_address.h"
 #include "controller/store/store_transfer.h"
+#include "controller/testing/controller_fixture.h"
 #include "fairlead/v1/secret_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
@@ -45,51 +44,42 @@ config.image = "api:1"
 config.environment = "TOKEN=[[TOKEN]]"
 )";
 
-class SecretRpcTest : public ::testing::Test {
+class SecretRpcTest : public ControllerFixture {
  protected:
   SecretRpcTest() {
     Write("bootstrap.toml", kBootstrap);
     Write("secrets.toml",
           "[[provider]]\nname = \"files\"\ntype = \"file\"\ndirectory = \"kept\"\nrefresh = 1\n");
-    std::filesystem::create_directories(folder_.path() + "/kept");
-    Start();
+    std::filesystem::create_directories(folder_.File("kept"));
+    Restart();
   }
 
   void Write(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(base::WriteFileAtomically(folder_.path() + "/" + name, text).ok());
+    ASSERT_TRUE(base::WriteFileAtomically(folder_.File(name), text).ok());
   }
-  void Start() {
-    controller_.reset();
-    ControllerOptions options;
-    options.listen = "127.0.0.1:0";
-    options.http_listen = "127.0.0.1:0";
-    options.data_dir = folder_.path() + "/data";
-    options.bootstrap = folder_.path() + "/bootstrap.toml";
-    options.secrets = folder_.path() + "/secrets.toml";
-    options.dev = true;
+  void Restart() {
+    ControllerOptions options = Options();
+    options.bootstrap = folder_.File("bootstrap.toml");
+    options.secrets = folder_.File("secrets.toml");
     // The tests ask without a pause.
     options.limits.calls_per_second = 1'000'000;
-    auto started = Controller::Start(options);
-    ASSERT_TRUE(started.ok()) << started.status();
-    controller_ = *std::move(started);
-    const auto channel =
-        grpc::CreateChannel(controller_->grpc_address(), grpc::InsecureChannelCredentials());
-    secrets_ = v1::SecretService::NewStub(channel);
-    resources_ = v1::ResourceService::NewStub(channel);
+    Start(options);
+    secrets_ = StubOf<v1::SecretService>();
+    resources_ = StubOf<v1::ResourceService>();
   }
 
   grpc::Status Set(const std::string& name, const std::string& value,
                    v1::SetSecretResponse* response) {
-    grpc::ClientContext context;
     v1::SetSecretRequest request;
     request.set_name(name);
     request.set_value(value);
-    return secrets_->SetSecret(&context, request, response);
+    return Call(secrets_, &v1::SecretService::Stub::SetSecret, request, response);
   }
   v1::ListSecretsResponse List() {
-    grpc::ClientContext context;
     v1::ListSecretsResponse response;
-    EXPECT_TRUE(secrets_->ListSecrets(&context, v1::ListSecretsRequest(), &response).ok());
+    EXPECT_TRUE(
+        Call(secrets_, &v1::SecretService::Stub::ListSecrets, v1::ListSecretsRequest(), &response)
+            .ok());
     return response;
   }
   v1::ListSecretsResponse::Secret Find(const std::string& name) {
@@ -104,12 +94,12 @@ class SecretRpcTest : public ::testing::Test {
     v1::GetResourceResponse response;
     const absl::Time until = base::Clock::Real().Now() + absl::Seconds(30);
     do {
-      grpc::ClientContext context;
       v1::GetResourceRequest request;
       request.set_kind("deployment");
       request.set_name(name);
       response.Clear();
-      EXPECT_TRUE(resources_->GetResource(&context, request, &response).ok());
+      EXPECT_TRUE(
+          Call(resources_, &v1::ResourceService::Stub::GetResource, request, &response).ok());
       const v1::Condition condition = response.resource().status().condition();
       if (condition != v1::CONDITION_UNSPECIFIED &&
           (condition == v1::CONDITION_INVALID) == invalid) {
@@ -122,15 +112,12 @@ class SecretRpcTest : public ::testing::Test {
   // Every file that the controller wrote but the keys.
   std::string AllFiles() {
     std::ostringstream all;
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(folder_.path() + "/data")) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.File("data"))) {
       if (entry.is_regular_file()) all << std::ifstream(entry.path()).rdbuf();
     }
     return all.str();
   }
 
-  base::ScratchFolder folder_;
-  std::unique_ptr<Controller> controller_;
   std::unique_ptr<v1::SecretService::Stub> secrets_;
   std::unique_ptr<v1::ResourceService::Stub> resources_;
 };
@@ -147,13 +134,12 @@ TEST_F(SecretRpcTest, AValueMakesWhatNeedsItValidAndStaysInside) {
   EXPECT_EQ(Find("PW").set_by(), "operator");
   EXPECT_THAT(AllFiles(), Not(HasSubstr(kValue)));
   // It survives the controller.
-  Start();
+  Restart();
   WaitUntilInvalid("db", false);
-  grpc::ClientContext context;
   v1::RemoveSecretRequest request;
   request.set_name("PW");
   v1::RemoveSecretResponse removed;
-  ASSERT_TRUE(secrets_->RemoveSecret(&context, request, &removed).ok());
+  ASSERT_TRUE(Call(secrets_, &v1::SecretService::Stub::RemoveSecret, request, &removed).ok());
   EXPECT_THAT(removed.used_by(), ElementsAre("deployment/db"));
   WaitUntilInvalid("db", true);
 }
@@ -172,9 +158,9 @@ TEST_F(SecretRpcTest, ALostKeyIsSaidAndNothingElseStops) {
   v1::SetSecretResponse response;
   ASSERT_TRUE(Set("PW", kValue, &response).ok());
   controller_.reset();
-  std::filesystem::remove(folder_.path() + "/data/secret.key");
+  std::filesystem::remove(folder_.File("data/secret.key"));
   Write("kept/token", "t");
-  Start();
+  Restart();
   const v1::GetResourceResponse lost = WaitUntilInvalid("db", true);
   EXPECT_THAT(lost.ShortDebugString(), HasSubstr("secret.key"));
   WaitUntilInvalid("api", false);
@@ -202,11 +188,11 @@ TEST_F(SecretRpcTest, ABackupAndTheKeyFileMakeItWholeElsewhere) {
   const auto restored =
       store::RestoreStore(folder_.path() + "/backup", *from, base::Clock::Real().Now());
   ASSERT_TRUE(restored.ok()) << restored.status();
-  Start();
+  Restart();
   EXPECT_FALSE(std::filesystem::exists(data + "/secret.key")) << "it would hide what is missing";
   EXPECT_THAT(List().key_problem(), HasSubstr("lacks key"));
   Write("data/secret.key", *key);
-  Start();
+  Restart();
   EXPECT_EQ(List().key_problem(), "");
   EXPECT_EQ(Find("PW").problem(), "");
   WaitUntilInvalid("db", false);
@@ -216,13 +202,14 @@ TEST_F(SecretRpcTest, RotatesTheKeyWithoutTouchingWhatRuns) {
   v1::SetSecretResponse response;
   ASSERT_TRUE(Set("PW", kValue, &response).ok());
   const std::string key = Find("PW").key_id();
-  grpc::ClientContext context;
   v1::RotateSecretKeyResponse rotated;
-  ASSERT_TRUE(secrets_->RotateSecretKey(&context, v1::RotateSecretKeyRequest(), &rotated).ok());
+  ASSERT_TRUE(Call(secrets_, &v1::SecretService::Stub::RotateSecretKey,
+                   v1::RotateSecretKeyRequest(), &rotated)
+                  .ok());
   EXPECT_EQ(rotated.secrets(), 1u);
   EXPECT_NE(rotated.key_id(), key);
   EXPECT_EQ(Find("PW").key_id(), rotated.key_id());
-  Start();
+  Restart();
   WaitUntilInvalid("db", false);
 }
 

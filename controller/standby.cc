@@ -9,7 +9,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
@@ -17,6 +16,7 @@
 
 #include "base/certificate.h"
 #include "base/log.h"
+#include "base/loopback.h"
 #include "base/mutex.h"
 #include "base/status.h"
 #include "controller/access/call_rates.h"
@@ -25,6 +25,7 @@
 #include "controller/http/endpoints.h"
 #include "controller/http/server.h"
 #include "controller/http/webhook.h"
+#include "controller/http_port.h"
 #include "controller/identity/agent_identities.h"
 #include "controller/identity/peer_verifier.h"
 #include "controller/identity/tls_folder.h"
@@ -198,18 +199,8 @@ absl::Status Standby::Parts::StartGrpc() {
 }
 
 absl::Status Standby::Parts::StartHttp() {
-  http::Server::Options http_options;
-  uint32_t port = 0;
-  if (!absl::StrContains(options.http_listen, ':') ||
-      !absl::SimpleAtoi(PortOf(options.http_listen), &port) || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--http-listen: \"", options.http_listen, "\" is not address:port"));
-  }
-  http_options.address = HostOf(options.http_listen);
-  if (http_options.address == "localhost") http_options.address = "127.0.0.1";
-  http_options.port = static_cast<uint16_t>(port);
-  http_options.connections.total = options.limits.http_connections;
-  http_options.connections.per_address = options.limits.http_connections_per_address;
+  ASSIGN_OR_RETURN(http::Server::Options http_options,
+                   HttpPortOptions(options.http_listen, options.limits));
   if (rules != nullptr) {
     http_options.tls_cert = rules->folder.serving_certificate();
     http_options.tls_key = rules->folder.serving_key();
@@ -317,7 +308,7 @@ http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) {
   endpoints.metrics = [&now] {
     return OfficeMetrics(false, now.sight.has_value() ? now.sight->term : 0);
   };
-  if (!options.open_metrics && !IsLoopback(options.http_listen)) {
+  if (!options.open_metrics && !base::IsLoopbackAddress(options.http_listen)) {
     endpoints.check_metrics = [](const http::HttpRequest&) {
       return absl::PermissionDeniedError(
           "a standby cannot tell who asks; ask the active controller, or use --open-metrics");

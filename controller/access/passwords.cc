@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/ids.h"
+
 namespace fairlead::access {
 namespace {
 
@@ -22,9 +24,7 @@ bool IsReady() {
 // Of no password that anybody knows.
 const std::string& DecoyHash() {
   static const auto* const hash = [] {
-    std::array<char, 32> random{};
-    randombytes_buf(random.data(), random.size());
-    const auto made = HashPassword(absl::string_view(random.data(), random.size()));
+    const auto made = HashPassword(base::RandomBytes(base::Random::Real(), 32));
     return new std::string(made.ok() ? *made : "");
   }();
   return *hash;

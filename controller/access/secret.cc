@@ -2,7 +2,6 @@
 
 #include <sodium.h>
 
-#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -10,21 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "base/ids.h"
+
 namespace fairlead::access {
 namespace {
 
 constexpr std::size_t kIdLength = 10;
 constexpr std::size_t kSecretLength = 32;
-
-std::string RandomText(std::size_t length) {
-  // 32 of them, so that no one is likelier.
-  constexpr absl::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
-  std::vector<unsigned char> bytes(length);
-  randombytes_buf(bytes.data(), bytes.size());
-  std::string text;
-  for (const unsigned char byte : bytes) text.push_back(kAlphabet[byte % kAlphabet.size()]);
-  return text;
-}
 
 bool IsPart(absl::string_view text, std::size_t length) {
   if (text.size() != length) return false;
@@ -42,7 +33,8 @@ bool IsPart(absl::string_view text, std::size_t length) {
 std::string Secret::Text() const { return absl::StrCat(kind, "_", id, "_", secret); }
 
 Secret NewSecret(absl::string_view kind) {
-  return {std::string(kind), RandomText(kIdLength), RandomText(kSecretLength)};
+  base::Random& random = base::Random::Real();
+  return {std::string(kind), base::NewId(random, kIdLength), base::NewId(random, kSecretLength)};
 }
 
 std::optional<Secret> ParseSecret(absl::string_view text) {
@@ -54,13 +46,6 @@ std::optional<Secret> ParseSecret(absl::string_view text) {
     return std::nullopt;
   }
   return Secret{std::string(parts[0]), std::string(parts[1]), std::string(parts[2])};
-}
-
-std::string Sha256(absl::string_view bytes) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                     bytes.size());
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
 bool EqualBytes(absl::string_view a, absl::string_view b) {

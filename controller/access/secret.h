@@ -6,6 +6,8 @@
 
 #include "absl/strings/string_view.h"
 
+#include "base/sha256.h"
+
 namespace fairlead::access {
 
 // "flk" of API keys, "fls" of sessions, "fla" of the first admin.
@@ -28,8 +30,8 @@ Secret NewSecret(absl::string_view kind);
 // Nothing when the text is none.
 std::optional<Secret> ParseSecret(absl::string_view text);
 
-// 32 bytes.
-std::string Sha256(absl::string_view bytes);
+// What is kept of a secret: it has 160 bits, so that a fast hash does.
+using base::Sha256;
 // Takes as long whatever differs.
 bool EqualBytes(absl::string_view a, absl::string_view b);
 

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "absl/strings/escaping.h"
-
 #include "controller/access/passwords.h"
 
 namespace fairlead::access {
@@ -31,9 +29,7 @@ TEST(SecretTest, OtherTextsAreNone) {
   EXPECT_FALSE(ParseSecret("flk_0123456789_0123456789012345678901234567890A").has_value());
 }
 
-TEST(SecretTest, HashIsSha256) {
-  EXPECT_EQ(absl::BytesToHexString(Sha256("abc")),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+TEST(SecretTest, OnlyTheSameBytesAreEqual) {
   EXPECT_TRUE(EqualBytes("ab", "ab"));
   EXPECT_FALSE(EqualBytes("ab", "ac"));
   EXPECT_FALSE(EqualBytes("ab", "abc"));

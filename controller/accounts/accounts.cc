@@ -9,18 +9,12 @@
 #include "base/status.h"
 #include "resources/field_defaults.h"
 #include "resources/image_reference.h"
-#include "resources/problem_text.h"
-#include "resources/toml_reader.h"
+#include "resources/settings_file.h"
 
 namespace fairlead::controller {
 namespace {
 
 constexpr std::size_t kLargestSecret = 64u << 10;
-
-// Paths are relative to the file that names them.
-std::string PathBeside(const std::string& file, const std::string& path) {
-  return (std::filesystem::path(file).parent_path() / path).lexically_normal().string();
-}
 
 std::string Normalised(absl::string_view domain) {
   return absl::AsciiStrToLower(absl::StripAsciiWhitespace(domain));
@@ -32,17 +26,18 @@ std::string RegistryName(absl::string_view domain) {
   return name == "index.docker.io" ? resources::kDefaultRegistry : name;
 }
 
-// `Entry` is v1::GitAccount or v1::RegistryAccount of `path`.
+// `Entry` is v1::GitAccount or v1::RegistryAccount of a file in `folder`.
 template <typename Entry>
-absl::StatusOr<v1::Login> ReadLogin(const std::string& path, const std::string& domain,
+absl::StatusOr<v1::Login> ReadLogin(const std::string& folder, const std::string& domain,
                                     const Entry& entry) {
   v1::Login login;
   login.set_domain(Normalised(domain));
   login.set_username(entry.username());
   login.set_secret(entry.token());
   if (!entry.token_file().empty()) {
-    ASSIGN_OR_RETURN(const std::string token,
-                     base::ReadPrivateFile(PathBeside(path, entry.token_file()), kLargestSecret));
+    ASSIGN_OR_RETURN(
+        const std::string token,
+        base::ReadPrivateFile(resources::PathBeside(folder, entry.token_file()), kLargestSecret));
     login.set_secret(std::string(absl::StripAsciiWhitespace(token)));
   }
   return login;
@@ -68,29 +63,22 @@ absl::Status Misses(absl::string_view what, absl::string_view domain, absl::stri
 }  // namespace
 
 absl::StatusOr<Accounts> Accounts::Load(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string content, base::ReadPrivateFile(path, resources::kLargestFile));
   v1::AccountsFile file;
-  std::string problems;
-  for (const v1::Problem& problem : resources::ReadTomlSettings(path, content, &file)) {
-    if (problem.severity() == v1::SEVERITY_ERROR) {
-      absl::StrAppend(&problems, resources::FormatProblem(problem));
-    }
-  }
-  if (!problems.empty()) return absl::InvalidArgumentError(problems);
-
+  RETURN_IF_ERROR(resources::ReadPrivateSettingsFile(path, &file));
+  const std::string folder = std::filesystem::path(path).parent_path().string();
   Accounts accounts;
   for (const v1::GitProviderAccounts& provider : file.git_providers()) {
     for (const v1::GitAccount& entry : provider.accounts()) {
       GitAccess access;
-      ASSIGN_OR_RETURN(access.login, ReadLogin(path, provider.domain(), entry));
+      ASSIGN_OR_RETURN(access.login, ReadLogin(folder, provider.domain(), entry));
       if (!entry.ssh_key_file().empty()) {
-        ASSIGN_OR_RETURN(
-            access.ssh_key,
-            base::ReadPrivateFile(PathBeside(path, entry.ssh_key_file()), kLargestSecret));
+        ASSIGN_OR_RETURN(access.ssh_key,
+                         base::ReadPrivateFile(resources::PathBeside(folder, entry.ssh_key_file()),
+                                               kLargestSecret));
       }
       if (!entry.known_hosts_file().empty()) {
         ASSIGN_OR_RETURN(access.known_hosts,
-                         base::ReadFile(PathBeside(path, entry.known_hosts_file())));
+                         base::ReadFile(resources::PathBeside(folder, entry.known_hosts_file())));
       }
       const Key key = KeyOf(access.login);
       if (!accounts.git_.emplace(key, std::move(access)).second) return StandsTwice(path, key);
@@ -98,7 +86,7 @@ absl::StatusOr<Accounts> Accounts::Load(const std::string& path) {
   }
   for (const v1::RegistryAccounts& registry : file.docker_registries()) {
     for (const v1::RegistryAccount& entry : registry.accounts()) {
-      ASSIGN_OR_RETURN(v1::Login login, ReadLogin(path, RegistryName(registry.domain()), entry));
+      ASSIGN_OR_RETURN(v1::Login login, ReadLogin(folder, RegistryName(registry.domain()), entry));
       const Key key = KeyOf(login);
       if (!accounts.registries_.emplace(key, std::move(login)).second) {
         return StandsTwice(path, key);

@@ -3,6 +3,9 @@
 #include <sodium.h>
 
 #include <array>
+#include <string>
+
+#include "base/ids.h"
 
 namespace fairlead::http {
 namespace {
@@ -43,9 +46,7 @@ bool IsSignatureOf(absl::string_view hex, absl::string_view body, absl::string_v
 
 bool IsSameSecret(absl::string_view given, absl::string_view secret) {
   // Hashes have one length; the random key makes their bytes unpredictable.
-  std::array<char, 32> random;
-  randombytes_buf(random.data(), random.size());
-  const absl::string_view key(random.data(), random.size());
+  const std::string key = base::RandomBytes(base::Random::Real(), 32);
   return IsEqual(MacOf(given, key), MacOf(secret, key));
 }
 

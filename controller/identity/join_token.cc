@@ -2,7 +2,6 @@
 
 #include <sodium.h>
 
-#include <array>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -11,6 +10,7 @@
 #include "absl/strings/str_split.h"
 
 #include "base/proto_time.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "controller/identity/certificate_authority.h"
 
@@ -25,15 +25,8 @@ constexpr std::size_t kSecretLength = 32;
 constexpr std::size_t kLongestText = 256;
 constexpr absl::Duration kLongestLife = absl::Hours(24 * 366);
 
-std::string HashOf(absl::string_view secret) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(secret.data()),
-                     secret.size());
-  return {hash.begin(), hash.end()};
-}
-
 bool IsSecret(absl::string_view secret, const std::string& hash) {
-  const std::string given = HashOf(secret);
+  const std::string given = base::Sha256(secret);
   return hash.size() == given.size() && sodium_memcmp(given.data(), hash.data(), hash.size()) == 0;
 }
 
@@ -76,7 +69,7 @@ absl::StatusOr<NewToken> MakeToken(const TokenTerms& terms, absl::Time now, base
   NewToken made;
   made.secret = base::NewId(random, kSecretLength);
   made.record.set_id(base::NewId(random, kIdLength));
-  made.record.set_secret_hash(HashOf(made.secret));
+  made.record.set_secret_hash(base::Sha256(made.secret));
   made.record.set_server(terms.server);
   made.record.set_tag(terms.tag);
   made.record.set_multi_use(terms.multi_use);

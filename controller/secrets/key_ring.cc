@@ -3,7 +3,6 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <cstdint>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -22,17 +21,6 @@ const unsigned char* Bytes(absl::string_view text) {
 }
 
 unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-
-std::string RandomBytes(base::Random& random, std::size_t count) {
-  std::string bytes;
-  while (bytes.size() < count) {
-    uint64_t bits = random.Next();
-    for (int i = 0; i < 8 && bytes.size() < count; ++i, bits >>= 8) {
-      bytes.push_back(static_cast<char>(bits & 0xff));
-    }
-  }
-  return bytes;
-}
 
 // What the value is bound to: a record cannot be passed off as another's.
 std::string BoundTo(const v1::SecretRecord& record) {
@@ -76,7 +64,7 @@ std::string KeyRing::Text() const {
 
 void KeyRing::AddNewKey(base::Random& random) {
   keys_.insert(keys_.begin(),
-               {absl::StrCat("k", base::NewId(random, 7)), RandomBytes(random, kKeyBytes)});
+               {absl::StrCat("k", base::NewId(random, 7)), base::RandomBytes(random, kKeyBytes)});
 }
 
 bool KeyRing::Has(absl::string_view id) const {
@@ -86,7 +74,7 @@ bool KeyRing::Has(absl::string_view id) const {
 void KeyRing::Encrypt(absl::string_view value, base::Random& random,
                       v1::SecretRecord* record) const {
   record->set_key_id(keys_.front().id);
-  record->set_nonce(RandomBytes(random, kNonceBytes));
+  record->set_nonce(base::RandomBytes(random, kNonceBytes));
   const std::string bound_to = BoundTo(*record);
   std::string ciphertext(value.size() + kTagBytes, '\0');
   crypto_aead_xchacha20poly1305_ietf_encrypt(Bytes(ciphertext), nullptr, Bytes(value), value.size(),

@@ -15,8 +15,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/subprocess.h"
-#include "resources/problem_text.h"
-#include "resources/toml_reader.h"
+#include "resources/settings_file.h"
 
 namespace fairlead::secrets {
 namespace {
@@ -115,8 +114,7 @@ absl::StatusOr<std::unique_ptr<Provider>> MakeProvider(const v1::SecretProvider&
   }
   if (settings.type() == "file") {
     if (settings.directory().empty()) return Misses(settings, "directory");
-    return std::make_unique<FileProvider>(
-        (fs::path(folder) / settings.directory()).lexically_normal().string());
+    return std::make_unique<FileProvider>(resources::PathBeside(folder, settings.directory()));
   }
   if (settings.type() == "command") {
     if (settings.command().empty()) return Misses(settings, "command");
@@ -135,22 +133,8 @@ absl::StatusOr<std::unique_ptr<Provider>> MakeProvider(const v1::SecretProvider&
 }
 
 absl::StatusOr<Providers> LoadProviders(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string content, base::ReadFile(path, resources::kLargestFile));
   v1::SecretsFile file;
-  std::string problems;
-  for (const v1::Problem& problem : resources::ReadTomlSettings(path, content, &file)) {
-    if (problem.severity() == v1::SEVERITY_ERROR) {
-      absl::StrAppend(&problems, resources::FormatProblem(problem));
-    }
-  }
-  if (!problems.empty()) return absl::InvalidArgumentError(problems);
-  // Whoever may write it decides what the controller runs.
-  std::error_code failed;
-  const fs::perms mode = fs::status(path, failed).permissions();
-  if ((mode & (fs::perms::group_write | fs::perms::others_write)) != fs::perms::none) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        path, ": others may write this file, which says what is run; run: chmod go-w ", path));
-  }
+  RETURN_IF_ERROR(resources::ReadSettingsFile(path, "what is run", &file));
   Providers providers;
   const std::string folder = fs::path(path).parent_path().string();
   for (const v1::SecretProvider& settings : file.providers()) {

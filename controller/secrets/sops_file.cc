@@ -20,6 +20,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
+#include "base/sha256.h"
 #include "base/status.h"
 #include "resources/interpolation.h"
 
@@ -339,10 +340,7 @@ absl::StatusOr<NamedValues> DecryptSops(const SopsFile& file, const std::string&
   };
   if (file.mac_only_encrypted) {
     // So that it is never the MAC of all values.
-    std::array<unsigned char, EVP_MAX_MD_SIZE> seed{};
-    unsigned size = 0;
-    EVP_Digest(kMetadata.data(), kMetadata.size(), seed.data(), &size, EVP_sha256(), nullptr);
-    EVP_DigestUpdate(digest.get(), seed.data(), size);
+    cover(base::Sha256(kMetadata));
   }
   NamedValues values;
   for (const SopsValue& value : file.values) {

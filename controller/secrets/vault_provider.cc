@@ -1,8 +1,6 @@
-#include <arpa/inet.h>
 #include <curl/curl.h>
 
 #include <boost/json.hpp>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -15,8 +13,10 @@
 #include "absl/strings/strip.h"
 
 #include "base/file.h"
+#include "base/loopback.h"
 #include "base/status.h"
 #include "controller/secrets/provider.h"
+#include "resources/settings_file.h"
 
 namespace fairlead::secrets {
 namespace {
@@ -47,10 +47,7 @@ bool IsLoopbackUrl(const std::string& url) {
   }
   const std::string host(text);
   curl_free(text);
-  in_addr address{};
-  return absl::StartsWith(url, "http://") &&
-         (host == "localhost" || host == "[::1]" ||
-          (inet_pton(AF_INET, host.c_str(), &address) == 1 && absl::StartsWith(host, "127.")));
+  return absl::StartsWith(url, "http://") && base::IsLoopbackHost(host);
 }
 
 // What an answer other than 200 means.
@@ -156,11 +153,6 @@ class VaultProvider final : public Provider {
   const std::string ca_file_;
 };
 
-std::string PathBeside(const std::string& folder, const std::string& path) {
-  if (path.empty()) return path;
-  return (std::filesystem::path(folder) / path).lexically_normal().string();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Provider>> MakeVaultProvider(const v1::SecretProvider& settings,
@@ -170,8 +162,9 @@ absl::StatusOr<std::unique_ptr<Provider>> MakeVaultProvider(const v1::SecretProv
         absl::StrCat("provider \"", settings.name(), "\": address \"", settings.address(),
                      "\" must begin with https:// (http:// only on this machine)"));
   }
-  return std::make_unique<VaultProvider>(settings, PathBeside(folder, settings.token_file()),
-                                         PathBeside(folder, settings.ca_file()));
+  return std::make_unique<VaultProvider>(settings,
+                                         resources::PathBeside(folder, settings.token_file()),
+                                         resources::PathBeside(folder, settings.ca_file()));
 }
 
 }  // namespace fairlead::secrets

@@ -1,9 +1,6 @@
 #include "controller/store/store_dump.h"
 
-#include <sodium.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -13,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
+#include "base/sha256.h"
 #include "base/status.h"
 #include "controller/store/migrations.h"
 #include "controller/store/store_records.h"
@@ -22,13 +20,7 @@ namespace {
 
 constexpr absl::string_view kMagic = "fairlead-backup 1\n";
 
-std::string Sha256(absl::string_view bytes) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash;
-  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                     bytes.size());
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
-}
+std::string HexHash(absl::string_view bytes) { return absl::BytesToHexString(base::Sha256(bytes)); }
 
 absl::string_view NameOf(SqlType type) {
   switch (type) {
@@ -187,7 +179,7 @@ bool DecodeRow(DumpReader& reader, TableDump& dump) {
     if (column.type == SqlType::kInteger && !absl::SimpleAtoi(bytes, &number)) return false;
     row.push_back(ValueOf(column.type, std::string(bytes), number));
   }
-  const std::string hash = Sha256(reader.Since(begin));
+  const std::string hash = HexHash(reader.Since(begin));
   return reader.Consume(hash) && reader.Consume("\n");
 }
 
@@ -264,9 +256,9 @@ std::string Fingerprint(const StoreDump& dump) {
   for (const TableDump& table : dump.tables) {
     if (table.rows.empty()) continue;
     absl::StrAppend(&all, table.table.name, "\n");
-    for (const SqlValues& row : table.rows) absl::StrAppend(&all, Sha256(EncodeRow(row)), "\n");
+    for (const SqlValues& row : table.rows) absl::StrAppend(&all, HexHash(EncodeRow(row)), "\n");
   }
-  return Sha256(all);
+  return HexHash(all);
 }
 
 std::string EncodeDump(const StoreDump& dump) {
@@ -279,11 +271,11 @@ std::string EncodeDump(const StoreDump& dump) {
     absl::StrAppend(&text, "\n");
     for (const SqlValues& values : each.rows) {
       const std::string row = EncodeRow(values);
-      absl::StrAppend(&text, "row ", row, Sha256(row), "\n");
+      absl::StrAppend(&text, "row ", row, HexHash(row), "\n");
     }
   }
   absl::StrAppend(&text, "end ", dump.records(), " ");
-  const std::string hash = Sha256(text);
+  const std::string hash = HexHash(text);
   absl::StrAppend(&text, hash, "\n");
   return text;
 }
@@ -317,7 +309,7 @@ absl::StatusOr<StoreDump> DecodeDump(absl::string_view text) {
       records != dump.records()) {
     return Damaged(reader, "before its end");
   }
-  const std::string hash = Sha256(reader.Since(0));
+  const std::string hash = HexHash(reader.Since(0));
   if (!reader.Consume(hash) || !reader.Consume("\n") || !reader.done()) {
     return Damaged(reader, "at its end");
   }

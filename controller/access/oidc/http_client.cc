@@ -1,12 +1,13 @@
 #include "controller/access/oidc/http_client.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 
 #include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+
+#include "base/loopback.h"
 
 namespace fairlead::access::oidc {
 namespace {
@@ -37,12 +38,6 @@ std::string PartOf(CURLU* url, CURLUPart part) {
   return copy;
 }
 
-bool IsLoopback(const std::string& host) {
-  in_addr address{};
-  return host == "localhost" || host == "[::1]" ||
-         (absl::StartsWith(host, "127.") && inet_pton(AF_INET, host.c_str(), &address) == 1);
-}
-
 }  // namespace
 
 bool IsSafeUrl(const std::string& url) {
@@ -51,7 +46,7 @@ bool IsSafeUrl(const std::string& url) {
   // The whole host decides: http://127.0.0.1@example.org is another machine.
   const std::string host = PartOf(parts.get(), CURLUPART_HOST);
   if (absl::StartsWith(url, "https://")) return !host.empty();
-  return absl::StartsWith(url, "http://") && IsLoopback(host);
+  return absl::StartsWith(url, "http://") && base::IsLoopbackHost(host);
 }
 
 std::string Encode(const Form& form) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
-#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -14,40 +13,12 @@
 #include "controller/access/oidc/http_client.h"
 #include "fairlead/v1/oidc.pb.h"
 #include "resources/field_defaults.h"
-#include "resources/problem_text.h"
-#include "resources/toml_reader.h"
+#include "resources/settings_file.h"
 
 namespace fairlead::access::oidc {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr std::size_t kLargestSecret = 4096;
-
-absl::StatusOr<v1::OidcFile> ReadSettings(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string content, base::ReadFile(path, resources::kLargestFile));
-  v1::OidcFile file;
-  file.CopyFrom(resources::DefaultsOf(v1::OidcFile::descriptor(), v1::DIALECT_TOML));
-  std::string problems;
-  for (const v1::Problem& problem : resources::ReadTomlSettings(path, content, &file)) {
-    if (problem.severity() == v1::SEVERITY_ERROR) {
-      absl::StrAppend(&problems, resources::FormatProblem(problem));
-    }
-  }
-  if (!problems.empty()) return absl::InvalidArgumentError(problems);
-  // Whoever may write it decides who is let in.
-  std::error_code failed;
-  const fs::perms mode = fs::status(path, failed).permissions();
-  if ((mode & (fs::perms::group_write | fs::perms::others_write)) != fs::perms::none) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        path, ": others may write this file, which says who logs in; run: chmod go-w ", path));
-  }
-  return file;
-}
-
-std::string PathBeside(const std::string& folder, const std::string& path) {
-  return path.empty() ? path : (fs::path(folder) / path).lexically_normal().string();
-}
 
 std::string ScopeOf(const v1::OidcFile& file) {
   std::string scope = "openid";
@@ -70,7 +41,9 @@ std::vector<std::string> Settings::GroupsOf(const std::vector<std::string>& clai
 }
 
 absl::StatusOr<Settings> LoadSettings(const std::string& path) {
-  ASSIGN_OR_RETURN(const v1::OidcFile file, ReadSettings(path));
+  v1::OidcFile file;
+  file.CopyFrom(resources::DefaultsOf(v1::OidcFile::descriptor(), v1::DIALECT_TOML));
+  RETURN_IF_ERROR(resources::ReadSettingsFile(path, "who logs in", &file));
   if (!IsSafeUrl(file.issuer()) || absl::StrContains(file.issuer(), '?') ||
       absl::StrContains(file.issuer(), '#')) {
     return absl::InvalidArgumentError(
@@ -93,13 +66,13 @@ absl::StatusOr<Settings> LoadSettings(const std::string& path) {
   for (const v1::OidcGroup& each : file.groups()) {
     settings.groups[each.claim()].push_back(each.group());
   }
-  const std::string folder = fs::path(path).parent_path().string();
-  settings.ca_file = PathBeside(folder, file.ca_file());
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  settings.ca_file = resources::PathBeside(folder, file.ca_file());
   if (!file.client_secret_file().empty()) {
-    ASSIGN_OR_RETURN(
-        const std::string secret,
-        base::ReadPrivateFile(PathBeside(folder, file.client_secret_file()), kLargestSecret),
-        absl::StrCat(path, ": client_secret_file"));
+    ASSIGN_OR_RETURN(const std::string secret,
+                     base::ReadPrivateFile(resources::PathBeside(folder, file.client_secret_file()),
+                                           kLargestSecret),
+                     absl::StrCat(path, ": client_secret_file"));
     settings.client_secret = std::string(absl::StripAsciiWhitespace(secret));
   }
   return settings;
