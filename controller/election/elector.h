@@ -95,7 +95,7 @@ class Elector {
   // As of now.
   Standing StandingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes what candidacy_ says known. True when the standing is another.
-  bool PublishLocked(int64_t before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool PublishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CheckOverrunLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ElectorOptions options_;
