@@ -111,14 +111,19 @@ bool Elector::PublishLocked() {
   return true;
 }
 
+absl::StatusOr<store::LeaseSight> Elector::Ask(int64_t term, bool stands, absl::Duration patience) {
+  if (term != 0) return lease_->Renew(options_.claim, term, options_.terms.lease, patience);
+  if (stands) return lease_->Acquire(options_.claim, options_.terms.lease, patience);
+  return lease_->Look(patience);
+}
+
 void Elector::AskLocked() {
   const absl::Duration sent = Uptime();
   const absl::Duration patience = candidacy_.PatienceAt(sent);
   const int64_t term = candidacy_.term();
+  const bool stands = candidacy_.IsStanding(sent);
   mutex_.Unlock();
-  const absl::StatusOr<store::LeaseSight> answer =
-      term == 0 ? lease_->Acquire(options_.claim, options_.terms.lease, patience)
-                : lease_->Renew(options_.claim, term, options_.terms.lease, patience);
+  const absl::StatusOr<store::LeaseSight> answer = Ask(term, stands, patience);
   mutex_.Lock();
   if (candidacy_.term() == term) candidacy_.OnAnswer(sent, Uptime(), answer);
   answered_ = true;
