@@ -111,6 +111,8 @@ struct Controller::Parts {
   absl::Status BuildAccess(const store::StoreImage& image, base::Clock& clock);
   absl::Status BuildGrpc();
   void StartTicker(base::Clock& clock);
+  // Has what the audit log lacks yet sent, when it is time to.
+  void TendAudit();
   void ReloadHttp();
   void Stop();
   void OnPass(const loop::LoopView& view);
@@ -149,6 +151,8 @@ struct Controller::Parts {
   std::unique_ptr<GrpcPort> grpc_port;
   std::unique_ptr<Routes> routes;
   std::thread ticker;
+  // The loop will flush the audit log.
+  std::atomic<bool> audit_tended = false;
   base::Mutex mutex;
   base::CondVar stopped;
   bool stopping ABSL_GUARDED_BY(mutex) = false;
@@ -385,9 +389,20 @@ void Controller::Parts::StartTicker(base::Clock& clock) {
       if (stopping) break;
       mutex.Unlock();
       registry->Tick(clock.Now());
+      TendAudit();
       if (identities != nullptr && identities->Refresh(clock.Now())) ReloadHttp();
       mutex.Lock();
     }
+  });
+}
+
+void Controller::Parts::TendAudit() {
+  if (!access->log().IsFlushDue() || audit_tended.exchange(true)) return;
+  // On the loop's thread, as what waits there waits for the store anyway; agents do not.
+  reconciler->Post([this](loop::Core&, absl::Time) {
+    // Whoever tried to write has said why it cannot be written.
+    access->log().Flush().IgnoreError();
+    audit_tended = false;
   });
 }
 
@@ -485,6 +500,9 @@ void Controller::Parts::Stop() {
     server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
   }
   if (reconciler != nullptr) reconciler->Stop();
+  // Nobody appends any more.
+  const absl::Status kept = access == nullptr ? absl::OkStatus() : access->log().Flush();
+  if (!kept.ok()) base::LogError("access", "records of the audit log are lost: ", kept.message());
 }
 
 absl::Status CheckOptions(const ControllerOptions& options) {

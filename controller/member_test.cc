@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -148,10 +149,13 @@ class MemberTest : public store::PostgresTest {
     http::HttpRequest request;
     request.method = method;
     request.target = target;
-    const auto reply = PassWebhookOn({.base_url = "https://" + member.http_address(),
-                                      .trust = authority_.certificate,
-                                      .check_name = false},
-                                     request);
+    std::promise<absl::StatusOr<http::HttpReply>> answer;
+    WebhookRelay client;
+    EXPECT_TRUE(client.Pass({.base_url = "https://" + member.http_address(),
+                             .trust = authority_.certificate,
+                             .check_name = false},
+                            request, [&answer](const auto& given) { answer.set_value(given); }));
+    const auto reply = answer.get_future().get();
     EXPECT_TRUE(reply.ok()) << reply.status();
     return reply.value_or(http::HttpReply());
   }

@@ -128,8 +128,11 @@ struct Standby::Parts {
   RelayWay FindWay() ABSL_LOCKS_EXCLUDED(mutex);
   absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsFor(
       const std::string& address) const;
+  // 429, or nothing.
+  std::optional<http::HttpReply> CheckRate(const http::HttpRequest& request);
   http::HttpReply Answer(const http::HttpRequest& request);
-  http::HttpReply PassOn(const http::HttpRequest& request) const;
+  // Takes webhooks over.
+  bool PassOn(const http::HttpRequest& request, const http::ReplyFunction& reply);
 
   const ControllerOptions options;
   const std::string holder;
@@ -137,6 +140,7 @@ struct Standby::Parts {
   base::Clock& clock;
   // Of the HTTP port.
   access::CallRates rates;
+  WebhookRelay webhooks;
   Relay relay;
   // Absent with `dev`.
   std::unique_ptr<PeerRules> rules;
@@ -206,6 +210,9 @@ absl::Status Standby::Parts::StartHttp() {
     http_options.tls_key = rules->folder.serving_key();
   }
   http_options.handler = [this](const http::HttpRequest& request) { return Answer(request); };
+  http_options.later = [this](const http::HttpRequest& request, const http::ReplyFunction& reply) {
+    return PassOn(request, reply);
+  };
   ASSIGN_OR_RETURN(http, http::Server::Start(std::move(http_options)), "--http-listen");
   return absl::OkStatus();
 }
@@ -235,6 +242,8 @@ void Standby::Parts::Stop() {
     stopped.SignalAll();
   }
   if (ticker.joinable()) ticker.join();
+  // So that no answer of HTTP is still awaited.
+  webhooks.Stop();
   if (http != nullptr) http->Stop();
   if (grpc_port != nullptr) grpc_port->Stop();
   // Calls on their way are cut off: their callers try again, and find the one that is active then.
@@ -287,16 +296,18 @@ RelayWay Standby::Parts::FindWay() {
   return {.stub = Take(lanes.back()), .why = ""};
 }
 
-http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) {
+std::optional<http::HttpReply> Standby::Parts::CheckRate(const http::HttpRequest& request) {
   access::Caller caller;
   caller.address = request.address;
-  if (rates.Take(access::RateIdentity(caller), clock.Uptime()).wait > absl::ZeroDuration()) {
-    return {.status = 429, .body = "too many requests\n"};
+  if (rates.Take(access::RateIdentity(caller), clock.Uptime()).wait <= absl::ZeroDuration()) {
+    return std::nullopt;
   }
-  if (http::IsWebhookTarget(request.target)) {
-    if (request.method != "POST") return {.status = 405, .body = "POST only\n"};
-    return PassOn(request);
-  }
+  return http::HttpReply{.status = 429, .body = "too many requests\n"};
+}
+
+http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) {
+  if (auto refusal = CheckRate(request)) return *std::move(refusal);
+  if (http::IsWebhookTarget(request.target)) return {.status = 405, .body = "POST only\n"};
   const election::Standing now = standing();
   if (request.target == "/readyz" && now.has_other) {
     return {.status = 200, .body = absl::StrCat("standby: ", now.Text(), "\n")};
@@ -317,11 +328,17 @@ http::HttpReply Standby::Parts::Answer(const http::HttpRequest& request) {
   return http::Serve(endpoints, request);
 }
 
-http::HttpReply Standby::Parts::PassOn(const http::HttpRequest& request) const {
+bool Standby::Parts::PassOn(const http::HttpRequest& request, const http::ReplyFunction& reply) {
+  if (request.method != "POST" || !http::IsWebhookTarget(request.target)) return false;
+  if (auto refusal = CheckRate(request)) {
+    reply(*std::move(refusal));
+    return true;
+  }
   const election::Standing now = standing();
   // The word of whoever passes it on; a second time it would go round.
   if (!now.has_other || !request.Header("x-fairlead-relayed").empty()) {
-    return {.status = 503, .body = absl::StrCat("no active controller: ", now.Text(), "\n")};
+    reply({.status = 503, .body = absl::StrCat("no active controller: ", now.Text(), "\n")});
+    return true;
   }
   http::HttpRequest onward = request;
   onward.headers["x-fairlead-relayed"] = holder;
@@ -332,9 +349,17 @@ http::HttpReply Standby::Parts::PassOn(const http::HttpRequest& request) const {
     to.trust = rules->folder.agent_trust();
     to.check_name = !options.tls_cert.empty();
   }
-  absl::StatusOr<http::HttpReply> reply = PassWebhookOn(to, onward);
-  if (reply.ok()) return *std::move(reply);
-  return {.status = 503, .body = absl::StrCat(reply.status().message(), "\n")};
+  const bool passed = webhooks.Pass(
+      std::move(to), std::move(onward), [reply](const absl::StatusOr<http::HttpReply>& answer) {
+        reply(answer.ok() ? *answer
+                          : http::HttpReply{.status = 503,
+                                            .body = absl::StrCat(answer.status().message(), "\n")});
+      });
+  if (!passed) {
+    reply({.status = 503,
+           .body = "too many webhooks are on their way to the active controller; send it again\n"});
+  }
+  return true;
 }
 
 Standby::Standby(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

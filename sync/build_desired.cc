@@ -202,6 +202,7 @@ void Builder::SettleEncrypted(const ResourceId& id, const std::vector<Encrypted>
     } else if (kept == nullptr) {
       kept = declaration;
       state_->variables[id.name] = *each.value;
+      state_->secret_files[id.name] = absl::StrCat(kept->position.file, " of ", source->origin);
     } else {
       state_->variables[id.name] = {
           "", true,

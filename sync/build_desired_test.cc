@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -136,6 +137,30 @@ TEST(BuildDesiredStateTest, FilesOfSecretsGiveValuesAndTakeThemFromThoseWhoNeedT
   const auto twice = WithSecrets(*good, "t.sops.env", {{"PW", {"again", true, ""}}});
   EXPECT_THAT(Get(*Build({twice}), "deployment/web").problems[0].message(),
               HasSubstr("s.sops.env and resource_sync/main t.sops.env; keep it in one"));
+}
+
+TEST(BuildDesiredStateTest, SaysOfWhichFileASecretIs) {
+  using Files = std::map<std::string, std::string>;
+  const Files first = {{"PW", "s.sops.env of resource_sync/main"}};
+  const auto mine = WithSecrets(*Source({}), "s.sops.env", {{"PW", {"mine", true, ""}}});
+  const auto theirs =
+      WithSecrets(*Source({}, "other"), "a.sops.env", {{"PW", {"theirs", true, ""}}});
+  EXPECT_EQ(Build({mine, theirs})->secret_files, first);
+  // A file of another origin than the one that declares it gives it nothing.
+  const auto declares = Source({{"a.toml", Variable("PW", "x", "is_secret = true")}});
+  EXPECT_EQ(Build({declares, theirs})->secret_files, Files());
+  EXPECT_EQ(Build({theirs, WithSecrets(*declares, "s.sops.env", {{"PW", {"mine", true, ""}}})})
+                ->secret_files,
+            first);
+  // Two of one origin: it has no value, and the reason names both.
+  const auto twice =
+      Build({WithSecrets(*mine, "t.sops.env", {{"PW", {"again", true, ""}}}), theirs});
+  EXPECT_EQ(twice->secret_files, first);
+  EXPECT_THAT(twice->variables.at("PW").why_none, HasSubstr("t.sops.env; keep it in one"));
+  // A source that is to bring no variables.
+  const auto without = std::make_shared<SourceSnapshot>(*mine);
+  without->filters.include_variables = false;
+  EXPECT_EQ(Build({without})->secret_files, Files());
 }
 
 TEST(BuildDesiredStateTest, AFileOfSecretsTakesNothingFromAnotherOrigin) {

@@ -133,6 +133,9 @@ struct DesiredState {
   // By origin.
   std::map<std::string, SourceSummary> sources;
   resources::Variables variables;
+  // Of variables whose values files of secrets give: "PATH of ORIGIN" of the one that counts. Where
+  // two of one origin have it, which makes it have no value, the first.
+  std::map<std::string, std::string> secret_files;
   // Those of the options, by pointer. May be null.
   std::shared_ptr<const resources::Variables> secrets;
   // The reverse of `after`: who waits for a resource. Null: nobody for any.

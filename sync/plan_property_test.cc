@@ -347,6 +347,7 @@ TEST_F(PlanPropertyTest, SharingWithThePreviousStateChangesNothing) {
       }
       EXPECT_EQ(*shared->dependents, *fresh->dependents);
       EXPECT_EQ(shared->variables, fresh->variables);
+      EXPECT_EQ(shared->secret_files, fresh->secret_files);
       fleet.Commit();
     }
   }

@@ -21,6 +21,7 @@ constexpr std::ptrdiff_t kMostLate = 1000;
 constexpr char kHead[] = "audit-head";
 constexpr char kAnchor[] = "audit-anchor";
 constexpr absl::Duration kBetweenTrims = absl::Hours(1);
+constexpr absl::Duration kBetweenFlushes = absl::Seconds(5);
 constexpr uint32_t kPage = 1000;
 
 absl::StatusOr<AuditPlace> PlaceIn(const std::map<std::string, std::string>& settings,
@@ -130,19 +131,12 @@ absl::Status AuditLog::CatchUpLocked() {
   return absl::OkStatus();
 }
 
-absl::Status AuditLog::Append(const std::vector<v1::AuditRecord>& records) {
-  if (records.empty()) return absl::OkStatus();
-  const absl::Time now = clock_.Now();
-  base::MutexLock lock(mutex_);
-  std::vector<v1::AuditRecord> all = late_;
-  for (const v1::AuditRecord& record : records) {
-    *all.emplace_back(record).mutable_at() = base::ToProto(now);
-  }
+absl::Status AuditLog::StoreLocked(std::vector<v1::AuditRecord> all, absl::Time now) {
   absl::Status status = AppendLocked(all, now);
   if (absl::IsAlreadyExists(status)) {
     // An append that was answered by an error has come about after all: the connection broke off.
-    RETURN_IF_ERROR(CatchUpLocked());
-    status = AppendLocked(all, now);
+    status = CatchUpLocked();
+    if (status.ok()) status = AppendLocked(all, now);
   }
   if (status.ok()) {
     late_.clear();
@@ -151,7 +145,30 @@ absl::Status AuditLog::Append(const std::vector<v1::AuditRecord>& records) {
     if (std::ssize(all) > kMostLate) all.erase(all.begin(), all.end() - kMostLate);
     late_ = std::move(all);
   }
+  flush_at_ = absl::ToInt64Nanoseconds(late_.empty() ? absl::InfiniteDuration()
+                                                     : clock_.Uptime() + kBetweenFlushes);
   return status;
+}
+
+absl::Status AuditLog::Append(const std::vector<v1::AuditRecord>& records) {
+  if (records.empty()) return absl::OkStatus();
+  const absl::Time now = clock_.Now();
+  base::MutexLock lock(mutex_);
+  std::vector<v1::AuditRecord> all = late_;
+  for (const v1::AuditRecord& record : records) {
+    *all.emplace_back(record).mutable_at() = base::ToProto(now);
+  }
+  return StoreLocked(std::move(all), now);
+}
+
+bool AuditLog::IsFlushDue() const {
+  return absl::ToInt64Nanoseconds(clock_.Uptime()) >= flush_at_.load();
+}
+
+absl::Status AuditLog::Flush() {
+  const absl::Time now = clock_.Now();
+  base::MutexLock lock(mutex_);
+  return late_.empty() ? absl::OkStatus() : StoreLocked(late_, now);
 }
 
 absl::StatusOr<AuditReport> AuditLog::Verify() {

@@ -1,7 +1,9 @@
 // What was changed and what was refused, in a chain that shows tampering.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -64,9 +66,14 @@ class AuditLog {
       absl::Duration retention);
 
   // Gives the records their ids, time and hashes, and stores them, all or none. After Unavailable,
-  // DeadlineExceeded or ResourceExhausted they wait in memory, and go with the next ones; of more
-  // than a thousand the oldest are given up.
+  // DeadlineExceeded or ResourceExhausted they wait in memory, and go with the next ones or with
+  // Flush; of more than a thousand the oldest are given up.
   absl::Status Append(const std::vector<v1::AuditRecord>& records) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Some wait, and the last attempt was five seconds ago. Never blocks.
+  bool IsFlushDue() const;
+  // Stores those that wait; does nothing when there are none. Fails as Append.
+  absl::Status Flush() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Reads all records.
   absl::StatusOr<AuditReport> Verify() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -75,6 +82,9 @@ class AuditLog {
   AuditLog(store::Store& store, base::Clock& clock, absl::Duration retention)
       : store_(store), clock_(clock), retention_(retention) {}
 
+  // As AppendLocked; keeps those that can be stored later.
+  absl::Status StoreLocked(std::vector<v1::AuditRecord> all, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AppendLocked(const std::vector<v1::AuditRecord>& records, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the place of the newest record that is stored.
@@ -86,6 +96,8 @@ class AuditLog {
   store::Store& store_;
   base::Clock& clock_;
   const absl::Duration retention_;
+  // When the next flush is due, in nanoseconds of uptime.
+  std::atomic<int64_t> flush_at_{std::numeric_limits<int64_t>::max()};
   base::Mutex mutex_;
   // The newest record, and the last one that was removed.
   AuditPlace head_ ABSL_GUARDED_BY(mutex_);

@@ -186,6 +186,39 @@ TEST_F(AuditLogTest, WhatAStoreThatIsAwayDidNotTakeGoesWithTheNextOnes) {
   EXPECT_EQ(records[2].method(), "later");
 }
 
+TEST_F(AuditLogTest, WhatIsLateIsDueEveryFiveSecondsUntilItIsStored) {
+  Append(1);
+  EXPECT_FALSE(log_->IsFlushDue());
+  store_.apply_fails = true;
+  const absl::Time then = clock_.Now();
+  EXPECT_FALSE(log_->Append({RecordOf("late")}).ok());
+  EXPECT_FALSE(log_->IsFlushDue());
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_TRUE(log_->IsFlushDue());
+  EXPECT_TRUE(absl::IsResourceExhausted(log_->Flush()));
+  EXPECT_FALSE(log_->IsFlushDue());
+  // Whatever the wall time is set to.
+  clock_.Jump(-absl::Hours(1));
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_TRUE(log_->IsFlushDue());
+  store_.apply_fails = false;
+  EXPECT_TRUE(log_->Flush().ok());
+  clock_.Advance(absl::Hours(1));
+  EXPECT_FALSE(log_->IsFlushDue());
+  const std::vector<v1::AuditRecord> records = Records();
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[1].method(), "late");
+  EXPECT_EQ(base::FromProto(records[1].at()), then);
+  EXPECT_TRUE(Verified().chain.ok());
+}
+
+TEST_F(AuditLogTest, FlushWritesNothingWhenNothingIsLate) {
+  Append(1);
+  const uint64_t applied = store_.applied;
+  EXPECT_TRUE(log_->Flush().ok());
+  EXPECT_EQ(store_.applied, applied);
+}
+
 TEST_F(AuditLogTest, AppendThatCameAboutAfterAllIsContinuedFrom) {
   Append(1);
   // Another log writes what this one does not know of.

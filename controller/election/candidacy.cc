@@ -26,8 +26,10 @@ void Candidacy::OnAnswer(absl::Duration sent, absl::Duration now,
     Expire(now);
     return;
   }
-  const bool ours = answer->claim.holder == holder_ && answer->left > absl::ZeroDuration() &&
-                    (term_ == 0 || answer->term == term_);
+  // A look may still show an office that was given up.
+  const bool was_asked_for = term_ == 0 ? IsStanding(sent) : answer->term == term_;
+  const bool ours =
+      was_asked_for && answer->claim.holder == holder_ && answer->left > absl::ZeroDuration();
   if (ours) {
     term_ = answer->term;
     valid_until_ = sent + answer->left - terms_.margin();
@@ -37,9 +39,9 @@ void Candidacy::OnAnswer(absl::Duration sent, absl::Duration now,
     return;
   }
   term_ = 0;
-  // At the moment at which the lease becomes free, and not much later.
+  // At the moment at which it can be had, and not much later.
   const absl::Duration free_in = std::max(answer->left, terms_.retry() / 4);
-  due_ = now + std::min(terms_.renew_every(), free_in);
+  due_ = now + std::min(terms_.renew_every(), IsStanding(now) ? free_in : stands_from_ - now);
 }
 
 void Candidacy::Expire(absl::Duration now) {
@@ -51,7 +53,8 @@ void Candidacy::Expire(absl::Duration now) {
 
 void Candidacy::Withdraw(absl::Duration until) {
   term_ = 0;
-  due_ = until;
+  stands_from_ = until;
+  due_ = -absl::InfiniteDuration();
 }
 
 }  // namespace fairlead::election

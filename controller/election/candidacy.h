@@ -35,8 +35,11 @@ class Candidacy {
   // No more acting from then on. Only in office.
   absl::Duration valid_until() const { return valid_until_; }
 
-  // Whether to ask for the lease at `now`: to renew it in office, else to look and to acquire it.
+  // Whether to ask for the lease at `now`: to renew it in office, else to look, and to acquire it
+  // if it stands.
   bool IsDue(absl::Duration now) const { return now >= due_; }
+  // Whether it may be elected by a question sent at `now`. Only out of office.
+  bool IsStanding(absl::Duration now) const { return now >= stands_from_; }
   // When IsDue or Expire have something to do.
   absl::Duration NextAt() const;
   // How long an answer to a question asked at `now` is worth waiting for.
@@ -47,7 +50,7 @@ class Candidacy {
                 const absl::StatusOr<store::LeaseSight>& answer);
   // The office ends when its time is over.
   void Expire(absl::Duration now);
-  // Gives the office up, and stands again from `until` on.
+  // Gives the office up, and stands again from `until` on. Meanwhile it only looks.
   void Withdraw(absl::Duration until);
 
  private:
@@ -56,6 +59,7 @@ class Candidacy {
   int64_t term_ = 0;
   absl::Duration valid_until_;
   absl::Duration due_ = -absl::InfiniteDuration();
+  absl::Duration stands_from_ = -absl::InfiniteDuration();
 };
 
 }  // namespace fairlead::election

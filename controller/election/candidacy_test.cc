@@ -96,8 +96,28 @@ TEST(CandidacyTest, WhoWithdrawsLetsOthersGoFirst) {
   Candidacy candidacy = InOffice();
   candidacy.Withdraw(kBegin + absl::Seconds(10));
   EXPECT_EQ(candidacy.term(), 0);
-  EXPECT_FALSE(candidacy.IsDue(kBegin + absl::Seconds(9)));
-  EXPECT_TRUE(candidacy.IsDue(kBegin + absl::Seconds(10)));
+  EXPECT_FALSE(candidacy.IsStanding(kBegin + absl::Milliseconds(9999)));
+  EXPECT_TRUE(candidacy.IsStanding(kBegin + absl::Seconds(10)));
+}
+
+TEST(CandidacyTest, WhoDoesNotStandLooksAndIsNotElected) {
+  Candidacy candidacy = InOffice();
+  candidacy.Withdraw(kBegin + absl::Seconds(10));
+  EXPECT_TRUE(candidacy.IsDue(kBegin));
+  // What it gave up may still be in the row.
+  candidacy.OnAnswer(kBegin, kBegin, Sight("me", 7, absl::Seconds(3)));
+  EXPECT_EQ(candidacy.term(), 0);
+  EXPECT_EQ(candidacy.NextAt(), kBegin + absl::Seconds(1));
+  // A lease that is free is no reason to hurry; to stand again in time is one.
+  absl::Duration now = kBegin + absl::Seconds(1);
+  candidacy.OnAnswer(now, now, Sight("me", 7, absl::ZeroDuration()));
+  EXPECT_EQ(candidacy.NextAt(), kBegin + absl::Seconds(2));
+  now = kBegin + absl::Milliseconds(9600);
+  candidacy.OnAnswer(now, now, Sight("other", 8, absl::Seconds(3)));
+  EXPECT_EQ(candidacy.NextAt(), kBegin + absl::Seconds(10));
+  now = kBegin + absl::Seconds(10);
+  candidacy.OnAnswer(now, now, Sight("me", 9, absl::Seconds(3)));
+  EXPECT_EQ(candidacy.term(), 9);
 }
 
 // Whatever answers come when, the holder's time ends before the database's does.

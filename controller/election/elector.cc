@@ -81,7 +81,7 @@ void Elector::NoteEnded(int64_t term, absl::Duration pause) {
   const absl::Duration now = Uptime();
   const bool released = candidacy_.term() == term;
   if (pause > absl::ZeroDuration() || released) candidacy_.Withdraw(now + pause);
-  PublishLocked(standing_.term);
+  PublishLocked();
   acting_ = 0;
   standing_.ending = 0;
   ended_.push_back({term, released ? now : over_since_.value_or(now), released});
@@ -89,7 +89,8 @@ void Elector::NoteEnded(int64_t term, absl::Duration pause) {
   changed_.SignalAll();
 }
 
-bool Elector::PublishLocked(int64_t before) {
+bool Elector::PublishLocked() {
+  const int64_t before = standing_.term;
   const int64_t term = candidacy_.term();
   const absl::Duration valid_until = absl::Nanoseconds(valid_until_.load());
   valid_until_ = term == 0 ? 0 : absl::ToInt64Nanoseconds(candidacy_.valid_until());
@@ -110,14 +111,19 @@ bool Elector::PublishLocked(int64_t before) {
   return true;
 }
 
+absl::StatusOr<store::LeaseSight> Elector::Ask(int64_t term, bool stands, absl::Duration patience) {
+  if (term != 0) return lease_->Renew(options_.claim, term, options_.terms.lease, patience);
+  if (stands) return lease_->Acquire(options_.claim, options_.terms.lease, patience);
+  return lease_->Look(patience);
+}
+
 void Elector::AskLocked() {
   const absl::Duration sent = Uptime();
   const absl::Duration patience = candidacy_.PatienceAt(sent);
   const int64_t term = candidacy_.term();
+  const bool stands = candidacy_.IsStanding(sent);
   mutex_.Unlock();
-  const absl::StatusOr<store::LeaseSight> answer =
-      term == 0 ? lease_->Acquire(options_.claim, options_.terms.lease, patience)
-                : lease_->Renew(options_.claim, term, options_.terms.lease, patience);
+  const absl::StatusOr<store::LeaseSight> answer = Ask(term, stands, patience);
   mutex_.Lock();
   if (candidacy_.term() == term) candidacy_.OnAnswer(sent, Uptime(), answer);
   answered_ = true;
@@ -158,9 +164,8 @@ void Elector::CheckOverrunLocked() {
 }
 
 bool Elector::ExpireLocked() {
-  const int64_t before = standing_.term;
   candidacy_.Expire(Uptime());
-  const bool changed = PublishLocked(before);
+  const bool changed = PublishLocked();
   CheckOverrunLocked();
   return changed;
 }
@@ -192,7 +197,7 @@ void Elector::Run() {
     const bool may_ask = candidacy_.term() != 0 || acting_ == 0;
     if (may_ask && candidacy_.IsDue(Uptime())) {
       AskLocked();
-      changed = PublishLocked(standing_.term) || changed;
+      changed = PublishLocked() || changed;
     }
     if (changed) TellLocked();
     absl::Duration pause = candidacy_.NextAt() - Uptime();

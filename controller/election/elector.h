@@ -70,7 +70,7 @@ class Elector {
   // Whether it may act in that term, at this moment. Costs two reads.
   bool InOffice(int64_t term) const;
   // What acted in that term has ended. With a `pause` it gives the office up, if it has it still,
-  // and lets others go first.
+  // and lets others go first; it looks who is in office meanwhile.
   void NoteEnded(int64_t term, absl::Duration pause = absl::ZeroDuration())
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -90,12 +90,14 @@ class Elector {
   void TellLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Asks the database, without the lock.
   void AskLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<store::LeaseSight> Ask(int64_t term, bool stands, absl::Duration patience)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Tells the database of offices that ended.
   void ReportLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // As of now.
   Standing StandingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes what candidacy_ says known. True when the standing is another.
-  bool PublishLocked(int64_t before) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool PublishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CheckOverrunLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ElectorOptions options_;

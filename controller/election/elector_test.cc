@@ -28,6 +28,22 @@ class FakeDatabase {
     }
     return row_;
   }
+  store::LeaseSight Look() {
+    base::MutexLock lock(mutex_);
+    ++looks_;
+    looked_.SignalAll();
+    return row_;
+  }
+  // Waits for a look whose answer has arrived: the next one is asked for after it.
+  void AwaitLook() {
+    base::MutexLock lock(mutex_);
+    const int wanted = looks_ + 2;
+    while (looks_ < wanted) looked_.Wait(mutex_);
+  }
+  int64_t term() {
+    base::MutexLock lock(mutex_);
+    return row_.term;
+  }
   void Release(int64_t term) {
     base::MutexLock lock(mutex_);
     if (row_.term == term) row_.left = absl::ZeroDuration();
@@ -53,6 +69,8 @@ class FakeDatabase {
 
  private:
   base::Mutex mutex_;
+  base::CondVar looked_;
+  int looks_ ABSL_GUARDED_BY(mutex_) = 0;
   store::LeaseSight row_ ABSL_GUARDED_BY(mutex_);
   bool down_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<int64_t> stopped_ ABSL_GUARDED_BY(mutex_);
@@ -61,6 +79,7 @@ class FakeDatabase {
 class FakeLease final : public store::Lease {
  public:
   explicit FakeLease(FakeDatabase& database) : database_(database) {}
+  absl::StatusOr<store::LeaseSight> Look(absl::Duration) override { return database_.Look(); }
   absl::StatusOr<store::LeaseSight> Acquire(const store::LeaseClaim& claim, absl::Duration life,
                                             absl::Duration) override {
     return database_.Ask(claim, 0, life);
@@ -144,6 +163,24 @@ TEST_F(ElectorTest, WhoStopsLeavesTheOfficeToTheOther) {
   const auto second = Make("b");
   second->Start();
   EXPECT_EQ(second->AwaitFirst().term, 2);
+  EXPECT_EQ(database_.stopped(), std::vector<int64_t>{1});
+}
+
+TEST_F(ElectorTest, WhoLetsOthersGoFirstSeesWhoWasElected) {
+  const auto elector = Make("a", absl::Seconds(1));
+  elector->Start();
+  ASSERT_EQ(elector->AwaitFirst().term, 1);
+  elector->NoteEnded(1, kLong);
+  // It leaves the office to others, free as it is.
+  database_.AwaitLook();
+  EXPECT_EQ(database_.term(), 1);
+  EXPECT_FALSE(elector->standing().has_other);
+  database_.GiveTo("b");
+  database_.AwaitLook();
+  const Standing standing = elector->standing();
+  EXPECT_EQ(standing.term, 0);
+  EXPECT_TRUE(standing.has_other);
+  EXPECT_EQ(standing.Text(), "b:1 is active in term 2");
   EXPECT_EQ(database_.stopped(), std::vector<int64_t>{1});
 }
 

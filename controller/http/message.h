@@ -38,4 +38,10 @@ struct HttpReply {
 // Runs on the server's only thread: it decides, hands work over and returns at once.
 using RequestFunction = std::function<HttpReply(const HttpRequest&)>;
 
+// Gives the answer, on any thread; only the first counts, and none once the server is gone.
+using ReplyFunction = std::function<void(HttpReply)>;
+// As RequestFunction for requests that it takes over: it calls `reply` when there is an answer.
+// False when it takes nothing over.
+using LaterFunction = std::function<bool(const HttpRequest&, ReplyFunction reply)>;
+
 }  // namespace fairlead::http

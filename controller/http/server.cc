@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -114,12 +115,12 @@ std::optional<HttpReply> ReplyToBadRequest(const ErrorCode& failure) {
 class Connection {
  public:
   virtual ~Connection() = default;
-  // Ends at once, unless an answer is being written; that one still finishes.
+  // Ends at once, unless an answer is awaited or being written; that one still finishes.
   virtual void Stop() = 0;
   virtual void Cut() = 0;
 };
 
-struct Server::State {
+struct Server::State : std::enable_shared_from_this<Server::State> {
   explicit State(Options given) : options(std::move(given)), table(options.connections) {}
 
   void Accept();
@@ -162,7 +163,8 @@ class Session final : public Connection,
       : server_(server),
         id_(id),
         address_(std::move(address)),
-        stream_(std::forward<Arguments>(arguments)...) {
+        stream_(std::forward<Arguments>(arguments)...),
+        patience_(server.io) {
     server_.connections[id_] = this;
     server_.TellOpen();
   }
@@ -180,10 +182,12 @@ class Session final : public Connection,
     }
   }
   void Stop() override {
-    if (!writing_) Cut();
+    if (!answering_) Cut();
   }
   void Cut() override {
     ErrorCode ignored;
+    awaiting_ = false;
+    patience_.cancel();
     lowest().socket().close(ignored);
   }
 
@@ -213,8 +217,37 @@ class Session final : public Connection,
       }
       return;
     }
+    const HttpRequest request = RequestOf(parser_->get(), address_);
+    if (server_.options.later != nullptr && AnswerLater(request)) return;
+    Reply(server_.options.handler(request));
+  }
+  bool AnswerLater(const HttpRequest& request) {
+    const auto reply = [server = server_.weak_from_this(), session = this->weak_from_this(),
+                        turn = ++turn_](HttpReply given) {
+      const auto alive = server.lock();
+      if (alive == nullptr) return;
+      asio::post(alive->io, [session, turn, given = std::move(given)] {
+        if (const auto self = session.lock()) self->OnReply(turn, given);
+      });
+    };
+    if (!server_.options.later(request, reply)) return false;
+    server_.table.SetBusy(id_);
+    answering_ = true;
+    awaiting_ = true;
+    patience_.expires_after(absl::ToChronoNanoseconds(server_.options.reply_timeout));
+    patience_.async_wait([self = this->shared_from_this(), turn = turn_](const ErrorCode& error) {
+      if (!error) self->OnReply(turn, {.status = 503, .body = "there was no answer in time\n"});
+    });
+    return true;
+  }
+  void OnReply(uint64_t turn, const HttpReply& reply) {
+    if (!awaiting_ || turn != turn_) return;
+    awaiting_ = false;
+    patience_.cancel();
+    Reply(reply);
+  }
+  void Reply(const HttpReply& reply) {
     const bool is_head = parser_->get().method() == beast::http::verb::head;
-    const HttpReply reply = server_.options.handler(RequestOf(parser_->get(), address_));
     const bool keep_alive =
         parser_->keep_alive() && ++requests_ < server_.options.max_requests && !server_.stopping;
     const bool has_unread = buffer_.size() > 0;
@@ -225,11 +258,11 @@ class Session final : public Connection,
   void Write(std::string text, void (Session::*next)()) {
     server_.table.SetBusy(id_);
     out_ = std::move(text);
-    writing_ = true;
+    answering_ = true;
     Expire(server_.options.read_timeout);
     asio::async_write(stream_, asio::buffer(out_),
                       [self = this->shared_from_this(), next](const ErrorCode& error, std::size_t) {
-                        self->writing_ = false;
+                        self->answering_ = false;
                         if (!error) (self.get()->*next)();
                       });
   }
@@ -257,8 +290,13 @@ class Session final : public Connection,
   std::optional<Parser> parser_;
   std::string out_;
   std::array<char, 4096> scratch_;
-  bool writing_ = false;
+  // An answer is awaited or being written.
+  bool answering_ = false;
   int requests_ = 0;
+  // Of requests that are answered later: whether one is, which, and until when.
+  bool awaiting_ = false;
+  uint64_t turn_ = 0;
+  asio::steady_timer patience_;
 };
 
 absl::Status LoadTls(asio::ssl::context& context, const std::string& cert, const std::string& key) {
@@ -374,7 +412,7 @@ void Server::State::Stop() {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Options options) {
-  auto state = std::make_unique<State>(std::move(options));
+  auto state = std::make_shared<State>(std::move(options));
   const Options& given = state->options;
   if (given.tls_cert.empty() != given.tls_key.empty()) {
     return absl::InvalidArgumentError("TLS needs both a certificate and a private key");
@@ -395,7 +433,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Options options) {
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
-Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Server::Server(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Server::~Server() { Stop(); }
 

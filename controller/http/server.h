@@ -27,6 +27,9 @@ class Server {
     // 0 lets the system choose.
     uint16_t port = 0;
     RequestFunction handler;
+    // Asked before `handler`; may be empty. What it takes over is 503 after `reply_timeout`.
+    LaterFunction later;
+    absl::Duration reply_timeout = absl::Seconds(10);
     // Files in PEM format; both or none. With them the server speaks TLS 1.2 or later only, with
     // ephemeral keys and authenticated encryption.
     std::string tls_cert;
@@ -67,8 +70,9 @@ class Server {
 
  private:
   struct State;
-  explicit Server(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Server(std::shared_ptr<State> state);
+  // Answers that come later know it weakly.
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace fairlead::http

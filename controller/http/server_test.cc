@@ -28,6 +28,7 @@
 namespace fairlead::http {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -353,6 +354,60 @@ TEST(ServerTest, StopDoesNotWaitForAClientThatDoesNotRead) {
   std::array<char, 1> first;
   EXPECT_EQ(::recv(client.socket(), first.data(), first.size(), 0), 1);
   server->Stop();
+}
+
+TEST(ServerTest, AnAnswerThatComesLaterHoldsNobodyUp) {
+  std::promise<ReplyFunction> asked;
+  const auto server = Started(
+      {.handler = Echo, .later = [&asked](const HttpRequest& request, const ReplyFunction& reply) {
+         if (request.target != "/later") return false;
+         asked.set_value(reply);
+         return true;
+       }});
+  Client slow(server->port());
+  slow.Send(
+      "POST /later HTTP/1.1\r\nContent-Length: 2\r\n\r\nabGET /next HTTP/1.1\r\nX: y\r\n\r\n");
+  const ReplyFunction reply = asked.get_future().get();
+  Client other(server->port());
+  other.Send(kGet);
+  EXPECT_THAT(other.Receive(), HasSubstr("\r\n\r\nGET /x"));
+  reply({.status = 202, .body = "late"});
+  reply({.body = "twice"});
+  EXPECT_THAT(slow.Receive(), AllOf(StartsWith("HTTP/1.1 202 "), HasSubstr("\r\n\r\nlate")));
+  EXPECT_THAT(slow.Receive(), HasSubstr("\r\n\r\nGET /next"));
+}
+
+TEST(ServerTest, WhoForgetsToAnswerIsAnsweredFor) {
+  ReplyFunction kept;
+  auto server = Started({.handler = Echo,
+                         .later =
+                             [&kept](const HttpRequest&, const ReplyFunction& reply) {
+                               kept = reply;
+                               return true;
+                             },
+                         .reply_timeout = absl::Milliseconds(1)});
+  Client client(server->port());
+  client.Send(kGet);
+  EXPECT_THAT(client.Receive(), StartsWith("HTTP/1.1 503 "));
+  server.reset();
+  kept({.body = "to nobody"});
+}
+
+TEST(ServerTest, StopDoesNotWaitLongForALaterAnswer) {
+  std::promise<ReplyFunction> asked;
+  const auto server = Started({.handler = Echo,
+                               .later =
+                                   [&asked](const HttpRequest&, const ReplyFunction& reply) {
+                                     asked.set_value(reply);
+                                     return true;
+                                   },
+                               .stop_timeout = absl::Milliseconds(50)});
+  Client client(server->port());
+  client.Send(kGet);
+  const ReplyFunction reply = asked.get_future().get();
+  server->Stop();
+  EXPECT_TRUE(client.IsClosed());
+  reply({.body = "to nobody"});
 }
 
 TEST(ServerTest, WrongOptionsAreNamed) {

@@ -52,16 +52,14 @@ grpc::ServerUnaryReactor* SecretServiceImpl::ListSecrets(grpc::CallbackServerCon
   if (!ticket->ok()) return Refuse(call, ticket);
   const auto view = reconciler_.View();
   std::map<std::string, v1::ListSecretsResponse::Secret> secrets;
+  for (const auto& [name, file] : view->input.desired->secret_files) {
+    secrets[name].set_from(file);
+    secrets[name].set_problem(view->input.desired->variables.at(name).why_none);
+  }
+  // What a provider is asked for goes before files.
   for (const auto& [name, from] : sync::SourcesOfSecrets(*view->input.desired)) {
     secrets[name].set_from(from);
-  }
-  for (const auto& source : view->input.desired->read_from) {
-    for (const auto& file : source->files) {
-      for (const auto& [name, value] : file->variables) {
-        secrets[name].set_from(absl::StrCat(file->path, " of ", source->origin));
-        secrets[name].set_problem(value.why_none);
-      }
-    }
+    secrets[name].clear_problem();
   }
   for (const v1::SecretRecord& record : keeper_.Records()) {
     v1::ListSecretsResponse::Secret& secret = secrets[record.name()];

@@ -37,6 +37,8 @@ struct LeaseSight {
 class Lease {
  public:
   virtual ~Lease() = default;
+  // Asks for nothing.
+  virtual absl::StatusOr<LeaseSight> Look(absl::Duration patience) = 0;
   // A new office for the claim when the lease is free or the holder's own, else only a look. It is
   // ours when the sight says so. Writers of earlier terms are shut out when it returns.
   virtual absl::StatusOr<LeaseSight> Acquire(const LeaseClaim& claim, absl::Duration life,

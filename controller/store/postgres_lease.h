@@ -25,13 +25,13 @@ class PostgresLease final : public Lease {
                                                              absl::Time now);
   ~PostgresLease() override;
 
+  absl::StatusOr<LeaseSight> Look(absl::Duration patience) override;
   absl::StatusOr<LeaseSight> Acquire(const LeaseClaim& claim, absl::Duration life,
                                      absl::Duration patience) override;
   absl::StatusOr<LeaseSight> Renew(const LeaseClaim& claim, int64_t term, absl::Duration life,
                                    absl::Duration patience) override;
   absl::Status Release(int64_t term, absl::Duration patience) override;
   absl::Status NoteStopped(int64_t term, absl::Duration ago, absl::Duration patience) override;
-  absl::StatusOr<LeaseSight> Look(absl::Duration patience);
 
  private:
   class Link;
