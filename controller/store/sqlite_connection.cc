@@ -45,14 +45,14 @@ void SqliteStatement::NoteResult(int code) {
 SqliteStatement& SqliteStatement::BindText(int parameter, absl::string_view value) {
   // A null pointer would bind NULL.
   const char* bytes = value.data() == nullptr ? "" : value.data();
-  NoteResult(sqlite3_bind_text64(statement_, parameter, bytes, value.size(), SQLITE_TRANSIENT,
-                                 SQLITE_UTF8));
+  NoteResult(
+      sqlite3_bind_text64(statement_, parameter, bytes, value.size(), SQLITE_STATIC, SQLITE_UTF8));
   return *this;
 }
 
 SqliteStatement& SqliteStatement::BindBlob(int parameter, absl::string_view value) {
   const char* bytes = value.data() == nullptr ? "" : value.data();
-  NoteResult(sqlite3_bind_blob64(statement_, parameter, bytes, value.size(), SQLITE_TRANSIENT));
+  NoteResult(sqlite3_bind_blob64(statement_, parameter, bytes, value.size(), SQLITE_STATIC));
   return *this;
 }
 

@@ -37,7 +37,8 @@ class SqliteStatement final : public SqlRow {
   SqliteStatement(SqliteStatement&& other) noexcept;
   SqliteStatement& operator=(SqliteStatement&&) = delete;
 
-  // Parameters count from 1. A failure is returned by the next Step or Run.
+  // Parameters count from 1. Values are not copied: they stay where they are until Run or Reset. A
+  // failure is returned by the next Step or Run.
   SqliteStatement& BindText(int parameter, absl::string_view value);
   SqliteStatement& BindBlob(int parameter, absl::string_view value);
   SqliteStatement& BindInteger(int parameter, int64_t value);

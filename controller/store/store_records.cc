@@ -31,6 +31,30 @@ constexpr char kApiKey[] = "api_key";
 constexpr char kSecret[] = "secret";
 constexpr char kSession[] = "session";
 
+// Values of one statement after another, in the same memory.
+class ReusedValues {
+ public:
+  void Clear() { used_ = 0; }
+  void AddInteger(int64_t value) { Next(SqlType::kInteger).integer = value; }
+  void AddText(const std::string& value) { Next(SqlType::kText).bytes = value; }
+  void AddRecord(const google::protobuf::MessageLite& record) {
+    record.SerializeToString(&Next(SqlType::kBytes).bytes);
+  }
+  // Requires: as many values as before the last Clear.
+  const SqlValues& all() const { return values_; }
+
+ private:
+  SqlValue& Next(SqlType type) {
+    if (used_ == values_.size()) values_.emplace_back();
+    SqlValue& value = values_[used_++];
+    value.type = type;
+    return value;
+  }
+
+  SqlValues values_;
+  std::size_t used_ = 0;
+};
+
 // Of all that a batch deletes by one text.
 struct KeyedDelete {
   std::string table;
@@ -70,16 +94,18 @@ std::string PutSql(const RecordTable& table) {
                       ") DO UPDATE SET ", absl::StrJoin(changes, ", "));
 }
 
-// `values_of` gives the values of the table's columns.
-template <typename Record, typename ValuesOf>
+// `add_keys` adds a record's values of the table's columns.
+template <typename Record, typename AddKeys>
 absl::Status PutRecords(SqlWriter& writer, const RecordTable& table,
-                        const std::vector<Record>& records, ValuesOf values_of) {
+                        const std::vector<Record>& records, AddKeys add_keys) {
   if (records.empty()) return absl::OkStatus();
   const std::string sql = PutSql(table);
+  ReusedValues values;
   for (const Record& record : records) {
-    SqlValues values = values_of(record);
-    values.push_back(SqlValue::Bytes(record.SerializeAsString()));
-    RETURN_IF_ERROR(writer.Run(sql, values));
+    values.Clear();
+    add_keys(record, values);
+    values.AddRecord(record);
+    RETURN_IF_ERROR(writer.Run(sql, values.all()));
   }
   return absl::OkStatus();
 }
@@ -89,15 +115,16 @@ template <typename Record>
 absl::Status PutByResource(SqlWriter& writer, const std::string& table,
                            const std::vector<Record>& records) {
   return PutRecords(writer, {.name = table, .columns = {"resource"}}, records,
-                    [](const Record& r) { return SqlValues{SqlValue::Text(r.resource())}; });
+                    [](const Record& r, ReusedValues& values) { values.AddText(r.resource()); });
 }
 
 template <typename Record>
 absl::Status PutMade(SqlWriter& writer, const std::string& kind,
                      const std::vector<Record>& records) {
   return PutRecords(writer, {.name = "made", .columns = {"resource", "kind"}}, records,
-                    [&kind](const Record& r) {
-                      return SqlValues{SqlValue::Text(r.resource()), SqlValue::Text(kind)};
+                    [&kind](const Record& r, ReusedValues& values) {
+                      values.AddText(r.resource());
+                      values.AddText(kind);
                     });
 }
 
@@ -106,8 +133,9 @@ template <typename Record, typename KeyOf>
 absl::Status PutAccess(SqlWriter& writer, const std::string& kind,
                        const std::vector<Record>& records, KeyOf key_of) {
   return PutRecords(writer, {.name = "access", .columns = {"kind", "key"}, .keys = 2}, records,
-                    [&kind, key_of](const Record& r) {
-                      return SqlValues{SqlValue::Text(kind), SqlValue::Text((r.*key_of)())};
+                    [&kind, key_of](const Record& r, ReusedValues& values) {
+                      values.AddText(kind);
+                      values.AddText((r.*key_of)());
                     });
 }
 
@@ -180,9 +208,10 @@ absl::Status WriteHistory(SqlWriter& writer, const std::vector<v1::SpecRecord>& 
   for (const v1::SpecRecord& record : records) {
     RETURN_IF_ERROR(PutRecords(
         writer, {.name = "spec_history", .columns = {"resource", "spec_hash", "at"}, .keys = 2},
-        std::vector<v1::SpecRecord>{record}, [](const v1::SpecRecord& r) {
-          return SqlValues{SqlValue::Text(r.resource()), SqlValue::Text(r.spec_hash()),
-                           SqlValue::Integer(absl::ToUnixMicros(base::FromProto(r.at())))};
+        std::vector<v1::SpecRecord>{record}, [](const v1::SpecRecord& r, ReusedValues& values) {
+          values.AddText(r.resource());
+          values.AddText(r.spec_hash());
+          values.AddInteger(absl::ToUnixMicros(base::FromProto(r.at())));
         }));
     RETURN_IF_ERROR(writer.Run(trim, {SqlValue::Text(record.resource())}));
   }
@@ -194,13 +223,14 @@ absl::Status WriteRuns(SqlWriter& writer, const std::vector<v1::Run>& runs) {
       "DELETE FROM runs WHERE resource = $1 AND ended = 1 AND id NOT IN (SELECT id FROM runs ",
       "WHERE resource = $1 AND ended = 1 ORDER BY created DESC, id LIMIT ", kRunsKept, ")");
   for (const v1::Run& run : runs) {
-    RETURN_IF_ERROR(PutRecords(
-        writer, {.name = "runs", .columns = {"id", "resource", "created", "ended"}},
-        std::vector<v1::Run>{run}, [](const v1::Run& r) {
-          return SqlValues{SqlValue::Text(r.id()), SqlValue::Text(r.resource()),
-                           SqlValue::Integer(absl::ToUnixMicros(base::FromProto(r.created_at()))),
-                           SqlValue::Integer(HasEnded(r) ? 1 : 0)};
-        }));
+    RETURN_IF_ERROR(
+        PutRecords(writer, {.name = "runs", .columns = {"id", "resource", "created", "ended"}},
+                   std::vector<v1::Run>{run}, [](const v1::Run& r, ReusedValues& values) {
+                     values.AddText(r.id());
+                     values.AddText(r.resource());
+                     values.AddInteger(absl::ToUnixMicros(base::FromProto(r.created_at())));
+                     values.AddInteger(HasEnded(r) ? 1 : 0);
+                   }));
     if (HasEnded(run)) RETURN_IF_ERROR(writer.Run(trim, {SqlValue::Text(run.resource())}));
   }
   return absl::OkStatus();
@@ -244,28 +274,32 @@ absl::Status PutNamed(SqlWriter& writer, const StoreBatch& batch) {
 absl::Status WritePuts(SqlWriter& writer, const StoreBatch& batch) {
   RETURN_IF_ERROR(WriteSettings(writer, batch.put_settings));
   RETURN_IF_ERROR(PutRecords(writer, {.name = "inventory", .columns = {"resource", "server"}},
-                             batch.put_inventory, [](const v1::InventoryEntry& r) {
-                               return SqlValues{SqlValue::Text(r.resource()),
-                                                SqlValue::Text(r.server())};
+                             batch.put_inventory,
+                             [](const v1::InventoryEntry& r, ReusedValues& values) {
+                               values.AddText(r.resource());
+                               values.AddText(r.server());
                              }));
   RETURN_IF_ERROR(
       PutRecords(writer, {.name = "failed_specs", .columns = {"resource", "spec_hash"}, .keys = 2},
-                 batch.put_failed_specs, [](const v1::FailedSpec& r) {
-                   return SqlValues{SqlValue::Text(r.resource()), SqlValue::Text(r.spec_hash())};
+                 batch.put_failed_specs, [](const v1::FailedSpec& r, ReusedValues& values) {
+                   values.AddText(r.resource());
+                   values.AddText(r.spec_hash());
                  }));
   RETURN_IF_ERROR(PutRecords(writer, {.name = "actions", .columns = {"id", "resource", "server"}},
-                             batch.put_actions, [](const v1::ActionRecord& r) {
-                               return SqlValues{SqlValue::Text(r.action().id()),
-                                                SqlValue::Text(r.action().resource()),
-                                                SqlValue::Text(r.server())};
+                             batch.put_actions,
+                             [](const v1::ActionRecord& r, ReusedValues& values) {
+                               values.AddText(r.action().id());
+                               values.AddText(r.action().resource());
+                               values.AddText(r.server());
                              }));
   RETURN_IF_ERROR(
       PutRecords(writer, {.name = "syncs", .columns = {"name"}}, batch.put_syncs,
-                 [](const v1::SyncRecord& r) { return SqlValues{SqlValue::Text(r.name())}; }));
+                 [](const v1::SyncRecord& r, ReusedValues& values) { values.AddText(r.name()); }));
   RETURN_IF_ERROR(PutRecords(writer, {.name = "origins", .columns = {"resource", "origin"}},
-                             batch.put_origins, [](const v1::OriginRecord& r) {
-                               return SqlValues{SqlValue::Text(r.resource()),
-                                                SqlValue::Text(r.origin())};
+                             batch.put_origins,
+                             [](const v1::OriginRecord& r, ReusedValues& values) {
+                               values.AddText(r.resource());
+                               values.AddText(r.origin());
                              }));
   RETURN_IF_ERROR(PutNamed(writer, batch));
   RETURN_IF_ERROR(WriteRuns(writer, batch.put_runs));

@@ -36,7 +36,7 @@ namespace fairlead::bench {
 namespace {
 
 constexpr int kSamples = 300;
-constexpr double kMostOfFloor = 1.25;
+constexpr double kMostOfFloor = 1.5;
 
 struct Identity {
   std::string certificate;
