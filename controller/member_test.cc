@@ -21,6 +21,7 @@
 #include "controller/webhook_relay.h"
 #include "fairlead/v1/access_service.grpc.pb.h"
 #include "fairlead/v1/agent.grpc.pb.h"
+#include "fairlead/v1/secret_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
 namespace fairlead::controller {
@@ -106,6 +107,17 @@ class MemberTest : public store::PostgresTest {
     status_ = v1::AccessService::NewStub(Dial(member, person))
                   ->WhoAmI(&context, v1::WhoAmIRequest(), &response);
     return status_.ok() ? response.caller() : status_.error_message();
+  }
+
+  grpc::Status SetSecret(const Member& member, const Person& person) {
+    grpc::ClientContext context;
+    Limit(context);
+    v1::SetSecretRequest request;
+    request.set_name("PW");
+    request.set_value("kept");
+    v1::SetSecretResponse response;
+    return v1::SecretService::NewStub(Dial(member, person))
+        ->SetSecret(&context, request, &response);
   }
 
   // Waits for as long as the test may last.
@@ -270,6 +282,26 @@ TEST_F(MemberTest, WhenTheActiveOneStopsTheOtherActsOnTheSamePorts) {
   first = Begin("a");
   EXPECT_EQ(first->term(), 0);
   EXPECT_EQ(WhoAmI(*first, ann), "certificate/ann");
+}
+
+TEST_F(MemberTest, WhoActsWithoutTheKeyOfSecretsMakesNoneAndActsWithTheCopy) {
+  const auto first = Begin("a");
+  auto second = Begin("b");
+  const Person ann = Issue("fairlead://user/ann");
+  Await([&] { return SetSecret(*first, ann).ok(); });
+  first->Stop();
+  // The first to refuse it is the new active one: nobody else can.
+  Await([&] {
+    status_ = SetSecret(*second, ann);
+    return status_.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
+  });
+  const std::string file = folder_.File("b/secret.key");
+  EXPECT_THAT(status_.error_message(), HasSubstr(file + " lacks key"));
+  EXPECT_FALSE(std::filesystem::exists(file));
+  second.reset();
+  std::filesystem::copy_file(folder_.File("a/secret.key"), file);
+  second = Begin("b");
+  Await([&] { return SetSecret(*second, ann).ok(); });
 }
 
 TEST_F(MemberTest, WithoutTheDatabaseNobodyActsAndWithItSomebodyDoes) {
