@@ -22,6 +22,7 @@
 #include "controller/webhook_relay.h"
 #include "fairlead/v1/access_service.grpc.pb.h"
 #include "fairlead/v1/agent.grpc.pb.h"
+#include "fairlead/v1/secret_service.grpc.pb.h"
 #include "fairlead/v1/service.grpc.pb.h"
 
 namespace fairlead::controller {
@@ -133,6 +134,16 @@ class MemberTest : public store::PostgresTest {
     status_ = stub->Login(&logging_in, login, &response);
     EXPECT_TRUE(status_.ok()) << status_.error_message();
     return response.token();
+  }
+  grpc::Status SetSecret(const Member& member, const Person& person) {
+    grpc::ClientContext context;
+    Limit(context);
+    v1::SetSecretRequest request;
+    request.set_name("PW");
+    request.set_value("kept");
+    v1::SetSecretResponse response;
+    return v1::SecretService::NewStub(Dial(member, person))
+        ->SetSecret(&context, request, &response);
   }
 
   // Waits for as long as the test may last.
@@ -309,6 +320,26 @@ TEST_F(MemberTest, SessionsGoOnAtWhoeverActs) {
   EXPECT_EQ(WhoBears(*first, token), "user/ann");
   first.reset();
   Await([&] { return second->term() > 0 && WhoBears(*second, token) == "user/ann"; });
+}
+
+TEST_F(MemberTest, WhoActsWithoutTheKeyOfSecretsMakesNoneAndActsWithTheCopy) {
+  const auto first = Begin("a");
+  auto second = Begin("b");
+  const Person ann = Issue("fairlead://user/ann");
+  Await([&] { return SetSecret(*first, ann).ok(); });
+  first->Stop();
+  // The first to refuse it is the new active one: nobody else can.
+  Await([&] {
+    status_ = SetSecret(*second, ann);
+    return status_.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
+  });
+  const std::string file = folder_.File("b/secret.key");
+  EXPECT_THAT(status_.error_message(), HasSubstr(file + " lacks key"));
+  EXPECT_FALSE(std::filesystem::exists(file));
+  second.reset();
+  std::filesystem::copy_file(folder_.File("a/secret.key"), file);
+  second = Begin("b");
+  Await([&] { return SetSecret(*second, ann).ok(); });
 }
 
 TEST_F(MemberTest, WithoutTheDatabaseNobodyActsAndWithItSomebodyDoes) {

@@ -49,8 +49,11 @@ class FailoverTest : public testing::Test {
       links_[At(i)] = std::make_unique<DatabaseLink>(cluster_->folder(), cluster_->port());
       grpc_[At(i)] = absl::StrCat("127.0.0.1:", FreePort());
       ASSERT_OK(StartController(i));
-      // The first to start is the active one.
+      // The first to start is the active one, and has made the key of secrets.
       ASSERT_OK(AwaitActive(0));
+      if (i == 0) {
+        ASSERT_OK(CopyKey());
+      }
     }
     ASSERT_OK(agent_.Start({ProgramPath("fairlead-agent"), "--dev", "--controller",
                             absl::StrCat(grpc_[0], ",", grpc_[1]), "--name", "host-1", "--data-dir",
@@ -72,6 +75,13 @@ class FailoverTest : public testing::Test {
   std::string Data(int i) const { return absl::StrCat(fleet_.directory(), "/controller-", i); }
   std::string Log(int i) const {
     return absl::StrCat(fleet_.directory(), "/controller-", i, ".log");
+  }
+  // What an operator does before the second one's first start.
+  absl::Status CopyKey() const {
+    const absl::StatusOr<std::string> key = base::ReadFile(Data(0) + "/secret.key");
+    if (!key.ok()) return key.status();
+    const absl::Status made = base::MakeDirectories(Data(1));
+    return made.ok() ? base::WriteFileAtomically(Data(1) + "/secret.key", *key) : made;
   }
   std::string Sql(const std::string& sql) const { return cluster_->Sql(database_, sql); }
 

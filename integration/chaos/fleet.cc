@@ -166,14 +166,14 @@ absl::Status Fleet::StartControllers() {
   RETURN_IF_ERROR(controllers_.front()->Start());
   if (database_ == nullptr) return absl::OkStatus();
   const std::string first = directory_ + "/controller";
-  // No secret is set here, so that there is no third file.
+  // Of what is copied the last that is made.
   RETURN_IF_ERROR(integration::WaitFor("keys and tables of the first controller", [&] {
-    return access((first + "/tls/ca.key").c_str(), F_OK) == 0 && database_->HasTables();
+    return access((first + "/secret.key").c_str(), F_OK) == 0 && database_->HasTables();
   }));
   database_->Watch();
   const std::string second = first + "-2";
   RETURN_IF_ERROR(base::MakeDirectories(second + "/tls"));
-  for (const char* file : {"/tls/ca.crt", "/tls/ca.key"}) {
+  for (const char* file : {"/tls/ca.crt", "/tls/ca.key", "/secret.key"}) {
     ASSIGN_OR_RETURN(const std::string content, base::ReadFile(first + file));
     RETURN_IF_ERROR(base::WriteFileAtomically(second + file, content, 0600));
   }
