@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_join.h"
+#include "controller/store/testing/postgres_cluster.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "integration/chaos/campaign.h"
@@ -15,8 +16,10 @@ namespace fairlead::chaos {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Key;
 
 class ChaosTest : public testing::Test {
  protected:
@@ -50,6 +53,23 @@ TEST_F(ChaosTest, AFewRoundsAreCleanAndWhatIsPlantedIsFound) {
   EXPECT_THAT(absl::StrJoin(report.planted, "\n"),
               AllOf(HasSubstr("deployment/planted: declared nowhere"), HasSubstr("bystander"),
                     HasSubstr("a secret in")));
+}
+
+TEST_F(ChaosTest, AFewRoundsOfTwoControllersOnOneDatabaseAreClean) {
+  std::string why;
+  if (store::PostgresCluster::Shared(why) == nullptr) GTEST_SKIP() << "SKIPPED: " << why;
+  CampaignOptions options = Options();
+  options.directory += "-2";
+  options.controllers = 2;
+  // Its first rounds befall both controllers, the database and the link between them.
+  options.seed = 3;
+  options.rounds = 4;
+  const CampaignReport report = Campaign(options).Run();
+  EXPECT_EQ(report.rounds, 4);
+  EXPECT_THAT(report.violations, IsEmpty());
+  for (const char* fault : {"kill-controller", "crash-database", "cut-database"}) {
+    EXPECT_THAT(report.faults, Contains(Key(fault)));
+  }
 }
 
 }  // namespace
