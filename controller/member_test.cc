@@ -314,11 +314,11 @@ TEST_F(MemberTest, WhenTheActiveOneStopsTheOtherActsOnTheSamePorts) {
 }
 
 TEST_F(MemberTest, SessionsGoOnAtWhoeverActs) {
-  auto first = Begin("a");
+  const auto first = Begin("a");
   const auto second = Begin("b");
-  const std::string token = LogIn(*second, Issue("fairlead://user/root"), "ann");
+  const std::string token = LogIn(*second, Issue("fairlead://person/root"), "ann");
   EXPECT_EQ(WhoBears(*first, token), "user/ann");
-  first.reset();
+  first->Stop();
   Await([&] { return second->term() > 0 && WhoBears(*second, token) == "user/ann"; });
 }
 

@@ -248,9 +248,9 @@ TEST_F(OidcPairTest, SessionsGoOnAfterARestartUnlessTheyWereEnded) {
   ASSERT_NO_FATAL_FAILURE(StartController());
   EXPECT_EQ(WhoAmI(Admin()).caller(), "user/root");
   EXPECT_EQ(WhoAmI(token).caller(), "oidc/ann");
-  EXPECT_THAT(WhoAmI(token).groups(), ElementsAre("web"));
   // The loop shows a group at its first pass.
   EXPECT_OK(integration::WaitFor("the group counts", [&] { return !Names(token).empty(); }));
+  EXPECT_THAT(WhoAmI(token).groups(), ElementsAre("web"));
   EXPECT_THAT(Names(token), ElementsAre("server/edge"));
   WhoAmI(ended);
   EXPECT_EQ(status_.error_code(), grpc::StatusCode::UNAUTHENTICATED);

@@ -228,15 +228,18 @@ TEST_F(FailoverTest, ASessionGoesOnAtTheOther) {
   EXPECT_TRUE(absl::StrContains(CliAs(1, token, {"whoami"}), "user/ann"));
   controllers_[0].Kill();
   ASSERT_OK(AwaitActive(1));
+  ASSERT_OK(AwaitOnline(1));
   EXPECT_TRUE(absl::StrContains(CliAs(1, token, {"whoami"}), "user/ann"));
   CliAs(1, token, {"logout"});
   ASSERT_OK(StartController(0));
   controllers_[1].Kill();
   ASSERT_OK(AwaitActive(0));
-  EXPECT_NE(RunCommand({ProgramPath("fairlead"), "whoami"},
-                       {{"FAIRLEAD_CONTROLLER", grpc_[0]}, {"FAIRLEAD_TOKEN", token}})
-                .exit_code,
-            0);
+  ASSERT_OK(AwaitOnline(0));
+  const CommandResult ended =
+      RunCommand({ProgramPath("fairlead"), "whoami"},
+                 {{"FAIRLEAD_CONTROLLER", grpc_[0]}, {"FAIRLEAD_TOKEN", token}});
+  EXPECT_NE(ended.exit_code, 0);
+  EXPECT_TRUE(absl::StrContains(ended.err, "the session is over")) << ended.err;
 }
 
 TEST_F(FailoverTest, ARestartOfTheDatabaseLosesNothing) {

@@ -285,6 +285,7 @@ TEST_F(SessionsTest, WhoAsksDoesNotWaitForTheStore) {
 TEST_F(SessionsTest, StoreHoldsWhatManyThreadsHaveLeft) {
   std::vector<std::thread> threads;
   std::vector<std::string> kept(4);
+  threads.reserve(kept.size());
   for (std::string& token : kept) {
     threads.emplace_back([this, &token] {
       for (int i = 0; i < 50; ++i) {
