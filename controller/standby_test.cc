@@ -93,11 +93,11 @@ class StandbyTest : public ::testing::Test {
     if (started.ok()) standby_ = *std::move(started);
   }
 
-  std::future<Answer> Ask(const std::string& method, const std::string& target) {
+  std::future<Answer> Ask(const http::HttpRequest& request) {
+    // The future may be gone before the one who fulfils it is done with it.
     auto answer = std::make_shared<std::promise<Answer>>();
     EXPECT_TRUE(client_.Pass({.base_url = "http://" + standby_->http_address(), .trust = ""},
-                             RequestOf(method, target),
-                             [answer](const Answer& given) { answer->set_value(given); }));
+                             request, [answer](const Answer& given) { answer->set_value(given); }));
     return answer->get_future();
   }
 
@@ -107,13 +107,13 @@ class StandbyTest : public ::testing::Test {
 };
 
 TEST_F(StandbyTest, AWebhookThatHangsHoldsNobodyUp) {
-  std::future<Answer> hook = Ask("POST", "/webhook/github/main");
+  std::future<Answer> hook = Ask(RequestOf("POST", "/webhook/github/main"));
   active_.Take();
-  const Answer health = Ask("GET", "/healthz").get();
+  const Answer health = Ask(RequestOf("GET", "/healthz")).get();
   ASSERT_TRUE(health.ok()) << health.status();
   EXPECT_EQ(health->status, 200);
   // Another one is on its way beside it.
-  std::future<Answer> second = Ask("POST", "/webhook/github/main");
+  std::future<Answer> second = Ask(RequestOf("POST", "/webhook/github/main"));
   active_.Take();
   active_.Say("HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\nok\n");
   const Answer answer = second.get();
@@ -129,13 +129,10 @@ TEST_F(StandbyTest, AWebhookThatHangsHoldsNobodyUp) {
 }
 
 TEST_F(StandbyTest, AWebhookIsPostedAndPassedOnOnce) {
-  EXPECT_EQ(Ask("GET", "/webhook/github/main").get().value().status, 405);
+  EXPECT_EQ(Ask(RequestOf("GET", "/webhook/github/main")).get().value().status, 405);
   auto request = RequestOf("POST", "/webhook/github/main");
   request.headers["x-fairlead-relayed"] = "another";
-  std::promise<Answer> answer;
-  ASSERT_TRUE(client_.Pass({.base_url = "http://" + standby_->http_address(), .trust = ""}, request,
-                           [&answer](const Answer& given) { answer.set_value(given); }));
-  const Answer refused = answer.get_future().get();
+  const Answer refused = Ask(request).get();
   ASSERT_TRUE(refused.ok()) << refused.status();
   EXPECT_EQ(refused->status, 503);
   EXPECT_THAT(refused->body, HasSubstr("no active controller"));
