@@ -316,8 +316,9 @@ absl::StatusOr<SopsFile> ParseSopsDotenv(absl::string_view content) {
     has_metadata = true;
     if (field == "mac") file.mac = text;
     if (field == "lastmodified") file.last_modified = text;
-    if (field == "mac_only_encrypted")
+    if (field == "mac_only_encrypted") {
       file.mac_only_encrypted = absl::EqualsIgnoreCase(text, "true");
+    }
     if (absl::StartsWith(field, "key_groups__")) return SeveralGroups();
     if (absl::StartsWith(field, "age__") && absl::EndsWith(field, "__map_enc")) {
       file.data_keys.push_back(text);

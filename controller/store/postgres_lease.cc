@@ -24,11 +24,14 @@ constexpr char kNow[] = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigi
 
 // One statement, so all of it or nothing. The writer's row is changed here, in the same commit:
 // from then on no batch of an earlier term comes about. A batch on its way is waited for. It is for
-// the term that was seen: a question that a cut network delivers late changes nothing.
+// the term that was seen: a question that a cut network delivers late changes nothing. The holder
+// itself may begin anew before its lease ends, which ends it.
 constexpr char kAcquire[] =
     "WITH won AS (UPDATE controller_lease SET holder = $1, address = $2, http_address = $3, "
     "authority = $4, term = term + 1, expires = NOW + $5::bigint "
     "WHERE term = $6::bigint AND (holder = $1 OR expires <= NOW) RETURNING term, expires), "
+    "over AS (UPDATE controller_terms SET expires = least(controller_terms.expires, "
+    "won.expires - $5::bigint) FROM won WHERE controller_terms.term = $6::bigint), "
     "fenced AS (UPDATE store_writer SET owner = '', epoch = epoch + 1, term = won.term FROM won), "
     "noted AS (INSERT INTO controller_terms (term, holder, address, began, expires, stopped) "
     "SELECT term, $1, $2, expires - $5::bigint, expires, 0 FROM won) "

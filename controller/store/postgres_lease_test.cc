@@ -104,6 +104,12 @@ TEST_F(PostgresLeaseTest, TheHolderGetsANewTermAfterARestart) {
   const auto again = OpenLease()->Acquire(ClaimOf("a"), kLong, kPatience);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->term, 2);
+  // Offices do not overlap in the record, although the first lease had an hour left.
+  EXPECT_EQ(cluster_->Sql(database_,
+                          "SELECT a.expires = b.began AND b.expires > a.expires "
+                          "FROM controller_terms a, controller_terms b "
+                          "WHERE a.term = 1 AND b.term = 2"),
+            "t");
 }
 
 TEST_F(PostgresLeaseTest, AReleasedOneIsFreeAtOnceAndTheRecordSaysUntilWhen) {

@@ -287,8 +287,8 @@ TEST(ScriptTest, WithTwoControllersBothAndTheirDatabaseAreHit) {
 TEST(InvariantsTest, OfficesThatOverlapAreFound) {
   const std::vector<SeenOffice> good = {
       {.term = 1, .holder = "a", .began = 100, .expires = 200, .stopped = 190},
-      {.term = 2, .holder = "b", .began = 200, .expires = 400, .stopped = 0},
-      // Its process was killed, and a new one on the same data directory goes on.
+      {.term = 2, .holder = "b", .began = 200, .expires = 300, .stopped = 0},
+      // Its process was killed, and a new one on the same data directory has ended its lease.
       {.term = 3, .holder = "b", .began = 300, .expires = 500, .stopped = 0}};
   EXPECT_THAT(CheckOffices(good), IsEmpty());
   std::vector<SeenOffice> bad = good;
