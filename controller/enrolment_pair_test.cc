@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,6 +26,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr char kFiles[] = R"(
@@ -374,6 +376,17 @@ TEST_F(EnrolmentPairTest, AnAgentRenewsInTimeByItself) {
   EXPECT_EQ(agent.Until("renewed"), "renewed");
   EXPECT_EQ(agent.Until("welcome"), "welcome");
   EXPECT_GT(agent::LoadIdentity(Files("web-1"))->not_after, end);
+}
+
+TEST_F(EnrolmentPairTest, AnotherAuthorityThanBeforeIsSaid) {
+  controller_.reset();
+  Start();
+  EXPECT_THAT(Events(), Not(Contains(HasSubstr("authority-changed"))));
+  controller_.reset();
+  std::filesystem::remove_all(folder_.File("data/tls"));
+  Start();
+  EXPECT_THAT(Events(), Contains(AllOf(HasSubstr("authority-changed: the authority is another one"),
+                                       HasSubstr("agents that joined before are refused"))));
 }
 
 TEST_F(EnrolmentPairTest, ANewCertificateIsServedWithoutARestart) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/certificate.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/status.h"
@@ -18,6 +19,38 @@ constexpr absl::Duration kRefreshEvery = absl::Seconds(5);
 constexpr absl::Duration kTellAgain = absl::Minutes(10);
 // Told within that time.
 constexpr std::size_t kMostRefusals = 256;
+
+// The setting that remembers the fingerprint of the authority.
+constexpr char kAuthority[] = "tls-authority";
+
+// Agents believe the authority that they have joined under, and no other one.
+absl::Status NoteAuthority(const std::string& authority, const store::StoreImage& image,
+                           const IdentityParts& parts) {
+  ASSIGN_OR_RETURN(const base::CertificateFacts facts, base::ReadCertificate(authority));
+  const std::string fingerprint = base::FingerprintText(facts.fingerprint);
+  const auto known = image.settings.find(kAuthority);
+  if (known != image.settings.end() && known->second == fingerprint) return absl::OkStatus();
+  if (known != image.settings.end()) {
+    const std::string text = absl::StrCat(
+        "the authority is another one than before, ", fingerprint, " and not ", known->second,
+        ": agents that joined before are refused, and refuse this controller. If that is not meant "
+        "stop it, and put the folder tls of --data-dir back from a backup; else each must join "
+        "again");
+    base::LogError("tls", text);
+    parts.reconciler.Post([text](loop::Core& core, absl::Time now) {
+      v1::Event event;
+      event.set_type("authority-changed");
+      event.set_warning(true);
+      event.set_message(text);
+      core.AddEvent(std::move(event), now);
+    });
+  }
+  store::StoreBatch batch;
+  batch.put_settings[kAuthority] = fingerprint;
+  const absl::Status kept = parts.store.Apply(batch);
+  if (!kept.ok()) base::LogWarning("tls", "the authority is not remembered: ", kept.message());
+  return absl::OkStatus();
+}
 
 std::set<std::string> TagsOf(const loop::LoopView& view, const std::string& server) {
   const auto& resources = view.input.desired->resources;
@@ -121,6 +154,7 @@ absl::StatusOr<std::unique_ptr<Identities>> Identities::Open(identity::TlsOption
                                                              const IdentityParts& parts) {
   ASSIGN_OR_RETURN(identity::TlsFolder folder,
                    identity::TlsFolder::Open(std::move(options), parts.clock.Now()));
+  RETURN_IF_ERROR(NoteAuthority(folder.authority().certificate, image, parts));
   return std::unique_ptr<Identities>(new Identities(std::move(folder), image, parts));
 }
 

@@ -75,7 +75,8 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
                  "Seconds to wait for a PostgreSQL database that is away at the start")
       ->check(CLI::Range(0, 31536000))
       ->capture_default_str();
-  app.add_option("--bootstrap", options.bootstrap, "TOML file to begin with: a [[resource_sync]]");
+  app.add_option("--bootstrap", options.bootstrap,
+                 "TOML file read at each start: a [[resource_sync]]");
   app.add_flag("--dev", options.dev, "Loopback only, no TLS, no login");
   app.add_flag("--require-login", options.require_login,
                "With --dev: people and programs log in all the same");

@@ -106,7 +106,7 @@ absl::Status TlsFolder::LoadAuthority(absl::Time now) {
   const std::string certificate = File("ca.crt");
   const std::string key = File("ca.key");
   const absl::StatusOr<std::string> kept = base::ReadFile(certificate, kFileLimit);
-  const absl::StatusOr<std::string> kept_key = base::ReadFile(key, kFileLimit);
+  const absl::StatusOr<std::string> kept_key = base::ReadPrivateFile(key, kFileLimit);
   if (absl::IsNotFound(kept.status())) {
     if (!absl::IsNotFound(kept_key.status())) {
       return absl::FailedPreconditionError(
@@ -135,7 +135,8 @@ absl::Status TlsFolder::LoadAuthority(absl::Time now) {
   }
   RETURN_IF_ERROR(kept_key.status());
   authority_ = {.certificate = *kept, .key = *kept_key};
-  RETURN_IF_ERROR(base::CheckKeyPair(*kept, *kept_key), absl::StrCat(certificate, " and ", key));
+  RETURN_IF_ERROR(base::CheckKeyPair(*kept, *kept_key),
+                  absl::StrCat("put both back from a backup: ", certificate, " and ", key));
   return CheckTimes(*kept, absl::StrCat("the authority ", certificate), now);
 }
 

@@ -106,6 +106,10 @@ TEST_F(TlsFolderTest, WhatIsLostOrWrongIsNamedWithTheWayOut) {
   Write("tls/ca.key", "rubbish");
   EXPECT_THAT(refusal(kNow), HasSubstr("is not a private key"));
   Write("tls/ca.key", key);
+  std::filesystem::permissions(temporary_.File("tls/ca.key"), std::filesystem::perms::others_read,
+                               std::filesystem::perm_options::add);
+  EXPECT_THAT(refusal(kNow), HasSubstr("tls/ca.key: others may read this file"));
+  Write("tls/ca.key", key);
   EXPECT_THAT(refusal(kNow + kAuthorityLife + absl::Hours(1)),
               HasSubstr("ca.crt has expired at 2033-11-13 22:13:20 UTC; the clock of this machine "
                         "says 2033-11-13 23:13:20 UTC"));

@@ -183,7 +183,8 @@ resources::VariableValue SecretKeeper::ValueOfLocked(const v1::SecretRecord& rec
 std::vector<std::string> SecretKeeper::LostLocked() const {
   std::vector<std::string> lost;
   for (const auto& [name, record] : records_) {
-    if (!ring_.Has(record.key_id())) lost.push_back(name);
+    // Also where another key stands under its id.
+    if (!ring_.Decrypt(record).ok()) lost.push_back(name);
   }
   return lost;
 }

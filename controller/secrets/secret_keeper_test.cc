@@ -355,6 +355,13 @@ TEST_F(SecretKeeperTest, AnotherKeyUnderTheSameNameOpensNothing) {
   wrong.replace(wrong.find(other.newest()), other.newest().size(), id);
   ASSERT_TRUE(base::WriteFileAtomically(key_file(), wrong).ok());
   EXPECT_THAT(Reopened().at("A").why_none, HasSubstr("does not open it"));
+  // What were encrypted with it would be lost with the right one.
+  const auto keeper = *Open();
+  const absl::Status refused = keeper->Set("B", "two", "ann").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("lacks the keys of A"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(keeper->Rotate().status()));
+  EXPECT_EQ(*base::ReadFile(key_file()), wrong);
 }
 
 TEST_F(SecretKeeperTest, AKeyFileThatOthersMayReadOrThatIsNoneIsRefused) {
