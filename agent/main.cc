@@ -6,14 +6,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <iostream>
 #include <map>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
 #include "agent/agent.h"
@@ -29,6 +32,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "resources/spelling.h"
 
 namespace fairlead::agent {
 namespace {
@@ -49,6 +53,7 @@ struct Settings {
 void DescribeOptions(CLI::App& app, Settings& settings) {
   app.set_version_flag("--version", std::string("fairlead-agent ") + FAIRLEAD_VERSION);
   app.set_config("--config", "", "Read options from this file, as name = value lines");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--controller", settings.controller,
                  "Controller address, host:port; of several controllers all, separated by commas")
       ->envname("FAIRLEAD_CONTROLLER")
@@ -87,6 +92,23 @@ void DescribeOptions(CLI::App& app, Settings& settings) {
                                                         {"error", base::LogLevel::kError}};
   app.add_option("--log-level", settings.log_level, "debug, info, warning or error")
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
+}
+
+// In the file of --config. CLI11 names only the key, a section as "limits.++".
+std::string DescribeConfigError(const CLI::App& app, const CLI::ConfigError& error) {
+  const std::string file = app.get_config_ptr()->as<std::string>();
+  absl::string_view what = error.what();
+  if (!absl::ConsumePrefix(&what, "INI was not able to parse ")) {
+    return absl::StrCat(file, ": ", what);
+  }
+  if (absl::ConsumeSuffix(&what, ".++")) {
+    return absl::StrCat(file, ": unknown section [", what, "]");
+  }
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_configurable()) known.push_back(option->get_single_name());
+  }
+  return absl::StrCat(file, ": ", resources::DescribeUnknownKey(what, known));
 }
 
 absl::StatusOr<std::string> HostName() {
@@ -235,6 +257,9 @@ int Main(int argc, char** argv) {
   try {
     DescribeOptions(app, settings);
     app.parse(argc, argv);
+  } catch (const CLI::ConfigError& error) {
+    std::cerr << "fairlead-agent: --config " << DescribeConfigError(app, error) << "\n";
+    return 1;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }

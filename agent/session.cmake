@@ -9,7 +9,7 @@ fairlead_library(agent
 if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/docker_reporter.h")
   fairlead_binary(fairlead-agent
     SOURCES main.cc
-    LINK fairlead::agent fairlead::agent_engine CLI11::CLI11)
+    LINK fairlead::agent fairlead::agent_engine fairlead::resources CLI11::CLI11)
 endif()
 
 if(FAIRLEAD_TESTS)

@@ -31,11 +31,13 @@ absl::StatusOr<std::string> ReadPem(const std::string& path) {
   return base::ReadFile(path, 1u << 20);
 }
 
+bool IsEncrypted(const ConnectionOptions& options) {
+  return !options.tls_cert.empty() || !options.tls_ca.empty();
+}
+
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(
     const ConnectionOptions& options) {
-  if (options.tls_cert.empty() && options.tls_ca.empty()) {
-    return grpc::InsecureChannelCredentials();
-  }
+  if (!IsEncrypted(options)) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions ssl;
   ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem(options.tls_ca), "--tls-ca");
   ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadPem(options.tls_cert), "--tls-cert");
@@ -45,8 +47,8 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(
 
 // A token that others can read on the way is theirs.
 absl::Status CheckTokenIsHidden(const ConnectionOptions& options) {
-  const bool is_encrypted = !options.tls_cert.empty() || !options.tls_ca.empty();
-  if (options.token.empty() || is_encrypted || base::IsLoopbackAddress(options.controller)) {
+  if (options.token.empty() || IsEncrypted(options) ||
+      base::IsLoopbackAddress(options.controller)) {
     return absl::OkStatus();
   }
   return absl::FailedPreconditionError(
@@ -64,8 +66,8 @@ class GrpcItemStream final : public ItemStream<Item> {
 
   // `prepare` begins the call.
   template <typename Prepare>
-  GrpcItemStream(const Prepare& prepare, std::string address)
-      : address_(std::move(address)), reader_(prepare(&context_, &queue_)) {
+  GrpcItemStream(const Prepare& prepare, DialledController controller)
+      : controller_(std::move(controller)), reader_(prepare(&context_, &queue_)) {
     reader_->StartCall(this);
   }
   ~GrpcItemStream() override {
@@ -103,13 +105,13 @@ class GrpcItemStream final : public ItemStream<Item> {
   }
 
   absl::Status status() const override {
-    return DescribeRpcError(status_, address_, absl::InfiniteDuration());
+    return DescribeRpcError(status_, controller_, absl::InfiniteDuration());
   }
 
  private:
   enum class Stage { kStarting, kReading, kFinishing, kEnded };
 
-  const std::string address_;
+  const DialledController controller_;
   grpc::ClientContext context_;
   grpc::CompletionQueue queue_;
   std::unique_ptr<Reader> reader_;
@@ -131,7 +133,7 @@ struct ControllerClient::Connection {
     context.set_deadline(DeadlineAfter(timeout));
     Response response;
     RETURN_IF_ERROR(
-        DescribeRpcError((stub.*method)(&context, request, &response), address, timeout));
+        DescribeRpcError((stub.*method)(&context, request, &response), controller, timeout));
     return response;
   }
 
@@ -140,7 +142,7 @@ struct ControllerClient::Connection {
     if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
   }
 
-  std::string address;
+  DialledController controller;
   std::string token;
   absl::Duration timeout;
   std::unique_ptr<v1::ResourceService::Stub> resources;
@@ -162,7 +164,8 @@ absl::StatusOr<std::unique_ptr<ControllerClient>> ControllerClient::Create(
   arguments.SetMaxReceiveMessageSize(256 << 20);
   const auto channel = grpc::CreateCustomChannel(options.controller, credentials, arguments);
   auto connection = std::make_unique<Connection>();
-  connection->address = options.controller;
+  connection->controller = {.address = options.controller,
+                            .wire = IsEncrypted(options) ? Wire::kEncrypted : Wire::kPlain};
   connection->token = options.token;
   connection->timeout = timeout;
   connection->resources = v1::ResourceService::NewStub(channel);
@@ -181,7 +184,7 @@ ControllerClient::ControllerClient(std::unique_ptr<Connection> connection)
 
 ControllerClient::~ControllerClient() = default;
 
-const std::string& ControllerClient::address() const { return connection_->address; }
+const std::string& ControllerClient::address() const { return connection_->controller.address; }
 
 absl::StatusOr<v1::ListResourcesResponse> ControllerClient::ListResources(
     const v1::ListResourcesRequest& request) {
@@ -207,7 +210,7 @@ absl::StatusOr<v1::ApplyResponse> ControllerClient::Apply(const v1::ApplyRequest
       details.ParseFromString(status.error_details()) && !details.problems().empty()) {
     return details;
   }
-  RETURN_IF_ERROR(DescribeRpcError(status, connection_->address, connection_->timeout));
+  RETURN_IF_ERROR(DescribeRpcError(status, connection_->controller, connection_->timeout));
   return response;
 }
 
@@ -312,7 +315,7 @@ absl::Status ControllerClient::WatchRuns(
   const auto reader = connection_->executions->WatchRuns(&context, request);
   v1::WatchRunsResponse response;
   while (reader->Read(&response)) on_run(response);
-  return DescribeRpcError(reader->Finish(), connection_->address, connection_->timeout);
+  return DescribeRpcError(reader->Finish(), connection_->controller, connection_->timeout);
 }
 
 absl::Status ControllerClient::RunLog(
@@ -327,7 +330,7 @@ absl::Status ControllerClient::RunLog(
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
     return absl::UnimplementedError(status.error_message());
   }
-  return DescribeRpcError(status, connection_->address, connection_->timeout);
+  return DescribeRpcError(status, connection_->controller, connection_->timeout);
 }
 
 absl::StatusOr<v1::ApproveResponse> ControllerClient::Approve(const v1::ApproveRequest& request) {
@@ -407,7 +410,7 @@ absl::Status ControllerClient::Logs(const v1::LogsRequest& request,
   const auto reader = connection_->resources->Logs(&context, request);
   v1::LogsResponse response;
   while (reader->Read(&response)) on_lines(response);
-  return DescribeRpcError(reader->Finish(), connection_->address, connection_->timeout);
+  return DescribeRpcError(reader->Finish(), connection_->controller, connection_->timeout);
 }
 
 std::unique_ptr<EventStream> ControllerClient::Watch(const v1::WatchRequest& request) {
@@ -416,7 +419,7 @@ std::unique_ptr<EventStream> ControllerClient::Watch(const v1::WatchRequest& req
         connection_->Bear(*context);
         return connection_->events->PrepareAsyncWatch(context, request, queue);
       },
-      connection_->address);
+      connection_->controller);
 }
 
 std::unique_ptr<RunStream> ControllerClient::StreamRuns(const v1::WatchRunsRequest& request) {
@@ -425,7 +428,7 @@ std::unique_ptr<RunStream> ControllerClient::StreamRuns(const v1::WatchRunsReque
         connection_->Bear(*context);
         return connection_->executions->PrepareAsyncWatchRuns(context, request, queue);
       },
-      connection_->address);
+      connection_->controller);
 }
 
 std::unique_ptr<RunLogStream> ControllerClient::StreamRunLog(const v1::RunLogRequest& request) {
@@ -434,7 +437,7 @@ std::unique_ptr<RunLogStream> ControllerClient::StreamRunLog(const v1::RunLogReq
         connection_->Bear(*context);
         return connection_->executions->PrepareAsyncRunLog(context, request, queue);
       },
-      connection_->address);
+      connection_->controller);
 }
 
 absl::StatusOr<v1::SetSecretResponse> ControllerClient::SetSecret(

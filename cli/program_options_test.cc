@@ -13,9 +13,13 @@
 
 #include "base/file.h"
 #include "base/subprocess.h"
+#include "base/testing/scratch_folder.h"
 
 namespace fairlead::cli {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 // Options with what they are if they are not given; "" where the text names no value.
 using Options = std::map<std::string, std::string>;
@@ -78,6 +82,47 @@ TEST_P(ProgramOptionsTest, ThePageListsExactlyTheseWithTheirDefaults) {
     }
   }
   EXPECT_EQ(page, help);
+}
+
+// --help only once the file is read.
+base::SubprocessResult HelpWithFile(const std::string& program, const std::string& content) {
+  const base::ScratchFolder folder;
+  const std::string file = folder.File("options.toml");
+  EXPECT_TRUE(base::WriteFileAtomically(file, content, 0600).ok());
+  const auto result = base::RunSubprocess(
+      {.argv = {absl::StrCat(FAIRLEAD_BINARY_DIR "/bin/", program), "--config", file, "--help"},
+       .timeout = absl::Seconds(30)});
+  EXPECT_TRUE(result.ok()) << result.status();
+  return result.value_or(base::SubprocessResult());
+}
+
+TEST_P(ProgramOptionsTest, KnownKeysOfTheFileAreTaken) {
+  const auto result = HelpWithFile(GetParam(), "# mine\ndata-dir = \"/srv/x\"\ndev = true\n");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+TEST_P(ProgramOptionsTest, AnUnknownKeyOfTheFileIsRefused) {
+  const auto result = HelpWithFile(GetParam(), "data_dir = \"/srv/x\"\n");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("options.toml: unknown key \"data_dir\"; did you mean \"data-dir\"?"));
+  EXPECT_THAT(HelpWithFile(GetParam(), "qqqqqqqq = 1\n").err,
+              AllOf(HasSubstr("unknown key \"qqqqqqqq\"; known are "), HasSubstr("log-level"),
+                    HasSubstr("tls-ca")));
+}
+
+TEST_P(ProgramOptionsTest, AnUnknownSectionOfTheFileIsRefused) {
+  const auto result = HelpWithFile(GetParam(), "[limits]\ndata-dir = \"/srv/x\"\n");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("options.toml: unknown section [limits]"));
+}
+
+TEST(AgentOptionsTest, AMisspeltLimitOfTheHostIsRefused) {
+  for (const char* line : {"alow = [\"deploy\"]\n", "allow_mount = [\"/srv\"]\n"}) {
+    const auto result = HelpWithFile("fairlead-agent", line);
+    EXPECT_EQ(result.exit_code, 1) << line;
+    EXPECT_THAT(result.err, HasSubstr("did you mean \"allow")) << line;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, ProgramOptionsTest,

@@ -10,8 +10,16 @@
 
 namespace fairlead::cli {
 
+enum class Wire { kPlain, kEncrypted };
+
+// Whom a call is made to.
+struct DialledController {
+  std::string address;
+  Wire wire = Wire::kPlain;
+};
+
 // What, where and why, then the way out. `timeout` is of the call.
-absl::Status DescribeRpcError(const grpc::Status& status, const std::string& address,
+absl::Status DescribeRpcError(const grpc::Status& status, const DialledController& controller,
                               absl::Duration timeout);
 
 }  // namespace fairlead::cli

@@ -44,6 +44,7 @@
 #include "controller/service/secret_service.h"
 #include "controller/service/services.h"
 #include "controller/store/store_address.h"
+#include "controller/store/store_lock.h"
 #include "resources/container_spec.h"
 
 namespace fairlead::controller {
@@ -122,6 +123,7 @@ struct Controller::Parts {
   base::FileLock lock;
   Accounts accounts;
   store::StoreAddress address;
+  base::FileLock store_lock;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<access::Access> access;
   std::unique_ptr<resources::SpecHasher> hasher;
@@ -175,6 +177,7 @@ absl::StatusOr<store::StoreImage> Controller::Parts::OpenStore(base::Clock& cloc
                                                                base::Random& random) {
   ASSIGN_OR_RETURN(address, store::ParseStoreAddress(StoreOf(options), options.store_password_file),
                    "--store");
+  ASSIGN_OR_RETURN(store_lock, store::LockStore(address), "--store");
   ASSIGN_OR_RETURN(store, store::OpenStore(address, clock, random, options.term));
   return store->Load();
 }

@@ -11,9 +11,12 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 
 #include "base/file.h"
 #include "base/log.h"
@@ -22,6 +25,7 @@
 #include "controller/grpc_port.h"
 #include "controller/member.h"
 #include "controller/store/store_transfer.h"
+#include "resources/spelling.h"
 #include "sync/git/fetch.h"
 
 namespace fairlead::controller {
@@ -31,6 +35,23 @@ std::string OwnProgram() {
   char path[PATH_MAX];
   const ssize_t length = ::readlink("/proc/self/exe", path, sizeof(path));
   return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : "fairlead-controller";
+}
+
+// In the file of --config. CLI11 names only the key, a section as "limits.++".
+std::string DescribeConfigError(const CLI::App& app, const CLI::ConfigError& error) {
+  const std::string file = app.get_config_ptr()->as<std::string>();
+  absl::string_view what = error.what();
+  if (!absl::ConsumePrefix(&what, "INI was not able to parse ")) {
+    return absl::StrCat(file, ": ", what);
+  }
+  if (absl::ConsumeSuffix(&what, ".++")) {
+    return absl::StrCat(file, ": unknown section [", what, "]");
+  }
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_configurable()) known.push_back(option->get_single_name());
+  }
+  return absl::StrCat(file, ": ", resources::DescribeUnknownKey(what, known));
 }
 
 void AddLimits(CLI::App& app, Limits& limits) {
@@ -53,6 +74,7 @@ void AddOptions(CLI::App& app, ControllerOptions& options, std::string& webhook_
                 std::string& log_level, int& audit_days, double& lease_seconds, int& store_wait) {
   app.set_version_flag("--version", "fairlead-controller " FAIRLEAD_VERSION);
   app.set_config("--config", "", "Read options from a TOML file; the command line wins");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--listen", options.listen, "gRPC address for agents and people")
       ->capture_default_str();
   app.add_option("--http-listen", options.http_listen, "Webhooks, /metrics, /healthz, /readyz")
@@ -259,6 +281,9 @@ int RunProgram(int argc, char** argv, base::Clock& clock) {
   AddStoreCommands(app, commands);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ConfigError& error) {
+    std::cerr << "fairlead-controller: --config " << DescribeConfigError(app, error) << "\n";
+    return 1;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }

@@ -145,6 +145,23 @@ TEST_F(DamagedFileTest, IsRefusedAtTheStartKeptAndReplacedByACopy) {
   EXPECT_TRUE(controller.ok()) << controller.status();
 }
 
+TEST(SharedFileTest, ASecondControllerIsRefusedWhileTheFirstOneUsesTheFile) {
+  const store::TemporaryFolder folder;
+  auto first = Controller::Start(OptionsIn(folder.File("one")));
+  ASSERT_TRUE(first.ok()) << first.status();
+  ControllerOptions options = OptionsIn(folder.File("two"));
+  options.store = "sqlite:" + folder.File("two/../one/fairlead.db");
+  const absl::Status refused = Controller::Start(options).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << refused;
+  EXPECT_THAT(std::string(refused.message()),
+              AllOf(HasSubstr("--store"), HasSubstr("in use by another controller"),
+                    HasSubstr(folder.File("one/fairlead.db.lock")),
+                    HasSubstr(absl::StrCat("pid ", ::getpid()))));
+  first->reset();
+  const auto second = Controller::Start(options);
+  EXPECT_TRUE(second.ok()) << second.status();
+}
+
 TEST(WrongClockTest, ADayStopsNothingAndAnAuthorityThatIsOverIsNamed) {
   const store::TemporaryFolder folder;
   base::SimulatedClock clock;

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "absl/strings/match.h"
 
@@ -114,7 +113,7 @@ TEST_F(StoreProgramTest, CommandsMoveAStoreThroughBothDatabasesAndABackup) {
 }
 
 TEST_F(StoreProgramTest, PasswordFileIsUsedAndNothingIsSaid) {
-  std::ofstream(folder_.File("password")) << "pass%word '1'\n";
+  ASSERT_TRUE(base::WriteFileAtomically(folder_.File("password"), "pass%word '1'\n").ok());
   const Outcome outcome =
       RunCommand({"--store", cluster_->WithPassword(database_, ""), "--store-password-file",
                   folder_.File("password"), "backup", "--to", folder_.File("backup")});

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
 namespace fairlead::resources {
@@ -78,6 +79,13 @@ std::string KnownMistake(absl::string_view word) {
 std::string DidYouMean(absl::string_view word, const std::vector<std::string>& candidates) {
   const std::string nearest = NearestWord(word, candidates);
   return nearest.empty() ? "" : absl::StrCat("did you mean \"", nearest, "\"?");
+}
+
+std::string DescribeUnknownKey(absl::string_view key, const std::vector<std::string>& known) {
+  const std::string nearest = DidYouMean(key, known);
+  return absl::StrCat(
+      "unknown key \"", key, "\"; ",
+      nearest.empty() ? absl::StrCat("known are ", absl::StrJoin(known, ", ")) : nearest);
 }
 
 }  // namespace fairlead::resources

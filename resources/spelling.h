@@ -23,4 +23,7 @@ std::string KnownMistake(absl::string_view word);
 // `did you mean "environment"?`, or empty.
 std::string DidYouMean(absl::string_view word, const std::vector<std::string>& candidates);
 
+// `unknown key "alow"`, then the nearest of `known`, or all of them where none is near.
+std::string DescribeUnknownKey(absl::string_view key, const std::vector<std::string>& known);
+
 }  // namespace fairlead::resources

@@ -22,6 +22,14 @@ TEST(SpellingTest, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(DidYouMean("nothing", {"image"}), "");
 }
 
+TEST(SpellingTest, AnUnknownKeyComesWithTheNearestOrAll) {
+  const std::vector<std::string> known = {"allow", "allow-mount"};
+  EXPECT_EQ(DescribeUnknownKey("alow", known), "unknown key \"alow\"; did you mean \"allow\"?");
+  EXPECT_EQ(DescribeUnknownKey("allow_mount", known),
+            "unknown key \"allow_mount\"; did you mean \"allow-mount\"?");
+  EXPECT_EQ(DescribeUnknownKey("zzz", known), "unknown key \"zzz\"; known are allow, allow-mount");
+}
+
 TEST(SpellingTest, KnowsWhatFilesOftenGetWrong) {
   EXPECT_EQ(KnownMistake("auto_deploy"), "write deploy = true beside \"name\"");
   EXPECT_NE(KnownMistake("compose_file"), "");

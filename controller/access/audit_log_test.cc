@@ -7,7 +7,9 @@
 
 #include "base/proto_time.h"
 #include "base/testing/simulated_clock.h"
+#include "controller/store/sqlite_store.h"
 #include "controller/store/testing/fake_store.h"
+#include "controller/store/testing/temporary_folder.h"
 
 namespace fairlead::access {
 namespace {
@@ -151,6 +153,53 @@ TEST_F(AuditLogTest, ChainRewrittenToItsEndDoesNotEndAsWritten) {
   }
   Replace(records);
   EXPECT_THAT(Verified().chain.message(), HasSubstr("is not the one that was written last"));
+}
+
+class AuditInFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto store = store::SqliteStore::Open(path_, clock_);
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+    auto log = AuditLog::Load({}, *store_, clock_, absl::Hours(24));
+    ASSERT_TRUE(log.ok()) << log.status();
+    log_ = *std::move(log);
+    for (const char* method : {"a", "b", "c", "d"}) {
+      ASSERT_TRUE(log_->Append({RecordOf(method)}).ok());
+    }
+  }
+  void Change(const std::string& sql) {
+    const auto other = store::SqliteConnection::Open(path_, {});
+    ASSERT_TRUE(other.ok()) << other.status();
+    const absl::Status status = (*other)->Execute(sql);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  std::string Problem() {
+    const auto report = log_->Verify();
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? std::string(report->chain.message()) : "";
+  }
+
+  const store::TemporaryFolder folder_;
+  const std::string path_ = folder_.File("store.db");
+  base::SimulatedClock clock_;
+  std::unique_ptr<store::SqliteStore> store_;
+  std::unique_ptr<AuditLog> log_;
+};
+
+TEST_F(AuditInFileTest, TimeChangedBesideARecordIsFoundAndTheFirstChangeIsNamed) {
+  EXPECT_EQ(Problem(), "");
+  Change("UPDATE audit SET at = 5 WHERE id = 3");
+  EXPECT_THAT(Problem(), HasSubstr("audit record 3 was changed: the time"));
+  clock_.Advance(absl::Hours(2));
+  EXPECT_TRUE(log_->Append({RecordOf("e")}).ok()) << "it keeps nobody from writing";
+  Change("UPDATE audit SET record = (SELECT record FROM audit WHERE id = 1) WHERE id = 2");
+  EXPECT_THAT(Problem(), HasSubstr("audit record 2 is missing"));
+}
+
+TEST_F(AuditInFileTest, RecordThatCannotBeReadIsNamedWithItsTable) {
+  Change("UPDATE audit SET record = x'ffff' WHERE id = 2");
+  EXPECT_THAT(Problem(), HasSubstr("the record \"2\" of table audit cannot be read"));
 }
 
 TEST_F(AuditLogTest, OldRecordsGoAndTheRestIsStillAChain) {

@@ -72,7 +72,7 @@ absl::StatusOr<PostgresAddress> ParsePostgresAddress(const std::string& url,
     if (each->val != nullptr) address.parameters[each->keyword] = each->val;
   }
   if (!password_file.empty()) {
-    ASSIGN_OR_RETURN(const std::string password, base::ReadFile(password_file),
+    ASSIGN_OR_RETURN(const std::string password, base::ReadPrivateFile(password_file),
                      "the password of the database");
     address.parameters["password"] = std::string(absl::StripTrailingAsciiWhitespace(password));
   }

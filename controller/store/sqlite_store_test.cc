@@ -107,7 +107,19 @@ TEST_F(SqliteStoreTest, RecordThatCannotBeReadIsDataLossNamingIt) {
   ASSERT_TRUE((*other)->Execute("UPDATE holds SET record = x'ffff'").ok());
   const auto image = store->Load();
   EXPECT_EQ(image.status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(image.status().message(), HasSubstr("stack/a"));
+  EXPECT_THAT(image.status().message(), HasSubstr("the record \"stack/a\" of table holds"));
+}
+
+TEST_F(SqliteStoreTest, TimeThatIsNotTheAuditRecordsOwnIsDataLossWhereItIsChecked) {
+  const auto store = OpenStore(path_);
+  ASSERT_TRUE(store->Apply({.append_audit = {AuditOf(1, -10), AuditOf(2, 20)}}).ok());
+  EXPECT_EQ(store->ListAudit({.check_times = true})->size(), 2u);
+  const auto other = SqliteConnection::Open(path_, {});
+  ASSERT_TRUE((*other)->Execute("UPDATE audit SET at = 5 WHERE id = 2").ok());
+  const absl::Status found = store->ListAudit({.check_times = true}).status();
+  EXPECT_EQ(found.code(), absl::StatusCode::kDataLoss) << found;
+  EXPECT_THAT(found.message(), HasSubstr("audit record 2 was changed"));
+  EXPECT_EQ(store->ListAudit({})->size(), 2u);
 }
 
 TEST_F(SqliteStoreTest, BusyDatabaseIsUnavailableAndWorksLater) {

@@ -155,6 +155,8 @@ struct AuditFilter {
   uint32_t limit = 1000;
   // The newest so many instead of the oldest.
   bool newest = false;
+  // DataLoss names a record of which the time that `since` goes by is not its own.
+  bool check_times = false;
 };
 
 // Thread-safe. Every method blocks on the disk; ResourceExhausted when it is full, Unavailable

@@ -25,7 +25,8 @@ struct StoreAddress {
   std::string Name() const;
 };
 
-// "sqlite:PATH" or "postgresql://..."; `password_file` (may be empty) is for the latter.
+// "sqlite:PATH" or "postgresql://..."; `password_file` (may be empty) is for the latter; only
+// its owner may read it, else PermissionDenied.
 // InvalidArgument without a part of the text, which may hold a password.
 absl::StatusOr<StoreAddress> ParseStoreAddress(absl::string_view text,
                                                const std::string& password_file);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "controller/store/testing/temporary_folder.h"
@@ -48,6 +49,7 @@ TEST(StoreAddressTest, OfSeveralHostsTheNextOneComesFirst) {
 TEST(StoreAddressTest, PasswordFileWinsAndItsLineEndIsNoPartOfIt) {
   TemporaryFolder folder;
   std::ofstream(folder.File("password")) << "it's \\ long\n";
+  std::filesystem::permissions(folder.File("password"), std::filesystem::perms::owner_read);
   const auto address =
       ParseStoreAddress("postgresql://ann:other@db/fleet", folder.File("password"));
   ASSERT_TRUE(address.ok()) << address.status();
@@ -70,6 +72,17 @@ TEST(StoreAddressTest, MistakesAreNamedWithoutThePassword) {
     EXPECT_THAT(address.status().message(),
                 AllOf(HasSubstr(each.says), Not(HasSubstr("hush")), Not(HasSubstr("sh@"))));
   }
+}
+
+TEST(StoreAddressTest, PasswordFileThatOthersMayReadIsRefused) {
+  TemporaryFolder folder;
+  const std::string file = folder.File("password");
+  std::ofstream(file) << "hush\n";
+  std::filesystem::permissions(file, std::filesystem::perms{0644});
+  const absl::Status status = ParseStoreAddress("postgresql://ann@db/fleet", file).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("the password of the database"),
+                                      HasSubstr("chmod 600 " + file), Not(HasSubstr("hush"))));
 }
 
 TEST(StoreAddressTest, MissingPasswordFileIsNamed) {

@@ -13,6 +13,7 @@
 #include "controller/store/migrations.h"
 #include "controller/store/sqlite_store.h"
 #include "controller/store/store_contract.h"
+#include "controller/store/store_lock.h"
 #include "controller/store/store_transfer.h"
 #include "controller/store/testing/temporary_folder.h"
 
@@ -224,6 +225,62 @@ TEST_F(SqliteTransferTest, MoveIsRehearsedRefusedWhileInUseAndThenDone) {
   ASSERT_TRUE(moved.ok()) << moved.status();
   EXPECT_EQ(Open("b.db")->Load()->inventory.size(), 2u);
   EXPECT_EQ(Open("a.db")->Load()->inventory.size(), 2u);
+}
+
+TEST_F(SqliteTransferTest, WhileAFileIsInUseItIsBackedUpButNeitherMovedNorRestoredInto) {
+  Fill("a.db");
+  ASSERT_TRUE(BackUpStore(At("a.db"), folder_.File("backup")).ok());
+  {
+    const auto used = LockStore(At("a.db"));
+    ASSERT_TRUE(used.ok()) << used.status();
+    for (const absl::Status& refused :
+         {MoveStore(At("a.db"), At("b.db"), TransferMode::kDo, clock_.Now()).status(),
+          RestoreStore(folder_.File("backup"), At("a.db"), clock_.Now()).status()}) {
+      EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << refused;
+      EXPECT_THAT(refused.message(), HasSubstr("stop the controller first"));
+      EXPECT_THAT(refused.message(), HasSubstr(folder_.File("a.db.lock")));
+    }
+    EXPECT_TRUE(BackUpStore(At("a.db"), folder_.File("another")).ok());
+  }
+  {
+    const auto used = LockStore(At("b.db"));
+    ASSERT_TRUE(used.ok()) << used.status();
+    const absl::Status refused =
+        MoveStore(At("a.db"), At("b.db"), TransferMode::kDo, clock_.Now()).status();
+    EXPECT_THAT(refused.message(), HasSubstr("stop the controller first"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("b.db")));
+  const auto moved = MoveStore(At("a.db"), At("b.db"), TransferMode::kDo, clock_.Now());
+  EXPECT_TRUE(moved.ok()) << moved.status();
+}
+
+TEST_F(SqliteTransferTest, OneFileHasOneLockWhicheverPathNamesIt) {
+  std::filesystem::create_directory(folder_.File("there"));
+  std::filesystem::create_directory_symlink("there", folder_.File("link"));
+  std::filesystem::create_symlink("there/a.db", folder_.File("a.db"));
+  const std::vector<std::string> names = {"there/a.db", "link/a.db", "there/../link/./a.db",
+                                          "a.db"};
+  // Before the file is made, and after that.
+  for (int i = 0; i < 2; ++i) {
+    for (const std::string& holder : names) {
+      const auto used = LockStore(At(holder));
+      ASSERT_TRUE(used.ok()) << holder << ": " << used.status();
+      for (const std::string& name : names) {
+        EXPECT_TRUE(absl::IsFailedPrecondition(LockStore(At(name)).status())) << name;
+        EXPECT_TRUE(absl::IsFailedPrecondition(LockIdleStore(At(name)).status())) << name;
+      }
+      EXPECT_TRUE(LockStore(At("there/b.db")).ok());
+    }
+    if (i == 0) Fill("there/a.db");
+  }
+}
+
+TEST_F(SqliteTransferTest, WhoCopiesMakesNoLockFile) {
+  Fill("a.db");
+  const auto moved = MoveStore(At("a.db"), At("b.db"), TransferMode::kDo, clock_.Now());
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("a.db.lock")));
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("b.db.lock")));
 }
 
 TEST_F(SqliteTransferTest, SourceThatIsNotThereIsNotMade) {

@@ -164,6 +164,10 @@ absl::Status WriteAccess(SqlWriter& writer, const StoreBatch& batch) {
   return PutAccess(writer, kSession, batch.put_sessions, &v1::SessionRecord::id);
 }
 
+int64_t MicrosOf(const v1::AuditRecord& record) {
+  return absl::ToUnixMicros(base::FromProto(record.at()));
+}
+
 // No put: an id that is there already is an error.
 absl::Status WriteAudit(SqlWriter& writer, const StoreBatch& batch) {
   if (batch.trim_audit_through > 0) {
@@ -174,7 +178,7 @@ absl::Status WriteAudit(SqlWriter& writer, const StoreBatch& batch) {
   for (const v1::AuditRecord& record : batch.append_audit) {
     RETURN_IF_ERROR(writer.Run("INSERT INTO audit (id, at, record) VALUES ($1, $2, $3)",
                                {SqlValue::Integer(static_cast<int64_t>(record.id())),
-                                SqlValue::Integer(absl::ToUnixMicros(base::FromProto(record.at()))),
+                                SqlValue::Integer(MicrosOf(record)),
                                 SqlValue::Bytes(record.SerializeAsString())}),
                     absl::StrCat("append audit record ", record.id()));
   }
@@ -306,15 +310,20 @@ absl::Status WritePuts(SqlWriter& writer, const StoreBatch& batch) {
   return WriteHistory(writer, batch.put_history);
 }
 
-// The statement selects the record, then a text that names it.
+absl::Status Unreadable(const SqlSession& session, const std::string& table,
+                        const std::string& key) {
+  return absl::DataLossError(
+      absl::StrCat(session.name(), ": the record \"", key, "\" of table ", table,
+                   " cannot be read; stop the controller and put the last backup in place"));
+}
+
+// The statement selects the record, then a text that names it, from `table`.
 template <typename Record>
-absl::Status ReadRecords(SqlSession& session, const std::string& sql, const SqlValues& values,
-                         std::vector<Record>& records) {
-  return session.Query(sql, values, [&session, &records](const SqlRow& row) -> absl::Status {
+absl::Status ReadRecords(SqlSession& session, const std::string& table, const std::string& sql,
+                         const SqlValues& values, std::vector<Record>& records) {
+  return session.Query(sql, values, [&](const SqlRow& row) -> absl::Status {
     if (records.emplace_back().ParseFromString(row.Bytes(0))) return absl::OkStatus();
-    return absl::DataLossError(
-        absl::StrCat(session.name(), ": the record \"", row.Bytes(1),
-                     "\" cannot be read; stop the controller and put the last backup in place"));
+    return Unreadable(session, table, row.Bytes(1));
   });
 }
 
@@ -322,21 +331,23 @@ template <typename Record>
 absl::Status ReadTable(SqlSession& session, const std::string& table, const std::string& order,
                        std::vector<Record>& records) {
   const std::string name = order.substr(0, order.find(','));
-  return ReadRecords(session,
+  return ReadRecords(session, table,
                      absl::StrCat("SELECT record, ", name, " FROM ", table, " ORDER BY ", order),
                      {}, records);
 }
 
 template <typename Record>
 absl::Status ReadMade(SqlSession& session, const std::string& kind, std::vector<Record>& records) {
-  return ReadRecords(session, "SELECT record, resource FROM made WHERE kind = $1 ORDER BY resource",
+  return ReadRecords(session, "made",
+                     "SELECT record, resource FROM made WHERE kind = $1 ORDER BY resource",
                      {SqlValue::Text(kind)}, records);
 }
 
 template <typename Record>
 absl::Status ReadAccess(SqlSession& session, const std::string& kind,
                         std::vector<Record>& records) {
-  return ReadRecords(session, "SELECT record, key FROM access WHERE kind = $1 ORDER BY key",
+  return ReadRecords(session, "access",
+                     "SELECT record, key FROM access WHERE kind = $1 ORDER BY key",
                      {SqlValue::Text(kind)}, records);
 }
 
@@ -390,8 +401,9 @@ absl::StatusOr<StoreImage> ReadImage(SqlSession& session) {
   RETURN_IF_ERROR(ReadMade(session, "repo", image.repos));
   RETURN_IF_ERROR(ReadMade(session, "procedure", image.procedures));
   RETURN_IF_ERROR(ReadIdentities(session, image));
-  RETURN_IF_ERROR(ReadRecords(
-      session, "SELECT record, id FROM runs WHERE ended = 0 ORDER BY created, id", {}, image.runs));
+  RETURN_IF_ERROR(ReadRecords(session, "runs",
+                              "SELECT record, id FROM runs WHERE ended = 0 ORDER BY created, id",
+                              {}, image.runs));
   ASSIGN_OR_RETURN(const int64_t last,
                    session.QueryInteger("SELECT coalesce(max(id), 0) FROM events"));
   image.last_event_id = static_cast<uint64_t>(last);
@@ -401,12 +413,14 @@ absl::StatusOr<StoreImage> ReadImage(SqlSession& session) {
 absl::StatusOr<std::vector<v1::Event>> ReadEvents(SqlSession& session, const EventFilter& filter) {
   std::vector<v1::Event> events;
   if (filter.resource.empty()) {
-    RETURN_IF_ERROR(ReadRecords(session, "SELECT record, id FROM events ORDER BY id DESC LIMIT $1",
+    RETURN_IF_ERROR(ReadRecords(session, "events",
+                                "SELECT record, id FROM events ORDER BY id DESC LIMIT $1",
                                 {SqlValue::Integer(filter.limit)}, events));
   } else {
-    RETURN_IF_ERROR(ReadRecords(
-        session, "SELECT record, id FROM events WHERE resource = $1 ORDER BY id DESC LIMIT $2",
-        {SqlValue::Text(filter.resource), SqlValue::Integer(filter.limit)}, events));
+    RETURN_IF_ERROR(
+        ReadRecords(session, "events",
+                    "SELECT record, id FROM events WHERE resource = $1 ORDER BY id DESC LIMIT $2",
+                    {SqlValue::Text(filter.resource), SqlValue::Integer(filter.limit)}, events));
   }
   std::reverse(events.begin(), events.end());
   return events;
@@ -415,7 +429,7 @@ absl::StatusOr<std::vector<v1::Event>> ReadEvents(SqlSession& session, const Eve
 absl::StatusOr<std::vector<v1::Run>> ReadRuns(SqlSession& session, const RunFilter& filter) {
   std::vector<v1::Run> runs;
   RETURN_IF_ERROR(ReadRecords(
-      session,
+      session, "runs",
       "SELECT record, id FROM runs WHERE ($1 = '' OR id = $1) AND ($2 = '' OR "
       "resource = $2) ORDER BY created DESC, id LIMIT $3",
       {SqlValue::Text(filter.id), SqlValue::Text(filter.resource), SqlValue::Integer(filter.limit)},
@@ -428,13 +442,21 @@ absl::StatusOr<std::vector<v1::AuditRecord>> ReadAudit(SqlSession& session,
   std::vector<v1::AuditRecord> records;
   const int64_t since =
       filter.since == absl::InfinitePast() ? INT64_MIN : absl::ToUnixMicros(filter.since);
-  RETURN_IF_ERROR(ReadRecords(
-      session,
-      absl::StrCat("SELECT record, id FROM audit WHERE id > $1 AND at >= $2 ORDER BY id ",
+  RETURN_IF_ERROR(session.Query(
+      absl::StrCat("SELECT record, id, at FROM audit WHERE id > $1 AND at >= $2 ORDER BY id ",
                    filter.newest ? "DESC" : "ASC", " LIMIT $3"),
       {SqlValue::Integer(static_cast<int64_t>(filter.after_id)), SqlValue::Integer(since),
        SqlValue::Integer(filter.limit)},
-      records));
+      [&](const SqlRow& row) -> absl::Status {
+        v1::AuditRecord& record = records.emplace_back();
+        if (!record.ParseFromString(row.Bytes(0))) {
+          return Unreadable(session, "audit", row.Bytes(1));
+        }
+        if (!filter.check_times || row.Integer(2) == MicrosOf(record)) return absl::OkStatus();
+        return absl::DataLossError(
+            absl::StrCat("audit record ", row.Bytes(1),
+                         " was changed: the time that it is found by is not its own"));
+      }));
   if (filter.newest) std::reverse(records.begin(), records.end());
   return records;
 }
@@ -442,7 +464,7 @@ absl::StatusOr<std::vector<v1::AuditRecord>> ReadAudit(SqlSession& session,
 absl::StatusOr<std::vector<v1::SpecRecord>> ReadHistory(SqlSession& session,
                                                         const std::string& resource) {
   std::vector<v1::SpecRecord> records;
-  RETURN_IF_ERROR(ReadRecords(session,
+  RETURN_IF_ERROR(ReadRecords(session, "spec_history",
                               "SELECT record, spec_hash FROM spec_history WHERE resource = $1 "
                               "ORDER BY at DESC, spec_hash",
                               {SqlValue::Text(resource)}, records));

@@ -15,6 +15,7 @@
 #include "controller/store/postgres_store.h"
 #include "controller/store/sqlite_store.h"
 #include "controller/store/store_dump.h"
+#include "controller/store/store_lock.h"
 
 namespace fairlead::store {
 namespace {
@@ -43,13 +44,22 @@ absl::StatusOr<std::unique_ptr<SqlSession>> OpenSource(const StoreAddress& addre
   return OpenSession(address);
 }
 
+constexpr char kStopFirst[] = "stop the controller first";
+
+struct SourceLocks {
+  base::FileLock file;
+  // As a data directory.
+  base::FileLock folder;
+};
+
 // A controller that went on would write what the copy lacks.
-absl::Status CheckUnused(const StoreAddress& address, SqlSession& session, base::FileLock& lock) {
+absl::Status CheckUnused(const StoreAddress& address, SqlSession& session, SourceLocks& locks) {
   if (!address.postgres.has_value()) {
+    ASSIGN_OR_RETURN(locks.file, LockIdleStore(address), kStopFirst);
     const std::string path =
         (std::filesystem::path(address.sqlite_path).parent_path() / "lock").string();
     if (::access(path.c_str(), F_OK) != 0) return absl::OkStatus();
-    ASSIGN_OR_RETURN(lock, base::FileLock::Acquire(path), "stop the controller first");
+    ASSIGN_OR_RETURN(locks.folder, base::FileLock::Acquire(path), kStopFirst);
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(
@@ -121,6 +131,7 @@ absl::StatusOr<TransferReport> RestoreStore(const std::string& file, const Store
   ASSIGN_OR_RETURN(const std::string text, base::ReadFile(file, kBackupLimit));
   ASSIGN_OR_RETURN(const StoreDump dump, DecodeDump(text), file);
   RETURN_IF_ERROR(CheckSchemaIsKnown(absl::StrCat("\"", file, "\""), dump.schema, Migrations()));
+  ASSIGN_OR_RETURN(const base::FileLock lock, LockIdleStore(to), kStopFirst);
   RETURN_IF_ERROR(Fill(to, dump, TransferMode::kDo, now));
   return ReportOf(dump);
 }
@@ -128,8 +139,9 @@ absl::StatusOr<TransferReport> RestoreStore(const std::string& file, const Store
 absl::StatusOr<TransferReport> MoveStore(const StoreAddress& from, const StoreAddress& to,
                                          TransferMode mode, absl::Time now) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SqlSession> session, OpenSource(from));
-  base::FileLock lock;
-  RETURN_IF_ERROR(CheckUnused(from, *session, lock));
+  SourceLocks locks;
+  RETURN_IF_ERROR(CheckUnused(from, *session, locks));
+  ASSIGN_OR_RETURN(const base::FileLock to_lock, LockIdleStore(to), kStopFirst);
   ASSIGN_OR_RETURN(const StoreDump dump, DumpOf(*session));
   RETURN_IF_ERROR(CheckSchemaIsKnown(session->name(), dump.schema, Migrations()));
   RETURN_IF_ERROR(Fill(to, dump, mode, now));

@@ -29,7 +29,8 @@ struct TransferReport {
 absl::StatusOr<TransferReport> BackUpStore(const StoreAddress& from, const std::string& file);
 
 // Puts the records of a backup into an empty database, whichever kind it was made from. All or
-// nothing. FailedPrecondition when the database has records or is of a newer version.
+// nothing. FailedPrecondition when the database has records, is of a newer version, or is a SQLite
+// file that a controller uses.
 absl::StatusOr<TransferReport> RestoreStore(const std::string& file, const StoreAddress& to,
                                             absl::Time now);
 
@@ -37,7 +38,7 @@ enum class TransferMode { kDo, kRehearse };
 
 // Copies all records but sessions from one database to another, which must be empty; `from` stays
 // as it is. A rehearsal does everything but keep it. FailedPrecondition while a controller uses
-// `from`.
+// `from`, or a SQLite file that is `to`.
 absl::StatusOr<TransferReport> MoveStore(const StoreAddress& from, const StoreAddress& to,
                                          TransferMode mode, absl::Time now);
 
