@@ -1,10 +1,5 @@
 #include "base/status.h"
 
-#include <array>
-#include <string>
-
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace fairlead::base {
@@ -22,22 +17,6 @@ bool IsRetryable(absl::StatusCode code) {
 }
 
 bool IsRetryable(const absl::Status& status) { return IsRetryable(status.code()); }
-
-bool IsConnectionFailure(absl::string_view message) {
-  constexpr std::array<absl::string_view, 8> kWords = {"failed to connect",
-                                                       "connections to all backends",
-                                                       "socket closed",
-                                                       "dns resolution",
-                                                       "connection reset",
-                                                       "handshake",
-                                                       "goaway",
-                                                       "cancelling all calls"};
-  const std::string lower = absl::AsciiStrToLower(message);
-  for (const absl::string_view word : kWords) {
-    if (absl::StrContains(lower, word)) return true;
-  }
-  return message.empty();
-}
 
 absl::Status Annotate(const absl::Status& status, absl::string_view context) {
   if (status.ok() || context.empty()) return status;

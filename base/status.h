@@ -17,10 +17,6 @@ namespace fairlead::base {
 bool IsRetryable(const absl::Status& status);
 bool IsRetryable(absl::StatusCode code);
 
-// True for gRPC's own words about a connection that does not come to be or breaks; what Fairlead
-// says itself has none of them.
-bool IsConnectionFailure(absl::string_view message);
-
 // `status` with "context: " before its message; OK stays OK.
 absl::Status Annotate(const absl::Status& status, absl::string_view context);
 

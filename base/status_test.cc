@@ -29,13 +29,5 @@ TEST(StatusTest, OnlyPassingFailuresAreRetryable) {
   EXPECT_FALSE(IsRetryable(absl::OkStatus()));
 }
 
-TEST(StatusTest, ConnectionFailuresAreKnownByGrpcsWords) {
-  EXPECT_TRUE(IsConnectionFailure(""));
-  EXPECT_TRUE(IsConnectionFailure("Socket closed"));
-  EXPECT_TRUE(IsConnectionFailure("failed to connect to all addresses; last error: UNKNOWN: x"));
-  EXPECT_TRUE(IsConnectionFailure("Cancelling all calls"));
-  EXPECT_FALSE(IsConnectionFailure("the database is busy"));
-}
-
 }  // namespace
 }  // namespace fairlead::base

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "base/connection_failure.h"
 #include "base/status.h"
 #include "cli/render/text.h"
 

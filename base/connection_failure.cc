@@ -1,0 +1,27 @@
+#include "base/connection_failure.h"
+
+#include <array>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+
+namespace fairlead::base {
+
+bool IsConnectionFailure(absl::string_view message) {
+  constexpr std::array<absl::string_view, 8> kWords = {"failed to connect",
+                                                       "connections to all backends",
+                                                       "socket closed",
+                                                       "dns resolution",
+                                                       "connection reset",
+                                                       "handshake",
+                                                       "goaway",
+                                                       "cancelling all calls"};
+  const std::string lower = absl::AsciiStrToLower(message);
+  for (const absl::string_view word : kWords) {
+    if (absl::StrContains(lower, word)) return true;
+  }
+  return message.empty();
+}
+
+}  // namespace fairlead::base

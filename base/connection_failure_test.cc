@@ -1,0 +1,17 @@
+#include "base/connection_failure.h"
+
+#include <gtest/gtest.h>
+
+namespace fairlead::base {
+namespace {
+
+TEST(ConnectionFailureTest, AreKnownByGrpcsWords) {
+  EXPECT_TRUE(IsConnectionFailure(""));
+  EXPECT_TRUE(IsConnectionFailure("Socket closed"));
+  EXPECT_TRUE(IsConnectionFailure("failed to connect to all addresses; last error: UNKNOWN: x"));
+  EXPECT_TRUE(IsConnectionFailure("Cancelling all calls"));
+  EXPECT_FALSE(IsConnectionFailure("the database is busy"));
+}
+
+}  // namespace
+}  // namespace fairlead::base
