@@ -18,8 +18,11 @@ constexpr absl::string_view kDamaged =
     "the file is damaged or not a database; stop the controller, keep a copy of the file, and put "
     "the last backup in its place";
 
-// SQLite would create the file readable by all; it holds the installation's hash key.
+// SQLite would create the file readable by all; it holds the installation's hash key. One that is
+// there is not opened: closing any descriptor of a file ends all POSIX locks of the process on it,
+// and another process would remove the log that a connection of this one still writes to.
 absl::Status MakePrivateFile(const std::string& path) {
+  if (access(path.c_str(), R_OK | W_OK) == 0) return absl::OkStatus();
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return base::ErrnoStatus(errno, absl::StrCat("open database \"", path, "\""));
   close(fd);

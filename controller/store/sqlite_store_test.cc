@@ -1,5 +1,6 @@
 #include "controller/store/sqlite_store.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -120,6 +121,20 @@ TEST_F(SqliteStoreTest, TimeThatIsNotTheAuditRecordsOwnIsDataLossWhereItIsChecke
   EXPECT_EQ(found.code(), absl::StatusCode::kDataLoss) << found;
   EXPECT_THAT(found.message(), HasSubstr("audit record 2 was changed"));
   EXPECT_EQ(store->ListAudit({})->size(), 2u);
+}
+
+TEST_F(SqliteStoreTest, AnotherConnectionOfThisProcessLeavesTheLockOnTheFile) {
+  const auto store = OpenStore(path_);
+  ASSERT_TRUE(store->Apply({.put_holds = {HoldOf("a")}}).ok());
+  ASSERT_TRUE(SqliteConnection::Open(path_, {}).ok());
+  // As another process asks that would remove the log. To close it is to end the lock.
+  const int fd = open(path_.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  EXPECT_EQ(fcntl(fd, F_OFD_GETLK, &lock), 0);
+  EXPECT_NE(lock.l_type, F_UNLCK);
+  close(fd);
 }
 
 TEST_F(SqliteStoreTest, BusyDatabaseIsUnavailableAndWorksLater) {
