@@ -210,6 +210,17 @@ absl::Status Join(const JoinOptions& options, const base::Clock& clock) {
   return WriteIdentity(options.files, key, answer);
 }
 
+absl::StatusOr<std::string> AskRefusal(const JoinedIdentity& identity,
+                                       const std::string& controller, const base::Clock& clock) {
+  ControllerTrust trust{.authorities = identity.authorities, .fingerprint = "", .address = ""};
+  ASSIGN_OR_RETURN(const v1::ExamineResponse there,
+                   FirstAnswer(controller, [&](const std::string& address) {
+                     trust.address = address;
+                     return Examine(trust, identity.client.certificate, clock);
+                   }));
+  return there.refusal();
+}
+
 IdentityKeeper::IdentityKeeper(Options options, const base::Clock& clock)
     : options_(std::move(options)), clock_(clock) {}
 

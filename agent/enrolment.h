@@ -54,6 +54,11 @@ struct JoinOptions {
 // not the one that made the token.
 absl::Status Join(const JoinOptions& options, const base::Clock& clock);
 
+// Why the controller refuses the certificate; empty when it does not. Unavailable: it does not
+// answer, which takes up to 20 s for each address of `controller`, as ConnectionOptions::address.
+absl::StatusOr<std::string> AskRefusal(const JoinedIdentity& identity,
+                                       const std::string& controller, const base::Clock& clock);
+
 // When a certificate is renewed: at two thirds of its life.
 absl::Time ComputeRenewal(absl::Time not_before, absl::Time not_after);
 

@@ -127,19 +127,40 @@ absl::StatusOr<JoinToken> TokenOf(absl::string_view text) {
   return ParseJoinToken(content);
 }
 
+// Whether a certificate that is there must make way for a new one.
+bool IsOver(const JoinedIdentity& known, const std::string& controller, const base::Clock& clock) {
+  if (clock.Now() >= known.not_after) return true;
+  const absl::StatusOr<std::string> refusal = AskRefusal(known, controller, clock);
+  // A controller that does not answer now may accept it later.
+  if (!refusal.ok() || refusal->empty()) return false;
+  base::LogWarning("agent", "the controller refuses this agent: ", *refusal,
+                   "; joining again with the token");
+  return true;
+}
+
+absl::Status UseKnown(const JoinedIdentity& known, const IdentityFiles& files, Settings& settings) {
+  if (settings.name.empty()) settings.name = known.server;
+  if (settings.name == known.server) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--name ", settings.name, ": this agent has joined as \"", known.server,
+                   "\"; leave --name out, or remove ", files.identity, " and join anew"));
+}
+
+absl::Status JoinWithToken(const Settings& settings, const IdentityFiles& files,
+                           const base::Clock& clock) {
+  ASSIGN_OR_RETURN(const JoinToken token, TokenOf(settings.join));
+  return Join(
+      {.token = token, .controller = settings.controller, .server = settings.name, .files = files},
+      clock);
+}
+
 // The certificate of this agent: the one that it has, else a new one for its token. Fills the name
 // in.
 absl::Status EnsureIdentity(Settings& settings, const base::Clock& clock) {
   const IdentityFiles files = IdentityFilesIn(settings.data_dir);
   const absl::StatusOr<JoinedIdentity> known = LoadIdentity(files);
-  if (known.ok() && (settings.join.empty() || clock.Now() < known->not_after)) {
-    if (settings.name.empty()) settings.name = known->server;
-    if (settings.name != known->server) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--name ", settings.name, ": this agent has joined as \"", known->server,
-                       "\"; leave --name out, or remove ", files.identity, " and join anew"));
-    }
-    return absl::OkStatus();
+  if (known.ok() && (settings.join.empty() || !IsOver(*known, settings.controller, clock))) {
+    return UseKnown(*known, files, settings);
   }
   if (settings.join.empty()) {
     if (!absl::IsNotFound(known.status())) return known.status();
@@ -148,13 +169,17 @@ absl::Status EnsureIdentity(Settings& settings, const base::Clock& clock) {
         "or --tls-cert and --tls-key of your own authority; or --dev for a controller on this "
         "machine");
   }
+  if (settings.name.empty() && known.ok()) settings.name = known->server;
   if (settings.name.empty()) {
     ASSIGN_OR_RETURN(settings.name, HostName());
   }
-  ASSIGN_OR_RETURN(const JoinToken token, TokenOf(settings.join));
-  RETURN_IF_ERROR(Join(
-      {.token = token, .controller = settings.controller, .server = settings.name, .files = files},
-      clock));
+  const absl::Status joined = JoinWithToken(settings, files, clock);
+  if (!joined.ok()) {
+    if (!known.ok() || clock.Now() >= known->not_after) return joined;
+    // A token that was spent long ago must not keep the agent from healing what runs here.
+    base::LogWarning("agent", joined.message(), "; the present certificate stays");
+    return UseKnown(*known, files, settings);
+  }
   base::LogInfo("agent", "joined as ", settings.name, "; the token is not needed any more");
   return absl::OkStatus();
 }

@@ -338,6 +338,28 @@ TEST_F(EnrolmentPairTest, RevokingEndsTheSessionAtOnce) {
   EXPECT_EQ(Agents()[0].state(), "revoked");
 }
 
+TEST_F(EnrolmentPairTest, ARevokedAgentLearnsItAndJoinsAgain) {
+  ASSERT_TRUE(Join(Token("web-1"), "web-1").ok());
+  const agent::JoinedIdentity before = agent::LoadIdentity(Files("web-1")).value();
+  const auto good = agent::AskRefusal(before, address_, clock_);
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(*good, "");
+  v1::RevokeAgentRequest request;
+  request.set_server("web-1");
+  request.set_why("stolen");
+  v1::RevokeAgentResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(admin_->RevokeAgent(&context, request, &response).ok());
+  const auto refused = agent::AskRefusal(before, address_, clock_);
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  EXPECT_THAT(*refused, HasSubstr("was revoked by operator: stolen"));
+  ASSERT_TRUE(Join(Token("web-1"), "web-1").ok());
+  const auto again =
+      agent::AskRefusal(agent::LoadIdentity(Files("web-1")).value(), address_, clock_);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, "");
+}
+
 TEST_F(EnrolmentPairTest, ASessionEndsWithItsCertificate) {
   ASSERT_TRUE(Join(Token("web-1"), "web-1").ok());
   StreamAgent agent(address_, Files("web-1"), "web-1", clock_);
