@@ -35,6 +35,7 @@ TEST(StatusTest, ConnectionFailuresAreKnownByGrpcsWords) {
   EXPECT_TRUE(IsConnectionFailure("failed to connect to all addresses; last error: UNKNOWN: x"));
   EXPECT_TRUE(IsConnectionFailure("Cancelling all calls"));
   EXPECT_FALSE(IsConnectionFailure("the database is busy"));
+  EXPECT_FALSE(IsConnectionFailure("the active controller at c:1 does not answer: Socket closed"));
 }
 
 }  // namespace
