@@ -20,6 +20,9 @@ namespace fairlead::agent {
 
 IdentityFiles IdentityFilesIn(absl::string_view data_dir);
 
+// The server that an agent's certificate, PEM, is for. FailedPrecondition: it is no agent's.
+absl::StatusOr<std::string> ServerOf(const std::string& certificate);
+
 // What the files hold.
 struct JoinedIdentity {
   ClientIdentity client;

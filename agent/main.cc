@@ -60,7 +60,7 @@ void DescribeOptions(CLI::App& app, Settings& settings) {
       ->capture_default_str();
   app.add_option("--name", settings.name,
                  "Server that this agent speaks for; default: of its certificate, else the host's "
-                 "name");
+                 "name; needed with --dev");
   app.add_option("--join", settings.join,
                  "Join token of \"fairlead agent token\", or @FILE with it; for the first start")
       ->envname("FAIRLEAD_JOIN");
@@ -184,6 +184,15 @@ absl::Status EnsureIdentity(Settings& settings, const base::Clock& clock) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> NameIn(const std::string& certificate) {
+  ASSIGN_OR_RETURN(const std::string content, base::ReadFile(certificate, 1u << 20), "--tls-cert");
+  absl::StatusOr<std::string> server = ServerOf(content);
+  if (server.ok()) return server;
+  return absl::InvalidArgumentError(absl::StrCat("--tls-cert ", certificate, ": ",
+                                                 server.status().message(),
+                                                 "; give --name to say which server this is"));
+}
+
 // How to reach the controller; refuses what would send secrets over a network in the clear.
 absl::StatusOr<ConnectionOptions> ComputeConnectionOptions(Settings& settings,
                                                            const base::Clock& clock) {
@@ -195,8 +204,8 @@ absl::StatusOr<ConnectionOptions> ComputeConnectionOptions(Settings& settings,
     options.joined = IdentityFilesIn(settings.data_dir);
     return options;
   }
-  if (settings.name.empty()) return absl::InvalidArgumentError("--name is needed");
   if (settings.dev) {
+    if (settings.name.empty()) return absl::InvalidArgumentError("--dev needs --name");
     if (!IsLoopback(settings.controller)) {
       return absl::InvalidArgumentError(
           absl::StrCat("--dev does not encrypt and is only for a controller on this machine, not ",
@@ -208,6 +217,9 @@ absl::StatusOr<ConnectionOptions> ComputeConnectionOptions(Settings& settings,
     return absl::InvalidArgumentError("--tls-cert and --tls-key need each other: give both");
   }
   RETURN_IF_ERROR(CheckTlsFiles(settings.tls));
+  if (settings.name.empty()) {
+    ASSIGN_OR_RETURN(settings.name, NameIn(settings.tls.certificate));
+  }
   options.tls = settings.tls;
   return options;
 }

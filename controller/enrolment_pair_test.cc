@@ -225,6 +225,9 @@ TEST_F(EnrolmentPairTest, AnAgentJoinsAndConnects) {
   const auto agents = Agents();
   ASSERT_THAT(agents, SizeIs(1));
   EXPECT_EQ(agents[0].server(), "web-1");
+  EXPECT_EQ(agent::ServerOf(Joined("web-1").certificate).value(), "web-1");
+  EXPECT_THAT(agent::ServerOf(Person().certificate).status().message(),
+              HasSubstr("is not an agent's"));
   EXPECT_EQ(agents[0].state(), "online");
   EXPECT_THAT(agents[0].address(), HasSubstr("127.0.0.1"));
 }
