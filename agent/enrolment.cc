@@ -131,6 +131,15 @@ IdentityFiles IdentityFilesIn(absl::string_view data_dir) {
           .authorities = absl::StrCat(data_dir, "/tls/ca.crt")};
 }
 
+absl::StatusOr<std::string> ServerOf(const std::string& certificate) {
+  ASSIGN_OR_RETURN(const base::CertificateFacts facts, base::ReadCertificate(certificate));
+  absl::string_view server = facts.uris.empty() ? absl::string_view() : facts.uris.front();
+  if (!absl::ConsumePrefix(&server, kServerUri)) {
+    return absl::FailedPreconditionError("the certificate is not an agent's");
+  }
+  return std::string(server);
+}
+
 absl::StatusOr<JoinedIdentity> LoadIdentity(const IdentityFiles& files) {
   JoinedIdentity joined;
   ASSIGN_OR_RETURN(const std::string identity, base::ReadFile(files.identity, kFileLimit));
@@ -142,17 +151,15 @@ absl::StatusOr<JoinedIdentity> LoadIdentity(const IdentityFiles& files) {
   if (!paired.ok()) return broken(paired);
   const absl::StatusOr<base::CertificateFacts> facts = base::ReadCertificate(identity);
   if (!facts.ok()) return broken(facts.status());
-  absl::string_view server = facts->uris.empty() ? absl::string_view() : facts->uris.front();
-  if (!absl::ConsumePrefix(&server, kServerUri)) {
-    return broken(absl::FailedPreconditionError("the certificate is not an agent's"));
-  }
+  const absl::StatusOr<std::string> server = ServerOf(identity);
+  if (!server.ok()) return broken(server.status());
   const absl::StatusOr<std::string> authorities = base::ReadFile(files.authorities, kFileLimit);
   if (!authorities.ok()) return broken(authorities.status());
   const std::vector<std::string> chain = base::SplitCertificates(identity);
   for (const std::string& one : chain) absl::StrAppend(&joined.client.certificate, one);
   joined.client.key = identity;
   joined.authorities = *authorities;
-  joined.server = std::string(server);
+  joined.server = *server;
   joined.not_before = facts->not_before;
   joined.not_after = facts->not_after;
   return joined;
@@ -208,6 +215,17 @@ absl::Status Join(const JoinOptions& options, const base::Clock& clock) {
                    absl::StrCat("joining as \"", options.server, "\""));
   RETURN_IF_ERROR(CheckAnswer(answer, key, options.server));
   return WriteIdentity(options.files, key, answer);
+}
+
+absl::StatusOr<std::string> AskRefusal(const JoinedIdentity& identity,
+                                       const std::string& controller, const base::Clock& clock) {
+  ControllerTrust trust{.authorities = identity.authorities, .fingerprint = "", .address = ""};
+  ASSIGN_OR_RETURN(const v1::ExamineResponse there,
+                   FirstAnswer(controller, [&](const std::string& address) {
+                     trust.address = address;
+                     return Examine(trust, identity.client.certificate, clock);
+                   }));
+  return there.refusal();
 }
 
 IdentityKeeper::IdentityKeeper(Options options, const base::Clock& clock)

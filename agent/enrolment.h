@@ -20,6 +20,9 @@ namespace fairlead::agent {
 
 IdentityFiles IdentityFilesIn(absl::string_view data_dir);
 
+// The server that an agent's certificate, PEM, is for. FailedPrecondition: it is no agent's.
+absl::StatusOr<std::string> ServerOf(const std::string& certificate);
+
 // What the files hold.
 struct JoinedIdentity {
   ClientIdentity client;
@@ -53,6 +56,11 @@ struct JoinOptions {
 // here is off; the token is not spent. PermissionDenied: what the controller says, or that it is
 // not the one that made the token.
 absl::Status Join(const JoinOptions& options, const base::Clock& clock);
+
+// Why the controller refuses the certificate; empty when it does not. Unavailable: it does not
+// answer, which takes up to 20 s for each address of `controller`, as ConnectionOptions::address.
+absl::StatusOr<std::string> AskRefusal(const JoinedIdentity& identity,
+                                       const std::string& controller, const base::Clock& clock);
 
 // When a certificate is renewed: at two thirds of its life.
 absl::Time ComputeRenewal(absl::Time not_before, absl::Time not_after);

@@ -60,7 +60,7 @@ void DescribeOptions(CLI::App& app, Settings& settings) {
       ->capture_default_str();
   app.add_option("--name", settings.name,
                  "Server that this agent speaks for; default: of its certificate, else the host's "
-                 "name");
+                 "name; needed with --dev");
   app.add_option("--join", settings.join,
                  "Join token of \"fairlead agent token\", or @FILE with it; for the first start")
       ->envname("FAIRLEAD_JOIN");
@@ -127,19 +127,40 @@ absl::StatusOr<JoinToken> TokenOf(absl::string_view text) {
   return ParseJoinToken(content);
 }
 
+// Whether a certificate that is there must make way for a new one.
+bool IsOver(const JoinedIdentity& known, const std::string& controller, const base::Clock& clock) {
+  if (clock.Now() >= known.not_after) return true;
+  const absl::StatusOr<std::string> refusal = AskRefusal(known, controller, clock);
+  // A controller that does not answer now may accept it later.
+  if (!refusal.ok() || refusal->empty()) return false;
+  base::LogWarning("agent", "the controller refuses this agent: ", *refusal,
+                   "; joining again with the token");
+  return true;
+}
+
+absl::Status UseKnown(const JoinedIdentity& known, const IdentityFiles& files, Settings& settings) {
+  if (settings.name.empty()) settings.name = known.server;
+  if (settings.name == known.server) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--name ", settings.name, ": this agent has joined as \"", known.server,
+                   "\"; leave --name out, or remove ", files.identity, " and join anew"));
+}
+
+absl::Status JoinWithToken(const Settings& settings, const IdentityFiles& files,
+                           const base::Clock& clock) {
+  ASSIGN_OR_RETURN(const JoinToken token, TokenOf(settings.join));
+  return Join(
+      {.token = token, .controller = settings.controller, .server = settings.name, .files = files},
+      clock);
+}
+
 // The certificate of this agent: the one that it has, else a new one for its token. Fills the name
 // in.
 absl::Status EnsureIdentity(Settings& settings, const base::Clock& clock) {
   const IdentityFiles files = IdentityFilesIn(settings.data_dir);
   const absl::StatusOr<JoinedIdentity> known = LoadIdentity(files);
-  if (known.ok() && (settings.join.empty() || clock.Now() < known->not_after)) {
-    if (settings.name.empty()) settings.name = known->server;
-    if (settings.name != known->server) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--name ", settings.name, ": this agent has joined as \"", known->server,
-                       "\"; leave --name out, or remove ", files.identity, " and join anew"));
-    }
-    return absl::OkStatus();
+  if (known.ok() && (settings.join.empty() || !IsOver(*known, settings.controller, clock))) {
+    return UseKnown(*known, files, settings);
   }
   if (settings.join.empty()) {
     if (!absl::IsNotFound(known.status())) return known.status();
@@ -148,15 +169,28 @@ absl::Status EnsureIdentity(Settings& settings, const base::Clock& clock) {
         "or --tls-cert and --tls-key of your own authority; or --dev for a controller on this "
         "machine");
   }
+  if (settings.name.empty() && known.ok()) settings.name = known->server;
   if (settings.name.empty()) {
     ASSIGN_OR_RETURN(settings.name, HostName());
   }
-  ASSIGN_OR_RETURN(const JoinToken token, TokenOf(settings.join));
-  RETURN_IF_ERROR(Join(
-      {.token = token, .controller = settings.controller, .server = settings.name, .files = files},
-      clock));
+  const absl::Status joined = JoinWithToken(settings, files, clock);
+  if (!joined.ok()) {
+    if (!known.ok() || clock.Now() >= known->not_after) return joined;
+    // A token that was spent long ago must not keep the agent from healing what runs here.
+    base::LogWarning("agent", joined.message(), "; the present certificate stays");
+    return UseKnown(*known, files, settings);
+  }
   base::LogInfo("agent", "joined as ", settings.name, "; the token is not needed any more");
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> NameIn(const std::string& certificate) {
+  ASSIGN_OR_RETURN(const std::string content, base::ReadFile(certificate, 1u << 20), "--tls-cert");
+  absl::StatusOr<std::string> server = ServerOf(content);
+  if (server.ok()) return server;
+  return absl::InvalidArgumentError(absl::StrCat("--tls-cert ", certificate, ": ",
+                                                 server.status().message(),
+                                                 "; give --name to say which server this is"));
 }
 
 // How to reach the controller; refuses what would send secrets over a network in the clear.
@@ -170,8 +204,8 @@ absl::StatusOr<ConnectionOptions> ComputeConnectionOptions(Settings& settings,
     options.joined = IdentityFilesIn(settings.data_dir);
     return options;
   }
-  if (settings.name.empty()) return absl::InvalidArgumentError("--name is needed");
   if (settings.dev) {
+    if (settings.name.empty()) return absl::InvalidArgumentError("--dev needs --name");
     if (!IsLoopback(settings.controller)) {
       return absl::InvalidArgumentError(
           absl::StrCat("--dev does not encrypt and is only for a controller on this machine, not ",
@@ -183,6 +217,9 @@ absl::StatusOr<ConnectionOptions> ComputeConnectionOptions(Settings& settings,
     return absl::InvalidArgumentError("--tls-cert and --tls-key need each other: give both");
   }
   RETURN_IF_ERROR(CheckTlsFiles(settings.tls));
+  if (settings.name.empty()) {
+    ASSIGN_OR_RETURN(settings.name, NameIn(settings.tls.certificate));
+  }
   options.tls = settings.tls;
   return options;
 }

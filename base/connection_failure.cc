@@ -17,6 +17,8 @@ bool IsConnectionFailure(absl::string_view message) {
                                                        "handshake",
                                                        "goaway",
                                                        "cancelling all calls"};
+  // It cites gRPC, but somebody has answered.
+  if (absl::StartsWith(message, kActiveController)) return false;
   const std::string lower = absl::AsciiStrToLower(message);
   for (const absl::string_view word : kWords) {
     if (absl::StrContains(lower, word)) return true;

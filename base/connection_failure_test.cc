@@ -11,6 +11,8 @@ TEST(ConnectionFailureTest, AreKnownByGrpcsWords) {
   EXPECT_TRUE(IsConnectionFailure("failed to connect to all addresses; last error: UNKNOWN: x"));
   EXPECT_TRUE(IsConnectionFailure("Cancelling all calls"));
   EXPECT_FALSE(IsConnectionFailure("the database is busy"));
+  EXPECT_FALSE(IsConnectionFailure(
+      "the active controller at a:1 does not answer (failed to connect to all addresses)"));
 }
 
 }  // namespace

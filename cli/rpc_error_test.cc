@@ -45,6 +45,13 @@ TEST(RpcErrorTest, WhereNobodyListensTheAdviceIsToStartOne) {
   }
 }
 
+TEST(RpcErrorTest, WhatAStandbySaysOfTheActiveOneStandsAsItIs) {
+  const std::string message =
+      "the active controller at b:7400 does not answer (Connection refused); if it has ended, "
+      "another takes over within seconds: try again";
+  EXPECT_EQ(Describe(message, Wire::kEncrypted), message);
+}
+
 TEST(RpcErrorTest, AControllerThatStopsSaysSo) {
   EXPECT_EQ(Describe("Cancelling all calls", Wire::kEncrypted),
             "the controller at c:7400 is stopping: try again once it, or another, is active");

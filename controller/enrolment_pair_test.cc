@@ -227,6 +227,9 @@ TEST_F(EnrolmentPairTest, AnAgentJoinsAndConnects) {
   const auto agents = Agents();
   ASSERT_THAT(agents, SizeIs(1));
   EXPECT_EQ(agents[0].server(), "web-1");
+  EXPECT_EQ(agent::ServerOf(Joined("web-1").certificate).value(), "web-1");
+  EXPECT_THAT(agent::ServerOf(Person().certificate).status().message(),
+              HasSubstr("is not an agent's"));
   EXPECT_EQ(agents[0].state(), "online");
   EXPECT_THAT(agents[0].address(), HasSubstr("127.0.0.1"));
 }
@@ -338,6 +341,28 @@ TEST_F(EnrolmentPairTest, RevokingEndsTheSessionAtOnce) {
   EXPECT_THAT(agent.Until("goodbye"), HasSubstr("was revoked by operator: stolen"));
   EXPECT_EQ(Status(Joined("web-1")).error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(Agents()[0].state(), "revoked");
+}
+
+TEST_F(EnrolmentPairTest, ARevokedAgentLearnsItAndJoinsAgain) {
+  ASSERT_TRUE(Join(Token("web-1"), "web-1").ok());
+  const agent::JoinedIdentity before = agent::LoadIdentity(Files("web-1")).value();
+  const auto good = agent::AskRefusal(before, address_, clock_);
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(*good, "");
+  v1::RevokeAgentRequest request;
+  request.set_server("web-1");
+  request.set_why("stolen");
+  v1::RevokeAgentResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(admin_->RevokeAgent(&context, request, &response).ok());
+  const auto refused = agent::AskRefusal(before, address_, clock_);
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  EXPECT_THAT(*refused, HasSubstr("was revoked by operator: stolen"));
+  ASSERT_TRUE(Join(Token("web-1"), "web-1").ok());
+  const auto again =
+      agent::AskRefusal(agent::LoadIdentity(Files("web-1")).value(), address_, clock_);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, "");
 }
 
 TEST_F(EnrolmentPairTest, ASessionEndsWithItsCertificate) {

@@ -1,13 +1,17 @@
 #include "controller/relay.h"
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "base/connection_failure.h"
 #include "base/mutex.h"
+#include "base/status.h"
 #include "controller/agents/call_peer.h"
 
 namespace fairlead::controller {
@@ -17,6 +21,23 @@ namespace {
 bool IsOfTransport(absl::string_view key) {
   return absl::StartsWith(key, ":") || absl::StartsWith(key, "grpc-") || key == "user-agent" ||
          key == "te" || key == "content-type" || key == "host";
+}
+
+// What gRPC says of the way on is not about the way that the caller took.
+grpc::Status ForCaller(const grpc::Status& status, const std::string& address) {
+  const std::string said = status.error_message();
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE || !base::IsConnectionFailure(said)) {
+    return status;
+  }
+  // The last part says most: "failed to connect to all addresses; ...: Connection refused".
+  const absl::string_view message = said;
+  const std::size_t colon = message.rfind(": ");
+  const absl::string_view cause =
+      colon == absl::string_view::npos ? message : message.substr(colon + 2);
+  return {status.error_code(),
+          absl::StrCat(base::kActiveController, address, " does not answer",
+                       cause.empty() ? "" : " (", cause, cause.empty() ? "" : ")",
+                       "; if it has ended, another takes over within seconds: try again")};
 }
 
 class Refusal final : public grpc::ServerGenericBidiReactor {
@@ -34,9 +55,9 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 // writing and one for reading, each given back when that direction is over.
 class RelayedCall final : public grpc::ServerGenericBidiReactor {
  public:
-  RelayedCall(std::shared_ptr<grpc::GenericStub> stub, grpc::GenericCallbackServerContext& caller,
+  RelayedCall(RelayWay way, grpc::GenericCallbackServerContext& caller,
               const Relay::OnAnswer& on_answer)
-      : stub_(std::move(stub)), caller_(caller), on_answer_(on_answer), onward_(*this) {
+      : way_(std::move(way)), caller_(caller), on_answer_(on_answer), onward_(*this) {
     const agents::CallPeer peer = agents::ReadCallPeer(caller);
     for (const auto& [key, value] : caller.client_metadata()) {
       const absl::string_view name(key.data(), key.size());
@@ -46,7 +67,7 @@ class RelayedCall final : public grpc::ServerGenericBidiReactor {
     context_.AddMetadata(agents::kRelayedAddress, peer.address);
     if (peer.has_certificate) context_.AddMetadata(agents::kRelayedCertificate, peer.certificate);
     context_.set_deadline(caller.deadline());
-    stub_->PrepareBidiStreamingCall(&context_, caller.method(), grpc::StubOptions(), &onward_);
+    way_.stub->PrepareBidiStreamingCall(&context_, caller.method(), grpc::StubOptions(), &onward_);
     onward_.AddMultipleHolds(2);
     onward_.StartRead(&to_caller_);
     onward_.StartCall();
@@ -104,7 +125,7 @@ class RelayedCall final : public grpc::ServerGenericBidiReactor {
         call_.caller_.AddTrailingMetadata(std::string(name),
                                           std::string(value.data(), value.size()));
       }
-      call_.Finish(status);
+      call_.Finish(ForCaller(status, call_.way_.address));
     }
 
    private:
@@ -122,7 +143,7 @@ class RelayedCall final : public grpc::ServerGenericBidiReactor {
     onward_.RemoveHold();
   }
 
-  const std::shared_ptr<grpc::GenericStub> stub_;
+  const RelayWay way_;
   grpc::GenericCallbackServerContext& caller_;
   const Relay::OnAnswer& on_answer_;
   grpc::ClientContext context_;
@@ -142,7 +163,7 @@ grpc::ServerGenericBidiReactor* Relay::CreateReactor(grpc::GenericCallbackServer
   }
   RelayWay way = find_way_();
   if (way.stub == nullptr) return new Refusal(way.why);
-  return new RelayedCall(std::move(way.stub), *context, on_answer_);
+  return new RelayedCall(std::move(way), *context, on_answer_);
 }
 
 }  // namespace fairlead::controller

@@ -16,7 +16,9 @@ namespace fairlead::controller {
 struct RelayWay {
   // Null: nowhere. Held until the call has ended.
   std::shared_ptr<grpc::GenericStub> stub;
-  // Then why, for the caller.
+  // Of the other controller, for the caller.
+  std::string address;
+  // Without a way: why, for the caller.
   std::string why;
 };
 

@@ -273,6 +273,7 @@ RelayWay Standby::Parts::FindWay() {
   const election::Standing now = standing();
   if (!now.has_other) {
     return {.stub = nullptr,
+            .address = "",
             .why = absl::StrCat("this controller is a standby, and there is no active one: ",
                                 now.Text(), "; try again in some seconds")};
   }
@@ -282,7 +283,8 @@ RelayWay Standby::Parts::FindWay() {
   if (lanes.empty() || way_to != address || uptime - way_made >= kWayLife) {
     auto credentials = CredentialsFor(address);
     if (!credentials.ok()) {
-      return {.stub = nullptr, .why = std::string(credentials.status().message())};
+      return {
+          .stub = nullptr, .address = address, .why = std::string(credentials.status().message())};
     }
     lanes.clear();
     way_to = address;
@@ -290,10 +292,11 @@ RelayWay Standby::Parts::FindWay() {
     way_credentials = *std::move(credentials);
   }
   for (const std::shared_ptr<Lane>& lane : lanes) {
-    if (lane->calls < options.limits.streams) return {.stub = Take(lane), .why = ""};
+    if (lane->calls < options.limits.streams)
+      return {.stub = Take(lane), .address = address, .why = ""};
   }
   lanes.push_back(std::make_shared<Lane>(MakeChannel(address, way_credentials)));
-  return {.stub = Take(lanes.back()), .why = ""};
+  return {.stub = Take(lanes.back()), .address = address, .why = ""};
 }
 
 std::optional<http::HttpReply> Standby::Parts::CheckRate(const http::HttpRequest& request) {

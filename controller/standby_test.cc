@@ -3,12 +3,14 @@
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstddef>
 #include <future>
 #include <memory>
@@ -18,12 +20,17 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/connection_failure.h"
+#include "base/status.h"
 #include "controller/webhook_relay.h"
+#include "fairlead/v1/service.grpc.pb.h"
 
 namespace fairlead::controller {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 using Answer = absl::StatusOr<http::HttpReply>;
 
@@ -136,6 +143,21 @@ TEST_F(StandbyTest, AWebhookIsPostedAndPassedOnOnce) {
   ASSERT_TRUE(refused.ok()) << refused.status();
   EXPECT_EQ(refused->status, 503);
   EXPECT_THAT(refused->body, HasSubstr("no active controller"));
+}
+
+// Nobody listens at its address.
+TEST_F(StandbyTest, ADeadActiveControllerIsNamedInsteadOfTheStandby) {
+  const auto stub = v1::SyncService::NewStub(
+      grpc::CreateChannel(standby_->grpc_address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  v1::GetStatusResponse response;
+  const grpc::Status status = stub->GetStatus(&context, {}, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(),
+              AllOf(StartsWith("the active controller at 127.0.0.1:1 does not answer ("),
+                    HasSubstr("another takes over within seconds: try again")));
+  EXPECT_FALSE(base::IsConnectionFailure(status.error_message()));
 }
 
 TEST(WebhookRelayTest, TakesSoManyAndEndsThemWhenItStops) {
