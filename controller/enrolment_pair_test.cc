@@ -357,7 +357,7 @@ TEST_F(EnrolmentPairTest, ARevokedAgentLearnsItAndJoinsAgain) {
   ASSERT_TRUE(admin_->RevokeAgent(&context, request, &response).ok());
   const auto refused = agent::AskRefusal(before, address_, clock_);
   ASSERT_TRUE(refused.ok()) << refused.status();
-  EXPECT_THAT(*refused, HasSubstr("was revoked by operator: stolen"));
+  EXPECT_THAT(*refused, HasSubstr("was revoked: by operator: stolen"));
   ASSERT_TRUE(Join(Token("web-1"), "web-1").ok());
   const auto again =
       agent::AskRefusal(agent::LoadIdentity(Files("web-1")).value(), address_, clock_);
