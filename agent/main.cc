@@ -96,7 +96,7 @@ void DescribeOptions(CLI::App& app, Settings& settings) {
 
 // In the file of --config. CLI11 names only the key, a section as "limits.++".
 std::string DescribeConfigError(const CLI::App& app, const CLI::ConfigError& error) {
-  const std::string file = app.get_config_ptr()->as<std::string>();
+  const auto file = app.get_config_ptr()->as<std::string>();
   absl::string_view what = error.what();
   if (!absl::ConsumePrefix(&what, "INI was not able to parse ")) {
     return absl::StrCat(file, ": ", what);
