@@ -94,21 +94,14 @@ void DescribeOptions(CLI::App& app, Settings& settings) {
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
 }
 
-// In the file of --config. CLI11 names only the key, a section as "limits.++".
+// In the file of --config.
 std::string DescribeConfigError(const CLI::App& app, const CLI::ConfigError& error) {
-  const auto file = app.get_config_ptr()->as<std::string>();
-  absl::string_view what = error.what();
-  if (!absl::ConsumePrefix(&what, "INI was not able to parse ")) {
-    return absl::StrCat(file, ": ", what);
-  }
-  if (absl::ConsumeSuffix(&what, ".++")) {
-    return absl::StrCat(file, ": unknown section [", what, "]");
-  }
   std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_configurable()) known.push_back(option->get_single_name());
   }
-  return absl::StrCat(file, ": ", resources::DescribeUnknownKey(what, known));
+  return absl::StrCat(app.get_config_ptr()->as<std::string>(), ": ",
+                      resources::DescribeOptionsFileError(error.what(), known));
 }
 
 absl::StatusOr<std::string> HostName() {

@@ -37,21 +37,14 @@ std::string OwnProgram() {
   return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : "fairlead-controller";
 }
 
-// In the file of --config. CLI11 names only the key, a section as "limits.++".
+// In the file of --config.
 std::string DescribeConfigError(const CLI::App& app, const CLI::ConfigError& error) {
-  const auto file = app.get_config_ptr()->as<std::string>();
-  absl::string_view what = error.what();
-  if (!absl::ConsumePrefix(&what, "INI was not able to parse ")) {
-    return absl::StrCat(file, ": ", what);
-  }
-  if (absl::ConsumeSuffix(&what, ".++")) {
-    return absl::StrCat(file, ": unknown section [", what, "]");
-  }
   std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_configurable()) known.push_back(option->get_single_name());
   }
-  return absl::StrCat(file, ": ", resources::DescribeUnknownKey(what, known));
+  return absl::StrCat(app.get_config_ptr()->as<std::string>(), ": ",
+                      resources::DescribeOptionsFileError(error.what(), known));
 }
 
 void AddLimits(CLI::App& app, Limits& limits) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 
 namespace fairlead::resources {
 namespace {
@@ -86,6 +87,13 @@ std::string DescribeUnknownKey(absl::string_view key, const std::vector<std::str
   return absl::StrCat(
       "unknown key \"", key, "\"; ",
       nearest.empty() ? absl::StrCat("known are ", absl::StrJoin(known, ", ")) : nearest);
+}
+
+std::string DescribeOptionsFileError(absl::string_view said,
+                                     const std::vector<std::string>& known) {
+  if (!absl::ConsumePrefix(&said, "INI was not able to parse ")) return std::string(said);
+  if (absl::ConsumeSuffix(&said, ".++")) return absl::StrCat("unknown section [", said, "]");
+  return DescribeUnknownKey(said, known);
 }
 
 }  // namespace fairlead::resources

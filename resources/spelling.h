@@ -26,4 +26,8 @@ std::string DidYouMean(absl::string_view word, const std::vector<std::string>& c
 // `unknown key "alow"`, then the nearest of `known`, or all of them where none is near.
 std::string DescribeUnknownKey(absl::string_view key, const std::vector<std::string>& known);
 
+// What CLI11 said of an options file, in our words: it names only the key, a section as
+// "limits.++".
+std::string DescribeOptionsFileError(absl::string_view said, const std::vector<std::string>& known);
+
 }  // namespace fairlead::resources

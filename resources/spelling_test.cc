@@ -30,6 +30,15 @@ TEST(SpellingTest, AnUnknownKeyComesWithTheNearestOrAll) {
   EXPECT_EQ(DescribeUnknownKey("zzz", known), "unknown key \"zzz\"; known are allow, allow-mount");
 }
 
+TEST(SpellingTest, WhatTheParserSaysOfAnOptionsFileIsMadePlain) {
+  const std::vector<std::string> known = {"allow", "allow-mount"};
+  EXPECT_EQ(DescribeOptionsFileError("INI was not able to parse alow", known),
+            DescribeUnknownKey("alow", known));
+  EXPECT_EQ(DescribeOptionsFileError("INI was not able to parse limits.++", known),
+            "unknown section [limits]");
+  EXPECT_EQ(DescribeOptionsFileError("no such file", known), "no such file");
+}
+
 TEST(SpellingTest, KnowsWhatFilesOftenGetWrong) {
   EXPECT_EQ(KnownMistake("auto_deploy"), "write deploy = true beside \"name\"");
   EXPECT_NE(KnownMistake("compose_file"), "");
