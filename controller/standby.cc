@@ -292,8 +292,9 @@ RelayWay Standby::Parts::FindWay() {
     way_credentials = *std::move(credentials);
   }
   for (const std::shared_ptr<Lane>& lane : lanes) {
-    if (lane->calls < options.limits.streams)
+    if (lane->calls < options.limits.streams) {
       return {.stub = Take(lane), .address = address, .why = ""};
+    }
   }
   lanes.push_back(std::make_shared<Lane>(MakeChannel(address, way_credentials)));
   return {.stub = Take(lanes.back()), .address = address, .why = ""};
