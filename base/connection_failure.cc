@@ -1,6 +1,7 @@
 #include "base/connection_failure.h"
 
 #include <array>
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -24,6 +25,11 @@ bool IsConnectionFailure(absl::string_view message) {
     if (absl::StrContains(lower, word)) return true;
   }
   return message.empty();
+}
+
+absl::string_view LastCause(absl::string_view message) {
+  const std::size_t colon = message.rfind(": ");
+  return colon == absl::string_view::npos ? message : message.substr(colon + 2);
 }
 
 }  // namespace fairlead::base

@@ -9,7 +9,6 @@
 #include "absl/strings/string_view.h"
 
 #include "base/connection_failure.h"
-#include "base/status.h"
 #include "cli/render/text.h"
 
 namespace fairlead::cli {
@@ -48,13 +47,10 @@ std::string DescribeBrokenOff(absl::string_view lower, Wire wire) {
       "another authority: its log says which.");
 }
 
-// "connection refused" of "failed to connect to all addresses; last error: UNKNOWN:
-// ipv4:127.0.0.1:7400: Failed to connect to remote host: Connection refused".
 std::string CauseOf(const std::string& message) {
   const std::string lower = absl::AsciiStrToLower(message);
   if (absl::StrContains(lower, "dns resolution")) return "the host name is not known";
-  const std::size_t colon = message.rfind(": ");
-  std::string cause = colon == std::string::npos ? message : message.substr(colon + 2);
+  std::string cause(base::LastCause(message));
   if (cause.empty()) return "no answer";
   cause[0] = absl::ascii_tolower(static_cast<unsigned char>(cause[0]));
   return Printable(cause);

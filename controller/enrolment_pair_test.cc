@@ -189,6 +189,14 @@ class EnrolmentPairTest : public ::testing::Test {
     EXPECT_TRUE(admin_->ListAgents(&context, {}, &response).ok());
     return {response.agents().begin(), response.agents().end()};
   }
+  grpc::Status Revoke(const std::string& server, const std::string& why) {
+    v1::RevokeAgentRequest request;
+    request.set_server(server);
+    request.set_why(why);
+    v1::RevokeAgentResponse response;
+    grpc::ClientContext context;
+    return admin_->RevokeAgent(&context, request, &response);
+  }
   // Messages of the events so far, each with its type.
   std::vector<std::string> Events() {
     // What was told before is in the store when this comes back: the loop takes things in turn.
@@ -332,12 +340,7 @@ TEST_F(EnrolmentPairTest, RevokingEndsTheSessionAtOnce) {
   ASSERT_TRUE(Join(Token("web-1"), "web-1").ok());
   StreamAgent agent(address_, Files("web-1"), "web-1", clock_);
   ASSERT_EQ(agent.Until("welcome"), "welcome");
-  v1::RevokeAgentRequest request;
-  request.set_server("web-1");
-  request.set_why("stolen");
-  v1::RevokeAgentResponse response;
-  grpc::ClientContext context;
-  ASSERT_TRUE(admin_->RevokeAgent(&context, request, &response).ok());
+  ASSERT_TRUE(Revoke("web-1", "stolen").ok());
   EXPECT_THAT(agent.Until("goodbye"), HasSubstr("was revoked by operator: stolen"));
   EXPECT_EQ(Status(Joined("web-1")).error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(Agents()[0].state(), "revoked");
@@ -349,12 +352,7 @@ TEST_F(EnrolmentPairTest, ARevokedAgentLearnsItAndJoinsAgain) {
   const auto good = agent::AskRefusal(before, address_, clock_);
   ASSERT_TRUE(good.ok()) << good.status();
   EXPECT_EQ(*good, "");
-  v1::RevokeAgentRequest request;
-  request.set_server("web-1");
-  request.set_why("stolen");
-  v1::RevokeAgentResponse response;
-  grpc::ClientContext context;
-  ASSERT_TRUE(admin_->RevokeAgent(&context, request, &response).ok());
+  ASSERT_TRUE(Revoke("web-1", "stolen").ok());
   const auto refused = agent::AskRefusal(before, address_, clock_);
   ASSERT_TRUE(refused.ok()) << refused.status();
   EXPECT_THAT(*refused, HasSubstr("was revoked: by operator: stolen"));

@@ -1,6 +1,5 @@
 #include "controller/relay.h"
 
-#include <cstddef>
 #include <functional>
 #include <string>
 #include <utility>
@@ -11,7 +10,6 @@
 
 #include "base/connection_failure.h"
 #include "base/mutex.h"
-#include "base/status.h"
 #include "controller/agents/call_peer.h"
 
 namespace fairlead::controller {
@@ -29,11 +27,7 @@ grpc::Status ForCaller(const grpc::Status& status, const std::string& address) {
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE || !base::IsConnectionFailure(said)) {
     return status;
   }
-  // The last part says most: "failed to connect to all addresses; ...: Connection refused".
-  const absl::string_view message = said;
-  const std::size_t colon = message.rfind(": ");
-  const absl::string_view cause =
-      colon == absl::string_view::npos ? message : message.substr(colon + 2);
+  const absl::string_view cause = base::LastCause(said);
   return {status.error_code(),
           absl::StrCat(base::kActiveController, address, " does not answer",
                        cause.empty() ? "" : " (", cause, cause.empty() ? "" : ")",
